@@ -1,0 +1,387 @@
+"""One typed configuration: defaults, then the YAML file, then ``DAN_G_<SECTION>__<KEY>`` overrides.
+
+All times are seconds. ``${NAME}`` in the file is replaced from the environment (null when unset),
+``${NAME:-default}`` gives a default.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import platformdirs
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from orchestrator.errors import ConfigurationError
+
+RETIRED_MODELS = {"deepseek-chat": "deepseek-flash", "deepseek-reasoner": "deepseek-flash"}
+HOSTED_MODELS = ("deepseek-flash", "deepseek-v4-pro")
+_REFERENCE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+
+
+class Section(BaseModel):
+    """Base of every section: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LLMSettings(Section):
+    """The language model. Without a key (or with ``deepseek-r1`` and no ``base_url``) there is none."""
+
+    model: str = "deepseek-r1"
+    """Name that the server knows; ``deepseek-flash`` and ``deepseek-v4-pro`` are hosted."""
+    api_key: SecretStr | None = None
+    """Key; empty for a server without keys, null for no model."""
+    base_url: str | None = None
+    """Address of an OpenAI-compatible server, with ``/v1`` where that server wants it."""
+    dialect: (
+        Literal["deepseek-hosted", "vllm", "sglang", "ollama", "llamacpp", "generic"] | None
+    ) = None
+    """How the server speaks; guessed as ``deepseek-hosted`` or ``generic`` when null."""
+    temperature: float = Field(default=0.6, ge=0, le=2)
+    max_tokens: int = Field(default=16384, ge=1)
+    """Longest reply, reasoning included."""
+    timeout: float = Field(default=120.0, gt=0)
+    """Total deadline of one call, s."""
+
+    @field_validator("model")
+    @classmethod
+    def _not_retired(cls, value: str) -> str:
+        if value in RETIRED_MODELS:
+            raise ValueError(
+                f"model {value!r} was switched off on 2026-07-24; "
+                f"use one of {', '.join(HOSTED_MODELS)}, or your own server with base_url"
+            )
+        return value
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is a model to ask."""
+        return self.why_unusable is None
+
+    @property
+    def why_unusable(self) -> str | None:
+        """Why there is no model, and what to set; null when there is one."""
+        if self.api_key is None:
+            return "no api_key is set: the policy decides alone"
+        if self.base_url is None and self.model not in HOSTED_MODELS:
+            return (
+                f"{self.model!r} has no hosted address: set llm.base_url to your own server, "
+                f"or llm.model to one of {', '.join(HOSTED_MODELS)}"
+            )
+        return None
+
+
+class ModuleSettings(Section):
+    """One module."""
+
+    enabled: bool = True
+    timeout: float = Field(default=300.0, gt=0)
+    """Longest run of one operation, s; a run over it is stopped."""
+    max_concurrency: int = Field(default=1, ge=1)
+    """Operations of this module that may run at once."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """The module's own settings, as its reference page says."""
+
+
+class TriggerRule(Section):
+    """A rule that names operations when its condition holds.
+
+    ``when`` is a Common Expression Language expression over the situation. An absent field never
+    makes a rule hold.
+    """
+
+    name: str
+    family: Literal["performance", "market", "equipment", "schedule", "prediction", "data"]
+    when: str
+    operations: tuple[str, ...] = Field(min_length=1)
+    urgent: bool = False
+    """Goes ahead when resources are scarce."""
+    rearm: float | None = Field(default=None, ge=0)
+    """In the live loop a rule that keeps holding names its operations once in this time, s."""
+
+
+class GateSettings(Section):
+    """Thresholds of the gates."""
+
+    min_quality: dict[str, float] = Field(
+        default_factory=lambda: {"forecasting": 0.70, "optimization": 0.85}
+    )
+    """Least data-quality score by module; a module not named needs none."""
+    min_free_share: float = Field(default=0.10, ge=0, le=1)
+    """Under this free share of processor or memory only urgent work starts."""
+
+
+class DecisionEngineSettings(Section):
+    """When to decide what."""
+
+    confidence_threshold: float = Field(default=0.8, ge=0, le=1)
+    """Below it the advisor is asked."""
+    max_retries: int = Field(default=3, ge=0)
+    """Repeats of a failed action, and of a malformed model answer."""
+    cache_ttl: float = Field(default=3600.0, ge=0)
+    """Age up to which a result is fresh, s."""
+    rearm: float = Field(default=3600.0, ge=0)
+    """Default re-arm time of the triggers, s."""
+    triggers: tuple[TriggerRule, ...] | None = None
+    """Null: the shipped rules."""
+    gates: GateSettings = GateSettings()
+
+
+class SourceSettings(Section):
+    """Where samples come from."""
+
+    kind: Literal["none", "replay", "twin"] = "none"
+    path: Path | None = None
+    """File to replay, or the twin's scenario (null: the demo scenario)."""
+    train: Path | None = None
+    """Normal operation to train the monitor on before a replay."""
+    speed: float = Field(default=1.0, ge=0)
+    """Times real time; 0 is as fast as possible."""
+    time_column: str | None = None
+    seed: int = 0
+
+    @field_validator("path")
+    @classmethod
+    def _expanded(cls, value: Path | None) -> Path | None:
+        return value.expanduser() if value else None
+
+
+class PlantSettings(Section):
+    """The plant and its connection."""
+
+    file: Path | None = None
+    """Plant file (``tags.yaml``); null: the source's own, or inferred from its data."""
+    source: SourceSettings = SourceSettings()
+    assess_interval: float = Field(default=60.0, gt=0)
+    """Plant time between assessments, s."""
+    retention_days: float = Field(default=400.0, gt=0)
+    """How long the historian keeps samples."""
+    write_enabled: bool = False
+    """Whether anything may ever be written to the plant."""
+
+
+class MonitoringSettings(Section):
+    """Detectors and alerts."""
+
+    training_rows: int = Field(default=480, ge=20)
+    """Rows used for training when no training file is given."""
+    false_alarm_rate: float = Field(default=0.01, gt=0, lt=0.5)
+    """Share of normal rows that may exceed a control limit, per statistic."""
+    variance_explained: float = Field(default=0.7, gt=0, lt=1)
+    """Share of variance kept by the principal components."""
+    on_delay: int = Field(default=6, ge=1)
+    """Consecutive rows over the limit before an alert starts."""
+    off_delay: int = Field(default=10, ge=1)
+    """Consecutive rows under the limit before an alert ends."""
+
+
+class StateSettings(Section):
+    """Where state is kept; null means inside the home."""
+
+    home: Path | None = None
+    database_url: SecretStr | None = None
+    """``postgresql://user:password@host/name``; null: SQLite in the home."""
+    cache_url: SecretStr | None = None
+    """``redis://host:6379/0``; null: memory."""
+
+
+class CoordinationSettings(Section):
+    """How actions are run."""
+
+    workers: int = Field(default=2, ge=1)
+    """Worker processes for operations."""
+    retry_base: float = Field(default=1.0, gt=0)
+    """First wait before a repeat, s; doubled each time, with jitter."""
+    retry_cap: float = Field(default=60.0, gt=0)
+    worker_memory_mb: int = Field(default=1500, ge=256)
+    """Memory after which a worker process is replaced."""
+
+
+class ServiceSettings(Section):
+    """The HTTP service."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    max_body_mb: float = Field(default=32.0, gt=0)
+    shutdown_grace: float = Field(default=5.0, gt=0)
+    """How long running requests may take to end at shutdown, s."""
+
+
+class LoggingSettings(Section):
+    """Structured logs on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = "auto"
+    """``auto`` is console on a terminal and JSON elsewhere."""
+
+
+def _default_modules() -> dict[str, ModuleSettings]:
+    return {
+        "etl": ModuleSettings(timeout=180),
+        "forecasting": ModuleSettings(timeout=300),
+        "analysis": ModuleSettings(timeout=180),
+        "optimization": ModuleSettings(timeout=600),
+    }
+
+
+class Settings(BaseSettings):
+    """The whole configuration."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="DAN_G_", env_nested_delimiter="__"
+    )
+
+    llm: LLMSettings = LLMSettings()
+    modules: dict[str, ModuleSettings] = Field(default_factory=_default_modules)
+    decision_engine: DecisionEngineSettings = DecisionEngineSettings()
+    plant: PlantSettings = PlantSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
+    state: StateSettings = StateSettings()
+    coordination: CoordinationSettings = CoordinationSettings()
+    service: ServiceSettings = ServiceSettings()
+    logging: LoggingSettings = LoggingSettings()
+
+    @field_validator("modules", mode="before")
+    @classmethod
+    def _defaults_beside(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        named = {
+            name: module.model_dump() | dict(value.get(name) or {})
+            if not isinstance(value.get(name), ModuleSettings)
+            else value[name]
+            for name, module in _default_modules().items()
+        }
+        return {**value, **named}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment goes before the file."""
+        return env_settings, init_settings
+
+    @property
+    def home(self) -> Path:
+        """Folder of state, models and caches: ``state.home``, ``DAN_G_HOME``, or the user's data folder."""
+        chosen = self.state.home or os.environ.get("DAN_G_HOME")
+        return Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_dir("dan-g"))
+
+    def module(self, name: str) -> ModuleSettings:
+        """Settings of a module; defaults where the configuration does not name it."""
+        return self.modules.get(name) or ModuleSettings()
+
+    def with_changes(self, **sections: Mapping[str, Any]) -> Self:
+        """A copy with some keys of some sections changed (used by command options)."""
+        changed = {
+            name: getattr(self, name).model_copy(update=dict(values))
+            for name, values in sections.items()
+        }
+        return self.model_copy(update=changed)
+
+
+def find_config(name: str | Path) -> Path:
+    """The configuration file called ``name``, as given or in ``config/``.
+
+    Raises:
+        ConfigurationError: neither is there.
+    """
+    given = Path(name).expanduser()
+    beside_package = Path(__file__).resolve().parent.parent / "config" / given
+    for candidate in (given, Path("config") / given, beside_package):
+        if candidate.is_file():
+            return candidate
+    raise ConfigurationError(
+        f"no configuration file {str(name)!r}, neither as given nor in config/",
+        remedy="pass --config with a path, or leave it out for the embedded defaults",
+    )
+
+
+def substitute(value: Any, environment: Mapping[str, str]) -> Any:
+    """Replace ``${NAME}`` and ``${NAME:-default}`` at any depth of a YAML document."""
+    if isinstance(value, Mapping):
+        return {key: substitute(item, environment) for key, item in value.items()}
+    if isinstance(value, list):
+        return [substitute(item, environment) for item in value]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+
+    def lookup(match: re.Match[str]) -> str:
+        return environment.get(match["name"]) or match["default"] or ""
+
+    whole = _REFERENCE.fullmatch(value)
+    if whole:
+        found = lookup(whole)
+        return yaml.safe_load(found) if found else None
+    return _REFERENCE.sub(lookup, value)
+
+
+def load_settings(
+    path: str | Path | None = None, environment: Mapping[str, str] | None = None
+) -> Settings:
+    """Read the configuration; with no ``path``, embedded defaults and overrides alone.
+
+    Raises:
+        ConfigurationError: names file, key, value and what is accepted.
+    """
+    environment = os.environ if environment is None else environment
+    if path is None:
+        return _validated({}, "the environment")
+    file = find_config(path)
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(str(error), where=str(file)) from error
+    if not isinstance(document, dict) or set(document) - {"orchestrator"}:
+        found = sorted(document) if isinstance(document, dict) else type(document).__name__
+        raise ConfigurationError(
+            f"one key 'orchestrator' is accepted at the top, got {found!r}", where=str(file)
+        )
+    return _validated(substitute(document.get("orchestrator") or {}, environment), str(file))
+
+
+def _validated(values: Any, where: str) -> Settings:
+    if not isinstance(values, dict):
+        raise ConfigurationError(
+            f"'orchestrator' must hold sections, got {type(values).__name__}", where=where
+        )
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise ConfigurationError(
+            "; ".join(_describe(item) for item in error.errors()),
+            where=where,
+            remedy="see the accepted keys with: dan-g config show --defaults",
+        ) from error
+
+
+def _describe(item: Any) -> str:
+    key = ".".join(str(part) for part in item["loc"]) or "(top)"
+    if item["type"] == "extra_forbidden":
+        return f"unknown key {key!r}; accepted here: {', '.join(_accepted(item['loc']))}"
+    secret = "key" in key or "url" in key
+    value = "(hidden)" if secret else repr(item.get("input"))
+    return f"{key} = {value}: {item['msg']}"
+
+
+def _accepted(location: tuple[int | str, ...]) -> list[str]:
+    model: Any = Settings
+    for part in location[:-1]:
+        fields = getattr(model, "model_fields", {})
+        if part in fields:
+            annotation = fields[part].annotation
+            model = ModuleSettings if part == "modules" else annotation
+        elif model is not ModuleSettings:
+            break
+    return sorted(getattr(model, "model_fields", {})) or ["(nothing more)"]

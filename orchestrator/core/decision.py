@@ -1,0 +1,110 @@
+"""What the orchestrator decided, and why: the record that is stored, shown and learned from."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+DecidedBy = Literal["policy", "advisor", "cache", "operator"]
+Gate = Literal["plant_mode", "enabled", "in_flight", "quality", "resources", "fresh", "write_lock"]
+TriggerFamily = Literal["performance", "market", "equipment", "schedule", "prediction", "data"]
+
+
+class Record(BaseModel):
+    """Base of the decision's parts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FiredTrigger(Record):
+    """A rule that held: its name, family, the operations it names and the facts that made it hold."""
+
+    name: str
+    family: TriggerFamily
+    operations: tuple[str, ...]
+    because: str
+
+
+class Action(Record):
+    """An operation to run.
+
+    ``depends_on`` lists operations of the same decision (``module.operation``) that must end first.
+    ``deferred`` actions are accepted and queued, not started, until resources are free.
+    """
+
+    module: str
+    operation: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    priority: int = 5
+    depends_on: tuple[str, ...] = ()
+    deadline: datetime | None = None
+    deferred: bool = False
+
+    @property
+    def name(self) -> str:
+        """``module.operation``."""
+        return f"{self.module}.{self.operation}"
+
+
+class Criteria(Record):
+    """The scores of one candidate; benefit, cost and utility in USD, the rest from 0 to 1."""
+
+    operation: str
+    data_quality: float | None
+    resources: float | None
+    priority: float
+    success_probability: float
+    benefit: float
+    cost: float
+    utility: float
+    propensity: float = 1.0
+    selected: bool = False
+
+
+class Alternative(Record):
+    """An operation that was considered and not selected, with the reason."""
+
+    operation: str
+    why_not: str
+    gate: Gate | None = None
+
+
+class Refusal(Record):
+    """An operation that the words ask for and a gate holds."""
+
+    operation: str
+    gate: str
+    reason: str
+
+
+class Interpretation(Record):
+    """What the words of a query ask for, before the gates."""
+
+    operations: tuple[str, ...] = ()
+    slots: dict[str, Any] = Field(default_factory=dict)
+    clarify: str | None = None
+    answer: str | None = None
+
+
+class Decision(Record):
+    """A decision, with or without actions."""
+
+    id: str
+    created_at: datetime
+    situation_digest: str
+    triggers: tuple[FiredTrigger, ...] = ()
+    actions: tuple[Action, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    confidence: float = Field(ge=0, le=1)
+    calibrated: bool = False
+    decided_by: DecidedBy = "policy"
+    rationale: str
+    notes: tuple[str, ...] = ()
+    criteria: tuple[Criteria, ...] = ()
+    policy_version: str
+    latency_ms: float
+    dry_run: bool = False
+    interpretation: Interpretation | None = None
+    refused: tuple[Refusal, ...] = ()

@@ -1,0 +1,128 @@
+"""What is known about the plant at one instant. Every field is optional; absent is unknown, not fine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from orchestrator.plant.tags import PlantMode
+
+AlertKind = Literal["anomaly", "limit", "trend", "drift", "frozen", "predicted_limit"]
+Severity = Literal["low", "medium", "high", "critical"]
+
+
+def _aware(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("a time needs a time zone, for example 2026-03-01T06:00:00Z")
+    return value.astimezone(UTC)
+
+
+UtcTime = Annotated[datetime, AfterValidator(_aware)]
+
+
+class SituationPart(BaseModel):
+    """Base of the situation's parts. Unknown fields are kept for a site's own triggers, and reported."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
+
+
+class DataQuality(SituationPart):
+    """Fitness of the plant data: shares from 0 to 1, counts, and the balance error in %."""
+
+    score: float | None = None
+    missing_share: float | None = None
+    stale_tags: int | None = None
+    frozen_tags: int | None = None
+    balance_error_pct: float | None = None
+
+
+class Kpis(SituationPart):
+    """Key performance indicators; changes in % against their baseline."""
+
+    margin_usd_per_bbl: float | None = None
+    margin_change_pct: float | None = None
+    energy_index: float | None = None
+    energy_index_change_pct: float | None = None
+    yield_deviation_pct: float | None = None
+    throughput_pct: float | None = None
+
+
+class AlertFact(SituationPart):
+    """An open alert; one without severity counts as medium."""
+
+    tag: str | None = None
+    kind: AlertKind | None = None
+    severity: Severity | None = None
+    age_minutes: float | None = None
+
+
+class EquipmentFact(SituationPart):
+    """Health of a piece of equipment, 1 as new to 0 failed, and its trend a day."""
+
+    id: str | None = None
+    kind: str | None = None
+    health: float | None = None
+    trend_per_day: float | None = None
+
+
+class MarketFact(SituationPart):
+    """What the market did: changes in %, stocks as a z-score."""
+
+    crude_change_pct: float | None = None
+    crack_spread_change_pct: float | None = None
+    product_stock_zscore: float | None = None
+    new_report: bool | None = None
+
+
+class ModuleFact(SituationPart):
+    """State of one module as the coordinator sees it."""
+
+    enabled: bool | None = None
+    in_flight: int | None = None
+    last_success_minutes: float | None = None
+    success_rate: float | None = None
+    p95_seconds: float | None = None
+    running: tuple[str, ...] | None = None
+
+
+class ResourcesFact(SituationPart):
+    """Free shares of the machine, 0 to 1, and the length of the queue."""
+
+    cpu_free_share: float | None = None
+    memory_free_share: float | None = None
+    queue_depth: int | None = None
+
+
+class MaintenanceFact(SituationPart):
+    """The maintenance window, if one is known."""
+
+    window_active: bool | None = None
+    window_starts_in_minutes: float | None = None
+
+
+class Situation(SituationPart):
+    """Everything the decision engine may look at."""
+
+    timestamp: UtcTime | None = None
+    plant_mode: PlantMode | None = None
+    data_quality: DataQuality | None = None
+    kpis: Kpis | None = None
+    alerts: tuple[AlertFact, ...] | None = None
+    equipment: tuple[EquipmentFact, ...] | None = None
+    market: MarketFact | None = None
+    modules: dict[str, ModuleFact | None] | None = None
+    resources: ResourcesFact | None = None
+    maintenance: MaintenanceFact | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """The known facts only: no null at any depth, times as ISO 8601."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def digest(self) -> str:
+        """SHA-256 over the canonical JSON of the known facts."""
+        text = json.dumps(self.facts(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()

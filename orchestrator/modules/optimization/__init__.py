@@ -1,0 +1,5 @@
+"""The optimization module."""
+
+from orchestrator.modules.base import Module
+
+MODULE = Module(name="optimization", summary="", operations=())

@@ -1,0 +1,140 @@
+"""What the state database keeps, as immutable records; documents are JSON as the API shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled", "timed_out"]
+FINAL_STATUSES: frozenset[str] = frozenset({"succeeded", "failed", "cancelled", "timed_out"})
+AlarmState = Literal[
+    "normal",
+    "unacknowledged",
+    "acknowledged",
+    "returned_unacknowledged",
+    "shelved",
+    "suppressed_by_design",
+    "out_of_service",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """A decision with all that later learning needs.
+
+    ``document`` is the Decision as JSON, ``situation`` the facts it was made on, ``features`` the
+    numbers the policy looked at.
+    """
+
+    id: str
+    created_at: datetime
+    decided_by: str
+    confidence: float
+    policy_version: str
+    situation_digest: str
+    dry_run: bool
+    document: dict[str, Any]
+    situation: dict[str, Any]
+    features: dict[str, Any] = field(default_factory=dict)
+    session_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """An accepted action of a decision, or an invocation asked for directly.
+
+    ``id`` is also the identity of the durable workflow. ``decision_id`` is null for a direct
+    invocation. ``request`` holds parameters and the reference to the input data.
+    """
+
+    id: str
+    decision_id: str | None
+    module: str
+    operation: str
+    priority: int
+    deferred: bool
+    depends_on: tuple[str, ...]
+    request: dict[str, Any]
+    accepted_at: datetime
+    status: JobStatus = "queued"
+    progress: float = 0.0
+    message: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    cancel_requested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRecord:
+    """How a job ended, written exactly once for each job."""
+
+    job_id: str
+    decision_id: str | None
+    module: str
+    operation: str
+    status: JobStatus
+    seconds: float
+    attempts: int
+    ended_at: datetime
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackRecord:
+    """What came of a decision, as a person or a measurement says."""
+
+    id: str
+    decision_id: str
+    created_at: datetime
+    verdict: Literal["right", "wrong", "unclear"]
+    benefit_usd: float | None = None
+    comment: str = ""
+    author: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRecord:
+    """An alert and where it is in its ISA-18.2 life cycle; ``document`` holds the details."""
+
+    id: str
+    key: str
+    kind: str
+    severity: str
+    state: AlarmState
+    started_at: datetime
+    ended_at: datetime | None
+    tags: tuple[str, ...]
+    document: dict[str, Any]
+    shelved_until: datetime | None = None
+    shelve_reason: str | None = None
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendationRecord:
+    """A recommendation and its state."""
+
+    id: str
+    job_id: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    state: str
+    digest: str
+    document: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One link of the audit chain: ``digest`` covers the entry and the digest before it."""
+
+    sequence: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    details: dict[str, Any]
+    previous: str
+    digest: str
