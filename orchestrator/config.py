@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 
 import platformdirs
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from orchestrator.errors import ConfigurationError
@@ -152,6 +152,14 @@ class SourceSettings(Section):
         return value.expanduser() if value else None
 
 
+class MaintenanceWindow(Section):
+    """A planned window, both ends with a time zone."""
+
+    start: AwareDatetime
+    end: AwareDatetime
+    reason: str = ""
+
+
 class PlantSettings(Section):
     """The plant and its connection."""
 
@@ -162,6 +170,8 @@ class PlantSettings(Section):
     """Plant time between assessments, s."""
     retention_days: float = Field(default=400.0, gt=0)
     """How long the historian keeps samples."""
+    maintenance: tuple[MaintenanceWindow, ...] = ()
+    """Planned maintenance windows."""
     write_enabled: bool = False
     """Whether anything may ever be written to the plant."""
 

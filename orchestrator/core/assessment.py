@@ -1,0 +1,147 @@
+"""Makes one immutable situation out of samples, alerts, KPIs, modules and resources."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from orchestrator.config import MaintenanceWindow
+from orchestrator.core.performance import Performance
+from orchestrator.core.situation import (
+    AlertFact,
+    DataQuality,
+    EquipmentFact,
+    Kpis,
+    MaintenanceFact,
+    MarketFact,
+    ModuleFact,
+    ResourcesFact,
+    Situation,
+)
+from orchestrator.monitoring.alerts import Alert
+from orchestrator.monitoring.monitor import Monitor
+from orchestrator.plant.samples import Quality, SampleBlock
+from orchestrator.plant.tags import Plant, PlantMode
+
+
+class Assessor:
+    """Computes the situation; what cannot be computed stays absent.
+
+    The plant mode comes from the operator, else from the mode tag, else from the steady-state test.
+
+    Args:
+        plant: The plant file.
+        monitor: Data quality, steady-state test and alerts.
+        maintenance: Planned windows.
+    """
+
+    def __init__(
+        self, plant: Plant, monitor: Monitor, maintenance: Sequence[MaintenanceWindow] = ()
+    ) -> None:
+        self._plant = plant
+        self._monitor = monitor
+        self._maintenance = tuple(maintenance)
+        self._performance = Performance(plant)
+        self._mode_value: float | None = None
+        self._any_samples = False
+        self.operator_mode: PlantMode | None = None
+
+    def learn_history(self, block: SampleBlock) -> None:
+        """Take in past samples that the monitor has not to judge again."""
+        self._performance.update(block)
+
+    def update(self, block: SampleBlock) -> None:
+        """Take in new samples (the monitor gets them from its owner)."""
+        self._any_samples = self._any_samples or len(block) > 0
+        self._performance.update(block)
+        tag = self._plant.mode.mode_tag
+        if tag is not None and tag in block.tags:
+            column = block.tags.index(tag)
+            good = block.quality[:, column] == Quality.GOOD
+            if good.any():
+                self._mode_value = float(block.values[good, column][-1])
+
+    def situation(
+        self,
+        at: datetime,
+        *,
+        modules: dict[str, ModuleFact] | None = None,
+        resources: ResourcesFact | None = None,
+    ) -> Situation:
+        """The situation at ``at``."""
+        if not self._any_samples:
+            return Situation(
+                timestamp=at,
+                plant_mode=self.operator_mode,
+                modules=dict(modules) if modules else None,
+                resources=resources,
+                maintenance=self._maintenance_at(at),
+            )
+        return Situation(
+            timestamp=at,
+            plant_mode=self.plant_mode(),
+            data_quality=self._quality(at),
+            kpis=Kpis.model_validate(_rounded(self._performance.kpis(at))),
+            alerts=tuple(_fact(alert, at) for alert in self._monitor.alerts.open()),
+            equipment=tuple(
+                EquipmentFact.model_validate(_rounded(item))
+                for item in self._performance.equipment(at)
+            ),
+            market=MarketFact.model_validate(_rounded(self._performance.market(at))),
+            modules=dict(modules) if modules else None,
+            resources=resources,
+            maintenance=self._maintenance_at(at),
+        )
+
+    def plant_mode(self) -> PlantMode | None:
+        """The plant mode, or ``None`` where nothing tells it."""
+        if self.operator_mode is not None:
+            return self.operator_mode
+        if self._mode_value is not None:
+            named = self._plant.mode.values.get(round(self._mode_value))
+            if named is not None:
+                return named
+        steady = self._monitor.steady_share()
+        if steady is None:
+            return None
+        return "steady" if steady >= self._plant.mode.steady_share else "transient"
+
+    def _quality(self, at: datetime) -> DataQuality:
+        report = self._monitor.quality()
+        return DataQuality.model_validate(
+            _rounded(
+                {
+                    "score": report.score,
+                    "missing_share": report.missing_share,
+                    "stale_tags": report.stale_tags,
+                    "frozen_tags": report.frozen_tags,
+                    "balance_error_pct": self._performance.balance_error_pct(at),
+                }
+            )
+        )
+
+    def _maintenance_at(self, at: datetime) -> MaintenanceFact | None:
+        if not self._maintenance:
+            return None
+        active = any(window.start <= at < window.end for window in self._maintenance)
+        ahead = [window.start - at for window in self._maintenance if window.start >= at]
+        return MaintenanceFact(
+            window_active=active,
+            window_starts_in_minutes=min(ahead).total_seconds() / 60 if ahead else None,
+        )
+
+
+def _fact(alert: Alert, at: datetime) -> AlertFact:
+    age = max(0.0, (at - alert.start).total_seconds() / 60)
+    return AlertFact(
+        tag=alert.tag, kind=alert.kind, severity=alert.severity, age_minutes=round(age, 1)
+    )
+
+
+def _rounded(facts: dict[str, Any]) -> dict[str, Any]:
+    """Six significant digits: enough to decide on, and no noise in digests."""
+    return {
+        name: float(f"{value:.6g}") if isinstance(value, float) else value
+        for name, value in facts.items()
+    }
