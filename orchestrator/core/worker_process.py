@@ -1,0 +1,271 @@
+"""A worker process: takes operations from its owner one by one, runs them, answers.
+
+Started as ``python -m orchestrator.core.worker_process FD`` on one end of a socket pair, so that
+nothing of the owner (threads, locks, event loop, open databases) leaks into it. A message is a
+length (8 bytes, big-endian) and a pickle. The end of the socket is the end of the worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import io
+import os
+import pickle
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from orchestrator.core.resources import resident_mb
+from orchestrator.errors import DanGError, OperationError, ParameterError, WorkerLostError
+from orchestrator.modules.base import Operation, OperationContext, OperationResult
+from orchestrator.plant.tags import Plant
+
+HEADER = struct.Struct("!Q")
+NICENESS = 10
+PROGRESS_EVERY_S = 0.1
+RESULT_LIMIT_BYTES = 32 * 1024 * 1024
+OWNER_CHECK_S = 1.0
+PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """First message to a worker: where to import from."""
+
+    sys_path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One run of an operation; ``parameters`` is JSON that was already accepted."""
+
+    job_id: str
+    operation: Operation
+    parameters: dict[str, Any]
+    now: datetime
+    data_file: Path | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    scratch: Path | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Progress of the running operation."""
+
+    share: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer to a task: the result as JSON text, or the error; resident memory in MB afterwards."""
+
+    result: str | None
+    error: DanGError | None
+    seconds: float
+    memory_mb: float | None
+    traceback: str | None = None
+
+
+def frame(message: object) -> bytes:
+    """A message as it goes over the socket."""
+    body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    return HEADER.pack(len(body)) + body
+
+
+def main() -> None:
+    """Serve until the owner closes the socket or is gone."""
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    channel.set_inheritable(False)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_owner(int(sys.argv[2]))
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    with channel, channel.makefile("rb") as stream:
+        _serve(channel, stream)
+
+
+def _serve(channel: socket.socket, stream: io.BufferedReader) -> None:
+    sending = threading.Lock()
+
+    def send(message: object) -> None:
+        with sending:
+            channel.sendall(frame(message))
+
+    plant = Plant()
+    while (message := _receive(stream)) is not None:
+        if isinstance(message, Hello):
+            sys.path[:] = message.sys_path
+            send(message)
+            _warm_up()
+        elif isinstance(message, Plant):
+            plant = message
+        elif isinstance(message, Task):
+            reply = _run(message, plant, send)
+            send(reply)
+            if isinstance(reply.error, WorkerLostError):
+                return
+
+
+def _receive(stream: io.BufferedReader) -> Any:
+    try:
+        header = stream.read(HEADER.size)
+        if len(header) < HEADER.size:
+            return None
+        return pickle.loads(stream.read(*HEADER.unpack(header)))  # noqa: S301  from the owner
+    except (EOFError, ConnectionError):
+        return None
+
+
+def _warm_up() -> None:
+    """Import what nearly every operation needs, while nobody waits."""
+    with contextlib.suppress(ImportError):
+        import numpy  # noqa: F401, ICN001
+        import pyarrow as pa
+
+        pa.set_cpu_count(1)
+        pa.set_io_thread_count(1)
+
+
+def _run(task: Task, plant: Plant, send: Callable[[object], None]) -> Reply:
+    started = time.perf_counter()
+    result, error, trace = None, None, None
+    try:
+        result = _call(task, plant, send)
+    except DanGError as raised:
+        error = raised
+        error.where = error.where or task.operation.full_name
+    except MemoryError:
+        error = WorkerLostError("memory ran out", where=task.operation.full_name)
+    except BaseException as raised:  # noqa: BLE001  whatever a handler raises ends in an outcome
+        error = OperationError(
+            f"{type(raised).__name__}: {raised}",
+            where=task.operation.full_name,
+            remedy="the log of the service has the trace",
+        )
+        trace = traceback.format_exc()
+    gc.collect()
+    return Reply(result, error, time.perf_counter() - started, resident_mb(), trace)
+
+
+def _call(task: Task, plant: Plant, send: Callable[[object], None]) -> str:
+    operation = task.operation
+    try:
+        parameters = operation.input_model.model_validate(task.parameters)
+    except ValidationError as invalid:
+        raise ParameterError(describe(invalid), where=operation.full_name) from invalid
+    handler = operation.load_handler()
+    if task.scratch is not None:
+        task.scratch.mkdir(parents=True, exist_ok=True)
+    context = OperationContext(
+        now=task.now,
+        plant=plant,
+        data_file=task.data_file,
+        settings=task.settings,
+        scratch=task.scratch,
+        seed=task.seed,
+        progress=_throttled(send),
+    )
+    try:
+        text = _as_json(operation, handler(parameters, context))
+    finally:
+        if task.scratch is not None:
+            with contextlib.suppress(OSError):
+                task.scratch.rmdir()  # stays where an artefact was left in it
+    return text
+
+
+def _as_json(operation: Operation, result: object) -> str:
+    """The result as JSON text, after it was held against the operation's output model."""
+    expected: type[OperationResult] = operation.output_model
+    if not isinstance(result, expected):
+        if not isinstance(result, BaseModel | dict):
+            raise OperationError(
+                f"the handler returned {type(result).__name__}, not {expected.__name__}",
+                where=operation.full_name,
+                remedy="return the operation's output model",
+            )
+        values = result.model_dump() if isinstance(result, BaseModel) else result
+        try:
+            result = expected.model_validate(values)
+        except ValidationError as invalid:
+            raise OperationError(
+                f"the result does not fit {expected.__name__}: {describe(invalid)}",
+                where=operation.full_name,
+            ) from invalid
+    try:
+        text = result.model_dump_json()
+    except (ValueError, TypeError) as unfit:  # PydanticSerializationError is a ValueError
+        raise OperationError(
+            f"the result cannot be written as JSON: {unfit}", where=operation.full_name
+        ) from unfit
+    if len(text) > RESULT_LIMIT_BYTES:
+        raise OperationError(
+            f"the result has {len(text) / 1e6:.0f} MB, more than {RESULT_LIMIT_BYTES / 1e6:.0f}",
+            where=operation.full_name,
+            remedy="leave bulk data in the scratch folder and return what it says",
+        )
+    return text
+
+
+def describe(invalid: ValidationError) -> str:
+    """Each wrong field with its value and what is accepted."""
+    parts = []
+    for item in invalid.errors(include_url=False, include_context=False):
+        name = ".".join(str(part) for part in item["loc"]) or "(all)"
+        given = "" if item["type"] == "missing" else f", got {_short(item.get('input'))}"
+        parts.append(f"{name}: {item['msg']}{given}")
+    return "; ".join(parts)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _throttled(send: Callable[[object], None]) -> Callable[[float, str], None]:
+    last = -1.0
+
+    def progress(share: float, message: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= PROGRESS_EVERY_S or share >= 1:
+            last = now
+            send(Report(min(1.0, max(0.0, float(share))), str(message)[:500]))
+
+    return progress
+
+
+def _end_with_owner(owner: int) -> None:
+    """Make sure that this process does not outlive its owner, even one that was killed."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+
+    def watch() -> None:
+        while os.getppid() == owner:
+            time.sleep(OWNER_CHECK_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    # Messages name their classes by this module's import name, not by __main__.
+    from orchestrator.core import worker_process
+
+    worker_process.main()
