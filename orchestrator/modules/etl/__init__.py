@@ -1,5 +1,22 @@
-"""The etl module."""
+"""The etl module: is the data fit for use, make it so, and close the balances."""
 
-from orchestrator.modules.base import Module
+from datetime import timedelta
 
-MODULE = Module(name="etl", summary="", operations=())
+from orchestrator.modules.base import Module, Needs, Operation
+from orchestrator.modules.etl.models import ValidateInput, ValidateResult
+
+MODULE = Module(
+    name="etl",
+    summary="Is the data fit for use; load and clean it; close the mass and energy balances.",
+    operations=(
+        Operation(
+            module="etl",
+            name="validate",
+            summary="Is the data good, and which sensor is wrong?",
+            input_model=ValidateInput,
+            output_model=ValidateResult,
+            handler="orchestrator.modules.etl.validate:run",
+            needs=Needs(history=timedelta(hours=24), cost_seconds=2.0, benefit_usd=500.0),
+        ),
+    ),
+)
