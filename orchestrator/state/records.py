@@ -114,6 +114,19 @@ class AlertRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertTransition:
+    """One step of an alert's life cycle; ``from_state`` is null when the alert began."""
+
+    alert_id: str
+    sequence: int
+    at: datetime
+    from_state: AlarmState | None
+    to_state: AlarmState
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RecommendationRecord:
     """A recommendation and its state."""
 
@@ -138,3 +151,38 @@ class AuditRecord:
     details: dict[str, Any]
     previous: str
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditVerification:
+    """Whether the audit chain holds; ``broken_at`` is the sequence of the first link that does not."""
+
+    intact: bool
+    links: int
+    broken_at: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyRecord:
+    """A key that a caller gave with a request; ``response`` is null until the request is done."""
+
+    key: str
+    route: str
+    digest: str
+    claimed_at: datetime
+    finished_at: datetime | None = None
+    response: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """What a conversation carries from its last turn to the next one."""
+
+    id: str
+    user: str
+    operations: tuple[str, ...]
+    slots: dict[str, Any]
+    updated_at: datetime
+    expires_at: datetime | None = None
+    turns: int = 1

@@ -1,0 +1,129 @@
+"""The state database: one interface over SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Literal, Self
+
+import structlog
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from orchestrator.errors import ConfigurationError, DatabaseUnavailableError
+from orchestrator.state.engines import open_engine
+from orchestrator.state.faults import translated
+from orchestrator.state.tables import SCHEMA_REVISION
+
+log = structlog.get_logger(__name__)
+
+_MIGRATION_LOCK = 0x64616E67  # any number that is ours: PostgreSQL advisory lock
+
+
+class Database:
+    """Connections and transactions. Bound to the event loop that first uses it.
+
+    Every error of an unreachable, locked or full database is a `DatabaseUnavailableError`; a
+    connection that was lost is replaced on the next use, so the service resumes by itself.
+    """
+
+    def __init__(self, engine: AsyncEngine, address: str) -> None:
+        self._engine = engine
+        self.address = address
+        """Where it is, without user and password."""
+        self.dialect: Literal["sqlite", "postgresql"] = (
+            "sqlite" if engine.dialect.name == "sqlite" else "postgresql"
+        )
+        # SQLite has one writer. Waiting here is fair and costs nothing; waiting in SQLite is a
+        # sleep that doubles.
+        self._writing = asyncio.Lock() if self.dialect == "sqlite" else None
+
+    @classmethod
+    async def open(cls, url: str | None, home: Path, *, pool_size: int = 8) -> Self:
+        """Prepare connections to ``url``; null is ``state.sqlite`` in ``home``.
+
+        The server may be down: the first use then says so, and later uses try again.
+
+        Raises:
+            ConfigurationError: the URL or the folder cannot be used.
+        """
+        engine, address = open_engine(url, home, pool_size)
+        return cls(engine, address)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that sees one consistent state; what it writes is not kept."""
+        with translated(self.address):
+            async with self._engine.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction, durable when the block has ended without an error, undone otherwise."""
+        with translated(self.address):
+            async with AsyncExitStack() as stack:
+                if self._writing is not None:
+                    await stack.enter_async_context(self._writing)
+                connection = await stack.enter_async_context(self._engine.connect())
+                await connection.execution_options(writes=True)
+                async with connection.begin():
+                    yield connection
+
+    async def ping(self) -> None:
+        """Return when the database answers.
+
+        Raises:
+            DatabaseUnavailableError: it does not.
+        """
+        async with self.read() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def revision(self) -> str | None:
+        """Revision of the tables that are there; null when there are none."""
+        async with self.read() as connection:
+            return await connection.run_sync(_stored_revision)
+
+    async def migrate(self) -> None:
+        """Bring the tables to this program's revision. Safe from several processes at once.
+
+        Raises:
+            ConfigurationError: the database belongs to a newer program.
+            DatabaseUnavailableError: the database cannot be reached.
+        """
+        if await self.revision() == SCHEMA_REVISION:
+            return
+        async with self.write() as connection:
+            if self.dialect == "postgresql":
+                await connection.execute(
+                    text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
+                )
+            await connection.run_sync(self._upgrade)
+        log.info("state database migrated", address=self.address, revision=SCHEMA_REVISION)
+
+    def _upgrade(self, connection: Connection) -> None:
+        from orchestrator.state.migrations import known_revisions, upgrade
+
+        stored = _stored_revision(connection)
+        if stored is not None and stored not in known_revisions():
+            raise ConfigurationError(
+                f"its tables are of revision {stored}, newer than this program's {SCHEMA_REVISION}",
+                where=f"state database {self.address}",
+                remedy="start the newer program, or restore a backup made before it",
+            )
+        upgrade(connection)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        try:
+            await self._engine.dispose()
+        except (OSError, DatabaseUnavailableError) as error:
+            log.warning("state database closed with an error", error=str(error))
+
+
+def _stored_revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found

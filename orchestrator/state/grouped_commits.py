@@ -1,0 +1,155 @@
+"""Rows that many tasks insert at the same time, committed together.
+
+A commit waits for the disk, or for the server, and one at a time of them is all that SQLite does.
+While one commit is under way the rows of other tasks gather, and the next commit takes them all:
+the more is asked for, the larger the groups, and the cost of each row falls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Table, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.errors import DatabaseUnavailableError
+from orchestrator.state.database import Database
+from orchestrator.state.tables import metadata
+
+MAX_GROUP = 128
+"""Most tasks served by one commit: bounds the time a transaction is open."""
+MAX_WAITING = 2048
+"""Tasks that may wait for the writer; further ones wait for a place, which slows the callers."""
+
+_PARENTS_FIRST = {table: rank for rank, table in enumerate(metadata.sorted_tables)}
+_INSERTS = {table: insert(table) for table in metadata.sorted_tables}
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """A row to insert."""
+
+    table: Table
+    values: dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    rows: Sequence[NewRow]
+    done: asyncio.Future[None]
+
+
+class GroupedCommits:
+    """The one task that commits what all others insert. It starts with the first insert."""
+
+    def __init__(self, database: Database, *, max_group: int = MAX_GROUP) -> None:
+        self._database = database
+        self._max_group = max_group
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(MAX_WAITING)
+        self._writer: asyncio.Task[None] | None = None
+        self._closed = False
+        self.commits = 0
+        """Transactions so far; with the number of inserts this tells the size of the groups."""
+
+    async def insert(self, rows: Sequence[NewRow]) -> None:
+        """Insert ``rows``, all or none, and return when they are durable.
+
+        Parents go before their children, whatever the order given. What is wrong with the rows of
+        one call is raised to that call alone.
+
+        Raises:
+            sqlalchemy.exc.IntegrityError: a row is there already or lacks its parent.
+            DatabaseUnavailableError: the database cannot be reached, or is closed.
+        """
+        if self._closed:
+            raise DatabaseUnavailableError("the state is closed", where=self._database.address)
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write(), name="grouped-commits")
+        waiting = _Waiting(rows, asyncio.get_running_loop().create_future())
+        await self._queue.put(waiting)
+        await waiting.done
+
+    async def close(self) -> None:
+        """Commit what waits, then stop."""
+        self._closed = True
+        if self._writer is None:
+            return
+        await self._queue.join()
+        self._writer.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._writer
+
+    async def _write(self) -> None:
+        while True:
+            group = [await self._queue.get()]
+            await asyncio.sleep(0)  # tasks that are ready to insert do so before the commit starts
+            while len(group) < self._max_group and not self._queue.empty():
+                group.append(self._queue.get_nowait())
+            try:
+                await self._commit([waiting for waiting in group if not waiting.done.done()])
+            finally:
+                for waiting in group:
+                    self._queue.task_done()
+                    if not waiting.done.done():
+                        waiting.done.cancel()
+
+    async def _commit(self, group: list[_Waiting]) -> None:
+        if not group:
+            return
+        try:
+            async with self._database.write() as connection:
+                await self._insert(connection, [row for one in group for row in one.rows])
+        except DatabaseUnavailableError as error:
+            _fail(group, error)
+        except Exception as error:  # noqa: BLE001 - handed to the caller whose row it is
+            if len(group) == 1:
+                _fail(group, error)
+            else:
+                await self._commit_one_by_one(group)
+        else:
+            self.commits += 1
+            _succeed(group)
+
+    async def _commit_one_by_one(self, group: list[_Waiting]) -> None:
+        """One row of the group is wrong: find it, and keep the others, in one transaction still."""
+        good: list[_Waiting] = []
+        try:
+            async with self._database.write() as connection:
+                for waiting in group:
+                    try:
+                        async with connection.begin_nested():
+                            await self._insert(connection, waiting.rows)
+                    except Exception as error:
+                        if connection.invalidated:
+                            raise
+                        _fail([waiting], error)
+                    else:
+                        good.append(waiting)
+        except Exception as error:  # noqa: BLE001 - handed to the callers
+            _fail(group, error)
+        else:
+            self.commits += 1
+            _succeed(good)
+
+    async def _insert(self, connection: AsyncConnection, rows: Sequence[NewRow]) -> None:
+        by_table: dict[Table, list[dict[str, Any]]] = {}
+        for row in rows:
+            by_table.setdefault(row.table, []).append(row.values)
+        for table in sorted(by_table, key=_PARENTS_FIRST.__getitem__):
+            await connection.execute(_INSERTS[table], by_table[table])
+
+
+def _succeed(group: list[_Waiting]) -> None:
+    for waiting in group:
+        if not waiting.done.done():
+            waiting.done.set_result(None)
+
+
+def _fail(group: list[_Waiting], error: Exception) -> None:
+    for waiting in group:
+        if not waiting.done.done():
+            waiting.done.set_exception(error)

@@ -1,0 +1,47 @@
+"""All that the state database keeps, one repository a kind of record."""
+
+from __future__ import annotations
+
+from orchestrator.clock import Clock, SystemClock
+from orchestrator.state.audit import AuditChain
+from orchestrator.state.database import Database
+from orchestrator.state.grouped_commits import GroupedCommits
+from orchestrator.state.repositories.alerts import Alerts
+from orchestrator.state.repositories.decisions import Decisions
+from orchestrator.state.repositories.feedback import Feedback
+from orchestrator.state.repositories.idempotency import Idempotency
+from orchestrator.state.repositories.jobs import Jobs
+from orchestrator.state.repositories.outcomes import Outcomes
+from orchestrator.state.repositories.recommendations import Recommendations
+from orchestrator.state.repositories.sessions import Sessions
+from orchestrator.state.repositories.site_settings import SiteSettings
+
+__all__ = ["Store"]
+
+
+class Store:
+    """The repositories over one database, which must be migrated. The database stays the caller's.
+
+    Every method returns after its change is durable, and raises `DatabaseUnavailableError` when
+    the database cannot be reached. ``clock`` dates what no record dates: audit entries, settings,
+    idempotency keys.
+    """
+
+    def __init__(self, database: Database, clock: Clock | None = None) -> None:
+        clock = clock or SystemClock()
+        self.database = database
+        self.commits = GroupedCommits(database)
+        self.decisions = Decisions(database, self.commits)
+        self.jobs = Jobs(database, self.commits)
+        self.outcomes = Outcomes(database)
+        self.feedback = Feedback(database, self.commits)
+        self.alerts = Alerts(database)
+        self.recommendations = Recommendations(database, self.commits)
+        self.idempotency = Idempotency(database, clock)
+        self.settings = SiteSettings(database, clock)
+        self.sessions = Sessions(database)
+        self.audit = AuditChain(database, clock)
+
+    async def close(self) -> None:
+        """Commit what waits. Call it before the database is closed."""
+        await self.commits.close()

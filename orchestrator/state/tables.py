@@ -1,0 +1,238 @@
+"""The tables of the state database. A change here comes with a revision under ``migrations/versions``."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+from orchestrator.state.columns import UtcTime, Words, document_type
+
+SCHEMA_REVISION = "0001"
+"""The newest revision; kept here so that a start on a current database need not load Alembic."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("created_at", UtcTime, nullable=False),
+    Column("decided_by", Words, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("policy_version", Words, nullable=False),
+    Column("situation_digest", Words, nullable=False),
+    Column("dry_run", Boolean, nullable=False),
+    Column("session_id", Words),
+    Column("document", document_type(), nullable=False),
+    Column("situation", document_type(), nullable=False),
+    Column("features", document_type(), nullable=False),
+    Index("ix_decisions_time", "created_at", "id"),
+    Index("ix_decisions_decided_by", "decided_by", "created_at", "id"),
+    Index("ix_decisions_confidence", "confidence"),
+)
+Index(
+    "ix_decisions_session",
+    decisions.c.session_id,
+    decisions.c.created_at,
+    sqlite_where=text("session_id IS NOT NULL"),
+    postgresql_where=text("session_id IS NOT NULL"),
+)
+
+decision_actions = Table(
+    "decision_actions",
+    metadata,
+    Column("decision_id", Words, ForeignKey("decisions.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("module", Words, nullable=False),
+    Column("operation", Words, nullable=False),
+    Column("deferred", Boolean, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("decision_id", "position"),
+    Index("ix_decision_actions_operation", "module", "operation", "created_at"),
+    Index("ix_decision_actions_time", "created_at"),
+)
+
+decision_triggers = Table(
+    "decision_triggers",
+    metadata,
+    Column("decision_id", Words, ForeignKey("decisions.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Words, nullable=False),
+    Column("family", Words, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("decision_id", "name"),
+    Index("ix_decision_triggers_name", "name", "created_at"),
+    Index("ix_decision_triggers_time", "created_at"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("decision_id", Words, ForeignKey("decisions.id", ondelete="CASCADE")),
+    Column("module", Words, nullable=False),
+    Column("operation", Words, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("deferred", Boolean, nullable=False),
+    Column("depends_on", document_type(), nullable=False),
+    Column("request", document_type(), nullable=False),
+    Column("accepted_at", UtcTime, nullable=False),
+    Column("status", Words, nullable=False),
+    Column("progress", Float, nullable=False),
+    Column("message", Words, nullable=False),
+    Column("started_at", UtcTime),
+    Column("ended_at", UtcTime),
+    Column("cancel_requested", Boolean, nullable=False),
+    Index("ix_jobs_time", "accepted_at", "id"),
+    Index("ix_jobs_status", "status", "accepted_at", "id"),
+    Index("ix_jobs_operation", "module", "operation", "accepted_at", "id"),
+    Index("ix_jobs_decision", "decision_id"),
+)
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("job_id", Words, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("decision_id", Words),
+    Column("module", Words, nullable=False),
+    Column("operation", Words, nullable=False),
+    Column("status", Words, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("ended_at", UtcTime, nullable=False),
+    Column("result", document_type()),
+    Column("error", document_type()),
+    Index("ix_outcomes_operation", "module", "operation", "status", "ended_at", "seconds"),
+    Index("ix_outcomes_time", "ended_at"),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("decision_id", Words, ForeignKey("decisions.id", ondelete="CASCADE"), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("verdict", Words, nullable=False),
+    Column("benefit_usd", Float),
+    Column("comment", Words, nullable=False),
+    Column("author", Words, nullable=False),
+    Index("ix_feedback_decision", "decision_id", "created_at"),
+    Index("ix_feedback_time", "created_at", "id"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("key", Words, nullable=False),
+    Column("kind", Words, nullable=False),
+    Column("severity", Words, nullable=False),
+    Column("state", Words, nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+    Column("tags", document_type(), nullable=False),
+    Column("document", document_type(), nullable=False),
+    Column("shelved_until", UtcTime),
+    Column("shelve_reason", Words),
+    Column("acknowledged_by", Words),
+    Column("acknowledged_at", UtcTime),
+    Index("ix_alerts_time", "started_at", "id"),
+    Index("ix_alerts_state", "state", "started_at", "id"),
+    Index("ix_alerts_severity", "severity", "started_at", "id"),
+    Index("ix_alerts_kind", "kind", "started_at", "id"),
+    Index("ix_alerts_key", "key", "started_at"),
+)
+
+alert_transitions = Table(
+    "alert_transitions",
+    metadata,
+    Column("alert_id", Words, ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("from_state", Words),
+    Column("to_state", Words, nullable=False),
+    Column("by", Words, nullable=False),
+    Column("reason", Words, nullable=False),
+    PrimaryKeyConstraint("alert_id", "sequence"),
+)
+
+recommendations = Table(
+    "recommendations",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("job_id", Words, ForeignKey("jobs.id", ondelete="SET NULL")),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime),
+    Column("state", Words, nullable=False),
+    Column("digest", Words, nullable=False),
+    Column("document", document_type(), nullable=False),
+    Index("ix_recommendations_time", "created_at", "id"),
+    Index("ix_recommendations_state", "state", "created_at", "id"),
+    Index("ix_recommendations_job", "job_id"),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("key", Words, primary_key=True),
+    Column("route", Words, nullable=False),
+    Column("digest", Words, nullable=False),
+    Column("claimed_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("response", document_type()),
+    Index("ix_idempotency_time", "claimed_at"),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("key", Words, primary_key=True),
+    Column("value", document_type()),
+    Column("updated_at", UtcTime, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("user", Words, nullable=False),
+    Column("operations", document_type(), nullable=False),
+    Column("slots", document_type(), nullable=False),
+    Column("turns", Integer, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime),
+    Index("ix_sessions_user", "user", "updated_at", "id"),
+    Index("ix_sessions_expiry", "expires_at"),
+)
+
+# The digest covers the details byte for byte, and jsonb would rewrite them: so they are text.
+audit = Table(
+    "audit",
+    metadata,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Text, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("action", Words, nullable=False),
+    Column("subject", Words, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+)
