@@ -1,0 +1,129 @@
+"""Units as plants write them, and conversion between them with pint.
+
+``normalise("m3/h")`` is ``"m**3/h"`` and ``normalise("°C")`` is ``"degC"``: what a plant file holds.
+A word that narrows a unit without changing its size ("gauge", "mol", "wt") is not part of it.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+_SPELLINGS = {
+    "%": "percent",
+    "pct": "percent",
+    "deg c": "degC",
+    "degc": "degC",
+    "°c": "degC",
+    "deg f": "degF",
+    "degf": "degF",
+    "°f": "degF",
+    "c": "degC",
+    "f": "degF",
+    "barg": "bar",
+    "bara": "bar",
+    "kpag": "kPa",
+    "kpaa": "kPa",
+    "psig": "psi",
+    "psia": "psi",
+    "kscmh": "kilosm3/h",
+    "nm3/h": "sm3/h",
+    "kg/cm2": "kgf/cm**2",
+    "kg/cm2g": "kgf/cm**2",
+    "bpd": "oil_bbl/day",
+    "bbl/d": "oil_bbl/day",
+    "bbl/day": "oil_bbl/day",
+    "bbl": "oil_bbl",
+    "kbd": "kilooil_bbl/day",
+    "kbpd": "kilooil_bbl/day",
+    "t/h": "metric_ton/h",
+    "t/d": "metric_ton/day",
+    "tph": "metric_ton/h",
+    "rpm": "rpm",
+    "-": "",
+    "none": "",
+    "n/a": "",
+}
+_DEFINITIONS = ("USD = [currency] = usd", "standard_meter_cubed = meter ** 3 = sm3")
+_QUALIFIER = re.compile(
+    r"\s*\(?\b(gauge|gage|absolute|abs|mol|mole|wt|vol|weight|volume|mass)\b\.?\)?\s*|"
+    r"\b(mol|wt|vol)(?=\s*%)",
+    re.IGNORECASE,
+)
+_BASES = {
+    "gauge": r"gauge|gage|(bar|kpa|psi|cm2)g$",
+    "absolute": r"abs|(bar|kpa|psi|cm2)a$",
+    "mol": r"^mol(e)?%",
+    "mass": r"^(wt|mass|weight)%",
+    "volume": r"^vol(ume)?%",
+}
+_POWER = re.compile(r"(?<=[A-Za-z])([23])(?=$|[^0-9A-Za-z])")
+
+
+def normalise(text: str) -> str:
+    """``text`` in pint's spelling where it is known, else trimmed as it is; never an error."""
+    trimmed = text.strip()
+    key = trimmed.casefold()
+    if key in _SPELLINGS:
+        return _SPELLINGS[key]
+    plain = _QUALIFIER.sub("", trimmed).strip(" ()[]")
+    key = plain.casefold()
+    if key in _SPELLINGS:
+        return _SPELLINGS[key]
+    plain = plain.replace("³", "3").replace("²", "2").replace("·", "*")
+    return _POWER.sub(r"**\1", plain)
+
+
+def known(unit: str) -> bool:
+    """Whether pint can read ``unit`` as it is spelled."""
+    return _parse(unit) is not None
+
+
+def conversion(given: str, wanted: str) -> tuple[float, float] | None:
+    """``(scale, offset)`` so that ``wanted = scale * given + offset``; None if there is none.
+
+    Spelling is normalised on both sides. Two spellings that pint does not know are convertible only
+    when they are the same; gauge and absolute pressure, or mol and wt %, never are.
+    """
+    if _basis(given) and _basis(wanted) and _basis(given) != _basis(wanted):
+        return None
+    given, wanted = normalise(given), normalise(wanted)
+    if given == wanted:
+        return 1.0, 0.0
+    source, target = _parse(given), _parse(wanted)
+    if source is None or target is None or source.dimensionality != target.dimensionality:
+        return None
+    quantity = _registry().Quantity
+    offset = float(quantity(0.0, source).to(target).magnitude)
+    return float(quantity(1.0, source).to(target).magnitude) - offset, offset
+
+
+def _basis(text: str) -> str | None:
+    """What a unit is relative to, where it says so."""
+    plain = text.casefold().replace(" ", "")
+    for basis, pattern in _BASES.items():
+        if re.search(pattern, plain):
+            return basis
+    return None
+
+
+@cache
+def _registry() -> Any:
+    """Pint's units with currency and standard gas volumes; gauge pressure stays as it is read."""
+    import pint
+
+    registry = pint.UnitRegistry(cache_folder=None)
+    for definition in _DEFINITIONS:
+        registry.define(definition)
+    return registry
+
+
+@cache
+def _parse(unit: str) -> Any:
+    if not unit:
+        return None
+    try:
+        return _registry().Unit(unit)
+    except Exception:  # noqa: BLE001  pint raises its own, token, assertion and type errors here
+        return None
