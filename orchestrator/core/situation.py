@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator
 
 from orchestrator.plant.tags import PlantMode
 
@@ -118,11 +118,53 @@ class Situation(SituationPart):
     resources: ResourcesFact | None = None
     maintenance: MaintenanceFact | None = None
 
+    @field_validator("modules")
+    @classmethod
+    def _given_modules(
+        cls, value: dict[str, ModuleFact | None] | None
+    ) -> dict[str, ModuleFact | None] | None:
+        if value is None:
+            return None
+        return {name: fact for name, fact in value.items() if fact is not None}
+
+    def unknown_fields(self) -> list[tuple[str, ...]]:
+        """Paths of the fields that this version does not know; list elements under their list."""
+        found: list[tuple[str, ...]] = [(name,) for name in self.__pydantic_extra__ or ()]
+        for name in _PARTS:
+            part = getattr(self, name)
+            if isinstance(part, SituationPart):
+                found.extend((name, extra) for extra in part.__pydantic_extra__ or ())
+            elif isinstance(part, tuple):
+                for element in part:
+                    if element.__pydantic_extra__:
+                        found.extend((name, extra) for extra in element.__pydantic_extra__)
+            elif part:
+                for module, fact in part.items():
+                    found.extend((name, module, extra) for extra in fact.__pydantic_extra__ or ())
+        return list(dict.fromkeys(found))
+
     def facts(self) -> dict[str, Any]:
         """The known facts only: no null at any depth, times as ISO 8601."""
-        return self.model_dump(mode="json", exclude_none=True)
+        document = self.model_dump(mode="json", exclude_none=True)
+        return _without_nulls(document) if self.unknown_fields() else document
 
     def digest(self) -> str:
         """SHA-256 over the canonical JSON of the known facts."""
-        text = json.dumps(self.facts(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest_of(self.facts())
+
+
+_PARTS = tuple(name for name in Situation.model_fields if name not in {"timestamp", "plant_mode"})
+
+
+def digest_of(facts: dict[str, Any]) -> str:
+    """SHA-256 over the canonical JSON of a situation's facts."""
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value if item is not None]
+    return value
