@@ -1,0 +1,152 @@
+"""The HTTP application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse
+
+from orchestrator import __version__
+from orchestrator.api.bodies import DOCUMENTED
+from orchestrator.api.endpoints import (
+    alerts,
+    decisions,
+    events,
+    invoke,
+    jobs,
+    mode,
+    modules,
+    orchestrate,
+    probes,
+    recommendations,
+    status,
+)
+from orchestrator.api.metrics import Metrics
+from orchestrator.api.middleware.body_limit import MEGABYTE, BodyLimit
+from orchestrator.api.middleware.errors import ProblemErrors
+from orchestrator.api.middleware.idempotency import Idempotency
+from orchestrator.api.middleware.request_context import RequestContext
+from orchestrator.api.problems import http_exception, request_validation
+from orchestrator.api.service import OrchestratorFactory, Service, open_configured
+from orchestrator.config import Settings
+
+DESCRIPTION = """\
+Decides when work is worth doing on a refinery, has a module do it, and learns from what came of it.
+
+Errors are RFC 9457 problem documents with a stable `type`. Every POST accepts an `Idempotency-Key`.
+Times are ISO 8601 UTC. Lists are `{"items", "next_cursor"}`.
+"""
+# The hottest route first: routes are matched in order.
+RESOURCES = (
+    orchestrate,
+    invoke,
+    jobs,
+    decisions,
+    alerts,
+    recommendations,
+    modules,
+    mode,
+    events,
+    status,
+    probes,
+)
+
+
+def create_app(
+    settings: Settings,
+    orchestrator_factory: OrchestratorFactory = open_configured,
+    *,
+    run_loop: bool = False,
+    service: Service | None = None,
+    heartbeat_seconds: float = events.HEARTBEAT_SECONDS,
+) -> FastAPI:
+    """The application; its lifespan opens and closes the orchestrator.
+
+    Args:
+        settings: The configuration.
+        orchestrator_factory: Opens the orchestrator.
+        run_loop: Run the live loop too when the orchestrator has a source.
+        service: Identity and address of this process.
+        heartbeat_seconds: Longest silence of an event stream, s.
+    """
+    service = service or Service()
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        orchestrator = await orchestrator_factory(settings)
+        app.state.orchestrator = orchestrator
+        metrics.watch_loop(lambda: service.loop_state == "running")
+        counting = asyncio.create_task(metrics.follow(orchestrator.events))
+        if run_loop and orchestrator.source is not None:
+            service.start_loop(orchestrator)
+        if service.url is not None:
+            orchestrator.home.announce(service.url)
+        try:
+            yield
+        finally:
+            app.state.closing.set()
+            counting.cancel()
+            with suppress(asyncio.CancelledError):
+                await counting
+            await service.stop_loop()
+            app.state.orchestrator = None
+            await orchestrator.close()
+
+    app = FastAPI(
+        title="DAN_G Orchestrator",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        exception_handlers={
+            HTTPException: http_exception,
+            RequestValidationError: request_validation,
+        },
+    )
+    app.state.closing = asyncio.Event()
+    app.state.service = service
+    app.state.metrics = metrics
+    app.state.heartbeat_seconds = heartbeat_seconds
+    for resource in RESOURCES:
+        app.include_router(resource.router)
+    app.add_api_route("/", _front, include_in_schema=False)
+    # The last one added is the outermost.
+    app.add_middleware(Idempotency)
+    app.add_middleware(BodyLimit, max_bytes=int(settings.service.max_body_mb * MEGABYTE))
+    app.add_middleware(ProblemErrors)
+    app.add_middleware(RequestContext, metrics=metrics)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+async def _front() -> RedirectResponse:
+    return RedirectResponse("/docs")
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """The schema, with the bodies that routes parse themselves."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+        )
+        bodies = [(model, "validation") for model in sorted(DOCUMENTED, key=lambda m: m.__name__)]
+        _, schemas = models_json_schema(
+            bodies,  # type: ignore[arg-type]
+            ref_template="#/components/schemas/{model}",
+        )
+        known = document.setdefault("components", {}).setdefault("schemas", {})
+        for name, schema in schemas.get("$defs", {}).items():
+            known.setdefault(name, schema)
+        app.openapi_schema = document
+    return app.openapi_schema

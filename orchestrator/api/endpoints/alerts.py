@@ -1,0 +1,106 @@
+"""``/alerts``: the alert list and its life cycle."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from orchestrator.api.bodies import documented_body, read_body
+from orchestrator.api.dependencies import PROBLEMS, Cursor, Limit, answer, orchestrator_of
+from orchestrator.api.schemas import AlertView, Page, PersonRequest, ShelveRequest
+from orchestrator.core.situation import AlertKind, Severity
+from orchestrator.errors import ParameterError
+from orchestrator.state.records import AlarmState
+
+router = APIRouter(prefix="/alerts", tags=["alerts"], responses=PROBLEMS)
+SHOWN: dict[int | str, dict[str, Any]] = {200: {"model": AlertView}}
+
+
+@router.get("", summary="Alerts, newest first", responses={200: {"model": Page[AlertView]}})
+async def list_alerts(
+    request: Request,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    is_open: Annotated[bool | None, Query(alias="open", description="Not yet ended.")] = None,
+    state: AlarmState | None = None,
+    kind: AlertKind | None = None,
+    severity: Severity | None = None,
+) -> Response:
+    """One page of alerts."""
+    page = await orchestrator_of(request).store.alerts.list(
+        is_open=is_open,
+        state=state,
+        kind=kind,
+        severity=severity,
+        cursor=cursor,
+        limit=limit,
+    )
+    items = [AlertView.of(alert) for alert in page.items]
+    return answer(Page[AlertView](items=items, next_cursor=page.next_cursor), Page[AlertView])
+
+
+@router.get("/{alert_id}", summary="One alert", responses=SHOWN)
+async def get_alert(alert_id: str, request: Request) -> Response:
+    """An alert with its contributions."""
+    return answer(
+        AlertView.of(await orchestrator_of(request).store.alerts.get(alert_id)), AlertView
+    )
+
+
+@router.post(
+    "/{alert_id}/acknowledge",
+    summary="Acknowledge an alert",
+    openapi_extra=documented_body(PersonRequest, required=False),
+    responses=SHOWN,
+)
+async def acknowledge(alert_id: str, request: Request) -> Response:
+    """Say that it was seen."""
+    given = await read_body(request, PersonRequest)
+    alert = await orchestrator_of(request).acknowledge(alert_id, given.by)
+    return answer(AlertView.of(alert), AlertView)
+
+
+@router.post(
+    "/{alert_id}/shelve",
+    summary="Shelve an alert for a time",
+    openapi_extra=documented_body(ShelveRequest),
+    responses=SHOWN,
+)
+async def shelve(alert_id: str, request: Request) -> Response:
+    """Put an alert aside, with a reason and an expiry; it comes back by itself."""
+    given = await read_body(request, ShelveRequest)
+    orchestrator = orchestrator_of(request)
+    until = _expiry(given, orchestrator.clock.now(), request.url.path)
+    alert = await orchestrator.shelve(alert_id, given.reason, until, given.by)
+    return answer(AlertView.of(alert), AlertView)
+
+
+@router.post(
+    "/{alert_id}/unshelve",
+    summary="Bring a shelved alert back",
+    openapi_extra=documented_body(PersonRequest, required=False),
+    responses=SHOWN,
+)
+async def unshelve(alert_id: str, request: Request) -> Response:
+    """End the shelving before its expiry."""
+    given = await read_body(request, PersonRequest)
+    alert = await orchestrator_of(request).unshelve(alert_id, given.by)
+    return answer(AlertView.of(alert), AlertView)
+
+
+def _expiry(given: ShelveRequest, now: datetime, where: str) -> datetime:
+    if (given.until is None) == (given.minutes is None):
+        raise ParameterError(
+            "until, minutes: give exactly one of them",
+            where=where,
+            why="a shelved alert must come back by itself",
+        )
+    until = given.until or now + timedelta(minutes=given.minutes or 0.0)
+    if until <= now:
+        raise ParameterError(
+            f"until: {until.isoformat()} is not after the plant's time {now.isoformat()}",
+            where=where,
+        )
+    return until

@@ -1,0 +1,40 @@
+"""``POST /orchestrate``: one decision, and its jobs."""
+
+from __future__ import annotations
+
+import json
+
+from fastapi import APIRouter, Request, Response
+
+from orchestrator.api.bodies import documented_body, read_body
+from orchestrator.api.dependencies import PROBLEMS, orchestrator_of
+from orchestrator.api.schemas import OrchestrateAnswer, OrchestrateRequest
+
+router = APIRouter(tags=["orchestration"])
+
+
+@router.post(
+    "/orchestrate",
+    summary="Decide, and run what was decided",
+    openapi_extra=documented_body(OrchestrateRequest, required=False),
+    responses={200: {"model": OrchestrateAnswer}, **PROBLEMS},
+)
+async def orchestrate(request: Request) -> Response:
+    """Decide on a query, a given situation, or the live one; answers without waiting for the jobs.
+
+    With `dry_run` nothing runs; the decision is stored and marked.
+    """
+    asked = await read_body(request, OrchestrateRequest)
+    decision, jobs = await orchestrator_of(request).decide(
+        situation=asked.situation,
+        query=asked.query,
+        session_id=asked.session_id,
+        dry_run=asked.dry_run,
+    )
+    listed = [
+        {"id": job.id, "module": job.module, "operation": job.operation, "status": job.status}
+        for job in jobs
+    ]
+    document = decision.__pydantic_serializer__.to_json(decision)
+    body = b'{"decision":' + document + b',"jobs":' + json.dumps(listed).encode() + b"}"
+    return Response(body, media_type="application/json")

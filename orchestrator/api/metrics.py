@@ -1,0 +1,86 @@
+"""Counters and distributions that Prometheus reads from ``/metrics``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+if TYPE_CHECKING:
+    from orchestrator.core.events import Event, EventBus
+
+LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0)
+
+
+class Metrics:
+    """The metrics of one application; a registry of its own, so that tests run side by side."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self._requests = Counter(
+            "dan_g_http_requests",
+            "HTTP requests",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
+        self._latency = Histogram(
+            "dan_g_http_request_seconds",
+            "Time from the request's head to the end of its answer, s",
+            ("route",),
+            buckets=LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+        self._events = Counter(
+            "dan_g_events", "Events by kind and status", ("kind", "status"), registry=self.registry
+        )
+        self._loop = Gauge(
+            "dan_g_loop_running",
+            "1 while the live loop runs over a source",
+            registry=self.registry,
+        )
+        self._request_children: dict[tuple[str, str, int], tuple[Any, Any]] = {}
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answered request."""
+        key = (method, route, status)
+        children = self._request_children.get(key)
+        if children is None:
+            children = (
+                self._requests.labels(method, route, str(status)),
+                self._latency.labels(route),
+            )
+            self._request_children[key] = children
+        children[0].inc()
+        children[1].observe(seconds)
+
+    def watch_loop(self, running: Callable[[], bool]) -> None:
+        """Show whether the live loop runs."""
+        self._loop.set_function(lambda: float(running()))
+
+    async def follow(self, events: EventBus) -> None:
+        """Count events until cancelled."""
+        with events.subscribe() as stream:
+            async for event in stream:
+                self.event(event)
+                await asyncio.sleep(0)
+
+    def event(self, event: Event) -> None:
+        """Count one event."""
+        status = event.payload.get("status") or event.payload.get("state") or ""
+        self._events.labels(event.kind, str(status)).inc()
+
+    def text(self) -> bytes:
+        """All metrics in Prometheus's text format."""
+        return generate_latest(self.registry)

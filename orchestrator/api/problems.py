@@ -1,0 +1,119 @@
+"""Errors as RFC 9457 problem documents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from orchestrator.errors import PROBLEM_TYPE_PREFIX, DanGError, NotFoundError, ParameterError
+
+MEDIA_TYPE = "application/problem+json"
+SHOWN_VALUE_LENGTH = 80
+
+
+def problem_response(document: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    """An HTTP answer that carries a problem document."""
+    status = int(document["status"])
+    headers = dict(headers or {})
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.setdefault("retry-after", "1")
+    body = json.dumps(document, default=str, ensure_ascii=False).encode()
+    return Response(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def problem_of(error: DanGError, path: str, request_id: str | None) -> dict[str, Any]:
+    """The problem document of one of our errors."""
+    document = error.problem(path)
+    if request_id:
+        document["request_id"] = request_id
+    return document
+
+
+def unexpected(path: str, request_id: str | None) -> dict[str, Any]:
+    """The problem document of an error that nobody foresaw; details are in the log only."""
+    return {
+        "type": PROBLEM_TYPE_PREFIX + "internal",
+        "title": "Internal error",
+        "status": 500,
+        "detail": "The service met an error that it did not foresee. "
+        f"Look for request {request_id} in its log",
+        "retryable": False,
+        "instance": path,
+        "request_id": request_id,
+        "remedy": f"look for request {request_id} in the service's log",
+    }
+
+
+def validation_error(
+    errors: Sequence[Any], where: str, prefix: tuple[str, ...] = ()
+) -> ParameterError:
+    """One :class:`ParameterError` that names every field that does not fit.
+
+    Args:
+        errors: pydantic's error list.
+        where: The request or option that holds the fields.
+        prefix: Leading parts of each location that the caller did not write, dropped.
+    """
+    found = [_field_error(item, prefix) for item in errors]
+    text = "; ".join(f"{item['field']}: {item['message']}" for item in found[:5])
+    if len(found) > 5:
+        text += f"; and {len(found) - 5} more"
+    return ParameterError(
+        text,
+        where=where,
+        remedy="see the accepted fields at /docs",
+        context={"errors": found[:50]},
+    )
+
+
+def _field_error(item: Any, prefix: tuple[str, ...]) -> dict[str, Any]:
+    location = [str(part) for part in item["loc"]]
+    while location and location[0] in prefix:
+        location.pop(0)
+    message = item["msg"]
+    if item["type"] == "extra_forbidden":
+        message = "unknown field"
+    shown = repr(item.get("input"))
+    if len(shown) > SHOWN_VALUE_LENGTH:
+        shown = shown[:SHOWN_VALUE_LENGTH] + "…"
+    if item["type"] != "missing":
+        message = f"{message}, got {shown}"
+    return {"field": ".".join(location) or "(body)", "message": message, "type": item["type"]}
+
+
+async def http_exception(request: Request, error: Exception) -> Response:
+    """Problem documents for what the framework refuses: no such route, wrong method."""
+    assert isinstance(error, HTTPException)
+    path, request_id = request.url.path, request.scope.get("request_id")
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        missing = NotFoundError(f"there is no {path}", remedy="the routes are listed at /docs")
+        return problem_response(problem_of(missing, path, request_id))
+    status = HTTPStatus(error.status_code)
+    document = {
+        "type": PROBLEM_TYPE_PREFIX + status.phrase.lower().replace(" ", "-"),
+        "title": status.phrase,
+        "status": int(status),
+        "detail": str(error.detail),
+        "retryable": False,
+        "instance": path,
+        "request_id": request_id,
+    }
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("allow") or (error.headers or {}).get("Allow", "")
+        document["detail"] = f"{request.method} is not accepted at {path}; use {allowed}"
+    return problem_response(document, dict(error.headers or {}))
+
+
+async def request_validation(request: Request, error: Exception) -> Response:
+    """Problem documents for query and path parameters that do not fit."""
+    errors = error.errors()  # type: ignore[attr-defined]
+    raised = validation_error(
+        errors, f"{request.method} {request.url.path}", ("query", "path", "body")
+    )
+    return problem_response(problem_of(raised, request.url.path, request.scope.get("request_id")))

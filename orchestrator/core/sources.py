@@ -1,0 +1,49 @@
+"""The source that the configuration names, opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestrator.config import Settings
+from orchestrator.errors import ConfigurationError
+from orchestrator.plant.sources.base import Source
+from orchestrator.plant.tags import Plant, load_plant
+
+
+def configured_plant(settings: Settings) -> Plant | None:
+    """The configured plant file; null when none is named.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or a field in it is wrong.
+    """
+    return load_plant(settings.plant.file.expanduser()) if settings.plant.file else None
+
+
+def configured_sources(settings: Settings) -> tuple[Source | None, Source | None]:
+    """The source of samples and the one to train on; null where none is configured.
+
+    Raises:
+        ConfigurationError: ``plant.source`` lacks what its kind needs.
+        DataError: the file to replay cannot be read as plant data.
+    """
+    source = settings.plant.source
+    if source.kind == "none":
+        return None, None
+    if source.kind == "twin":
+        from orchestrator.plant.twin import TwinSource
+
+        return TwinSource(source.path, seed=source.seed), None
+    if source.path is None:
+        raise ConfigurationError(
+            "plant.source.kind is 'replay' and plant.source.path is not set",
+            where="plant.source",
+            remedy="set plant.source.path to a CSV or Parquet file",
+        )
+    from orchestrator.plant.sources.replay import ReplaySource
+
+    plant = configured_plant(settings)
+
+    def replay_of(path: Path) -> Source:
+        return ReplaySource(path, plant=plant, time_column=source.time_column)
+
+    return replay_of(source.path), replay_of(source.train) if source.train else None
