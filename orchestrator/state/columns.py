@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
@@ -51,6 +52,7 @@ def clean_text(value: str) -> str:
     return value if value.isascii() else str(_storable(value))
 
 
+@functools.lru_cache(maxsize=256)
 def utc_text(value: datetime) -> str:
     """``value`` as ISO 8601 UTC with microseconds and ``Z``: text that sorts as the times do.
 

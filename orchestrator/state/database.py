@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 import structlog
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Dialect, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from orchestrator.errors import ConfigurationError, DatabaseUnavailableError
@@ -51,6 +51,11 @@ class Database:
         """
         engine, address = open_engine(url, home, pool_size)
         return cls(engine, address)
+
+    @property
+    def sql_dialect(self) -> Dialect:
+        """What SQLAlchemy knows of the database's kind."""
+        return self._engine.dialect
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
