@@ -1,0 +1,217 @@
+"""``forecasting.forecast``: what will happen to several tags, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from orchestrator.errors import DanGError, InsufficientDataError, UnknownTagError
+from orchestrator.modules.base import OperationContext
+from orchestrator.modules.forecasting.models import (
+    ForecastInput,
+    ForecastPoint,
+    ForecastResult,
+    ModelScore,
+)
+from orchestrator.modules.forecasting.selection import QUANTILES, Selection, select
+from orchestrator.modules.forecasting.series import Plan, history, plan, span
+from orchestrator.modules.frames import Frame, iso, read_frame
+from orchestrator.plant.tags import Plant, Tag
+
+MAX_DEFAULT_TARGETS = 12
+DEFAULT_KINDS = ("analyser", "lab", "temperature", "flow", "pressure", "level", "computed", "other")
+NOT_NEGATIVE_KINDS = ("flow", "level", "valve")
+STALE_STEPS = 2
+NOTHING_TO_FORECAST = "none of the tags can be forecast"
+
+
+def run(parameters: ForecastInput, context: OperationContext) -> ForecastResult:
+    """Forecast each target with the model that did best on its past.
+
+    One target that cannot be forecast does not stop the others: it is refused with its reason.
+
+    Raises:
+        UnknownTagError: a target is not in the data.
+        InsufficientDataError: no target can be forecast; the text says what is needed.
+        DataError, ParameterError: as in :func:`series.plan` and :func:`series.history`.
+    """
+    context.progress(0.0, "reading")
+    frame = read_frame(context.table(), parameters.targets).in_order()
+    notes: list[str] = []
+    targets = parameters.targets
+    if not targets:
+        targets = default_targets(frame, context.plant)
+        notes.append(
+            f"no targets were named: {len(targets)} of {len(frame.names)} tags were chosen"
+        )
+    grid = plan(frame, parameters.horizon, parameters.horizon_hours)
+    selections, refused = select_all(frame, targets, grid, context)
+    points = [point for found in selections.values() for point in _points(found, grid.steps)]
+    notes += [*grid.notes, *_staleness(selections, frame, grid)]
+    notes += [f"{tag} was not forecast: {reason}" for tag, reason in refused.items()]
+    return ForecastResult(
+        summary=_summary(selections, grid, context.plant, named=bool(parameters.targets)),
+        warnings=tuple(notes),
+        forecasts=tuple(points),
+        models={tag: score(found, context.plant) for tag, found in selections.items()},
+        refused=refused,
+        horizon=grid.steps,
+        period_seconds=grid.period,
+    )
+
+
+def select_all(
+    frame: Frame, targets: Sequence[str], grid: Plan, context: OperationContext
+) -> tuple[dict[str, Selection], dict[str, str]]:
+    """Choose a model for each target; those that cannot be forecast, with the reason.
+
+    Raises:
+        DanGError: no target can be forecast; with one target, its own error.
+    """
+    found: dict[str, Selection] = {}
+    refused: dict[str, str] = {}
+    last_error: DanGError | None = None
+    for i, target in enumerate(dict.fromkeys(targets)):
+        context.progress(i / len(targets), f"forecasting {target}")
+        try:
+            past = history(frame, target, grid)
+            bounds = physical_bounds(context.plant.by_name.get(target), past.values)
+            found[target] = select(past, grid.steps, context.seed, bounds=bounds)
+        except UnknownTagError:
+            raise
+        except DanGError as error:
+            refused[target] = str(error)
+            last_error = error
+    if last_error is not None and not found:
+        if len(refused) == 1:
+            raise last_error
+        first = next(iter(refused.items()))
+        raise InsufficientDataError(
+            f"{NOTHING_TO_FORECAST}; {first[1]}",
+            remedy="give more history, or fewer steps",
+            context={"refused": refused},
+        )
+    return found, refused
+
+
+def default_targets(frame: Frame, plant: Plant) -> tuple[str, ...]:
+    """At most twelve tags when none are named: those with alarm limits first, then by kind.
+
+    Tags without enough distinct values, set points and states are left out.
+
+    Raises:
+        InsufficientDataError: no tag has values that change.
+    """
+    ranked: list[tuple[bool, int, int, str]] = []
+    for i, name in enumerate(frame.names):
+        values = frame.values[:, i]
+        values = values[np.isfinite(values)]
+        if len(values) < 2 or np.ptp(values) == 0.0:
+            continue
+        tag = plant.by_name.get(name)
+        kind = tag.kind if tag else "other"
+        if kind not in DEFAULT_KINDS or (tag is not None and tag.controllable):
+            continue
+        limited = tag is not None and bool(tag.limits.model_dump(exclude_none=True))
+        ranked.append((not limited, DEFAULT_KINDS.index(kind), i, name))
+    if not ranked:
+        raise InsufficientDataError(
+            f"{NOTHING_TO_FORECAST}: no tag of the data changes",
+            remedy="name targets, or give data",
+        )
+    return tuple(name for *_, name in sorted(ranked)[:MAX_DEFAULT_TARGETS])
+
+
+def physical_bounds(tag: Tag | None, values: np.ndarray) -> tuple[float, float]:
+    """What the value cannot leave: no negative flow or level, percentages of valves and levels."""
+    if tag is None or tag.kind not in NOT_NEGATIVE_KINDS or float(values.min()) < 0:
+        return -np.inf, np.inf
+    percent = tag.unit in ("percent", "%") and float(values.max()) <= 100
+    return 0.0, 100.0 if percent else np.inf
+
+
+def score(found: Selection, plant: Plant) -> ModelScore:
+    """How the model was chosen, as the result shows it."""
+    past = found.history
+    tag = plant.by_name.get(past.tag)
+    return ModelScore(
+        model=found.model.name,
+        baseline=found.baseline,
+        errors={name: round(error, 9) for name, error in found.mae.items()},
+        failed=found.failed,
+        skill_pct=round(found.skill_pct, 2),
+        coverage=found.coverage(),
+        origins=len(found.shapes),
+        observations=int(past.observed.sum()),
+        missing=past.missing,
+        interpolated=past.bridged,
+        season=past.season,
+        unit=tag.unit if tag else "",
+        last_time=iso(past.last_time),
+        last_value=float(past.values[-1]),
+    )
+
+
+def _points(found: Selection, steps: int) -> list[ForecastPoint]:
+    times = found.history.future(steps)
+    bands = {f"{level:g}": found.quantile(level) for level in QUANTILES}
+    return [
+        ForecastPoint(
+            target=found.history.tag,
+            time=iso(times[i]),
+            mean=float(found.mean[i]),
+            quantiles={name: float(band[i]) for name, band in bands.items()},
+        )
+        for i in range(steps)
+    ]
+
+
+def _staleness(selections: Mapping[str, Selection], frame: Frame, grid: Plan) -> list[str]:
+    end = frame.times[-1]
+    notes = []
+    for tag, found in selections.items():
+        behind = (end - found.history.last_time).astype("timedelta64[us]").astype(np.int64) / 1e6
+        if behind > STALE_STEPS * grid.period:
+            notes.append(
+                f"{tag} has no value since {iso(found.history.last_time)}; its forecast starts there"
+            )
+    return notes
+
+
+def _summary(selections: Mapping[str, Selection], grid: Plan, plant: Plant, *, named: bool) -> str:
+    many = len(selections)
+    ahead = span(grid.steps * grid.period)
+    head = f"{many} {'tag' if many == 1 else 'tags'} forecast {ahead} ahead"
+    if not named:
+        head += " (chosen, as none were named)"
+
+    def move(found: Selection) -> float:
+        spread = float(np.std(found.history.values[-200:]))
+        change = abs(float(found.mean[-1] - found.history.values[-1]))
+        return change / spread if spread > 0 else 0.0
+
+    found = max(selections.values(), key=move)
+    tag = plant.by_name.get(found.history.tag)
+    unit = f" {tag.unit}" if tag and tag.unit else ""
+    low, high = found.quantile(0.025)[-1], found.quantile(0.975)[-1]
+    text = (
+        f"{head}. {'' if many == 1 else 'Largest move: '}{found.history.tag} from "
+        f"{found.history.values[-1]:.4g} to {found.mean[-1]:.4g}{unit} by "
+        f"{iso(found.history.future(grid.steps)[-1])} (95 % between {low:.4g} and {high:.4g})."
+    )
+    crossing = [
+        name for name, item in selections.items() if _crosses(item, plant.by_name.get(name))
+    ]
+    if crossing:
+        text += f" Expected beyond an alarm limit: {', '.join(crossing[:5])}."
+    return text
+
+
+def _crosses(found: Selection, tag: Tag | None) -> bool:
+    if tag is None:
+        return False
+    high = [limit for limit in (tag.limits.high, tag.limits.high_high) if limit is not None]
+    low = [limit for limit in (tag.limits.low, tag.limits.low_low) if limit is not None]
+    above = bool(high) and bool((found.mean >= min(high)).any())
+    return above or (bool(low) and bool((found.mean <= max(low)).any()))

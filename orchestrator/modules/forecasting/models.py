@@ -1,0 +1,269 @@
+"""Parameters and results of the forecasting operations."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from orchestrator.modules.base import DataInput, OperationResult
+from orchestrator.plant.tags import Limits
+
+
+class Part(BaseModel):
+    """Base of the parts of a result."""
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
+
+
+class HorizonInput(DataInput):
+    """How far ahead: in steps of the sampling period, or in hours; not both."""
+
+    horizon: int | None = Field(default=None, description="Steps of the data's sampling period.")
+    horizon_hours: float | None = Field(default=None, description="Hours.")
+
+    @model_validator(mode="after")
+    def _one_horizon(self) -> HorizonInput:
+        if self.horizon is not None and self.horizon_hours is not None:
+            raise ValueError("give either horizon (steps) or horizon_hours, not both")
+        return self
+
+
+class ForecastInput(HorizonInput):
+    """Parameters of ``forecasting.forecast``."""
+
+    targets: tuple[str, ...] = Field(
+        default=(), description="Tags to forecast; at most twelve key tags when empty."
+    )
+
+
+class ForecastPoint(Part):
+    """One forecast value.
+
+    Attributes:
+        target: Tag.
+        time: ISO 8601, UTC.
+        mean: Expected value, in the tag's unit.
+        quantiles: Level -> value: 0.025 and 0.975 bound 95 %, 0.1 and 0.9 bound 80 %.
+    """
+
+    target: str
+    time: str
+    mean: float
+    quantiles: dict[str, float]
+
+
+class ModelScore(Part):
+    """Which model forecasts a target, and how it did on its own past.
+
+    Attributes:
+        model: The model chosen.
+        baseline: The best of the naive ones.
+        errors: Mean absolute error of every candidate over all origins and steps, in the tag's unit.
+        failed: Candidates that gave no forecast, with the reason.
+        skill_pct: How much smaller the error is than the baseline's, %.
+        coverage: Share of past values inside the 80 % and 95 % intervals, each origin left out in
+            turn; null below ten origins.
+        origins: Number of past moments from which was forecast.
+        observations: Observed values in the history that was used.
+        missing: Periods without a value, of which ``interpolated`` were bridged; longer gaps were
+            closed up.
+        season: Season length, in steps; 1 for none.
+        unit: Unit of the tag.
+        last_time: Time of the last observed value, from which the horizon counts.
+        last_value: That value.
+    """
+
+    model: str
+    baseline: str
+    errors: dict[str, float]
+    failed: dict[str, str] = Field(default_factory=dict)
+    skill_pct: float
+    coverage: dict[str, float] | None
+    origins: int
+    observations: int
+    missing: int
+    interpolated: int
+    season: int
+    unit: str
+    last_time: str
+    last_value: float
+
+
+class ForecastResult(OperationResult):
+    """Result of ``forecasting.forecast``.
+
+    Attributes:
+        forecasts: One row a target and step, by target and time.
+        models: Target -> how its model was chosen.
+        refused: Target -> why it could not be forecast, where others could.
+        horizon: Steps ahead.
+        period_seconds: Length of a step, s; values are means over a step where the data is finer.
+    """
+
+    forecasts: tuple[ForecastPoint, ...]
+    models: dict[str, ModelScore]
+    refused: dict[str, str] = Field(default_factory=dict)
+    horizon: int
+    period_seconds: float
+
+
+class BacktestInput(ForecastInput):
+    """Parameters of ``forecasting.backtest``."""
+
+    origins: int = Field(default=30, ge=5, le=200, description="Past moments to forecast from.")
+
+
+class BacktestScore(Part):
+    """How the forecasts of one target have been, by measure.
+
+    ``mae``, ``rmse`` and ``bias`` (forecast minus actual) are in the tag's unit; ``mase`` is relative
+    to the mean absolute step of the history; ``wape`` is the error over the mean absolute value.
+    ``mae_by_step`` has one entry a step ahead.
+    """
+
+    target: str
+    model: str
+    mae: float
+    rmse: float
+    bias: float
+    mase: float | None
+    wape: float | None
+    skill_pct: float
+    coverage: dict[str, float] | None
+    mae_by_step: tuple[float | None, ...]
+    errors: dict[str, float]
+    origins: int
+
+
+class BacktestResult(OperationResult):
+    """Result of ``forecasting.backtest``."""
+
+    scores: tuple[BacktestScore, ...]
+    refused: dict[str, str] = Field(default_factory=dict)
+    horizon: int
+    period_seconds: float
+
+
+class ExplainInput(HorizonInput):
+    """Parameters of ``forecasting.explain``."""
+
+    target: str = Field(description="Tag whose forecast to explain.")
+
+
+class Influence(Part):
+    """One thing that the forecast rests on; ``share`` of all, and in words."""
+
+    feature: str
+    share: float
+    text: str
+
+
+class ExplainResult(OperationResult):
+    """Result of ``forecasting.explain``."""
+
+    target: str
+    model: str
+    influences: tuple[Influence, ...]
+    score: ModelScore
+
+
+class SoftSensorInput(DataInput):
+    """Parameters of ``forecasting.soft_sensor``."""
+
+    target: str = Field(description="Tag of the laboratory or analyser value.")
+    inputs: tuple[str, ...] = Field(default=(), description="Process tags; all others when empty.")
+    delay: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="Rows by which the analyser reports late: a value stands this far after its sample.",
+    )
+    lags: int = Field(
+        default=8, ge=0, le=100, description="How many past rows of the inputs to use."
+    )
+
+
+class SoftSensorPoint(Part):
+    """Estimated quality now or at a past row; not applicable outside what the model has seen."""
+
+    time: str
+    mean: float
+    lower: float
+    upper: float
+    applicable: bool
+
+
+class SoftSensorResult(OperationResult):
+    """Result of ``forecasting.soft_sensor``.
+
+    Attributes:
+        predictions: The newest rows, oldest first.
+        rmse: Error on the last third of the samples, which the model had not seen, in the tag's unit.
+        rmse_last_sample: Error there of carrying the last reported sample forward.
+        samples: Laboratory values used.
+        delay: Analyser delay that was assumed, rows.
+    """
+
+    target: str
+    predictions: tuple[SoftSensorPoint, ...]
+    rmse: float
+    rmse_last_sample: float
+    samples: int
+    delay: int
+
+
+class TimeToLimitInput(HorizonInput):
+    """Parameters of ``forecasting.time_to_limit``."""
+
+    tags: tuple[str, ...] = Field(default=(), description="Tags; all with limits when empty.")
+    equipment: tuple[str, ...] = Field(default=(), description="Equipment ids; all when empty.")
+    limits: dict[str, Limits] = Field(
+        default_factory=dict, description="Limits to use instead of those of the plant file."
+    )
+    health_limit: float = Field(
+        default=0.5, ge=0, le=1, description="Health at which equipment counts as failing."
+    )
+
+
+class LimitForecast(Part):
+    """When one value reaches one limit.
+
+    Attributes:
+        name: Tag, or id of the equipment.
+        kind: Which of the two.
+        limit: Which limit.
+        limit_value: Its value, in ``unit``.
+        present: The last observed value.
+        beyond: Whether it is already beyond the limit.
+        probability: Share of forecast paths that reach it within the horizon.
+        median_time: When half of all paths have reached it; null where fewer do.
+        earliest_time: When one path in ten has reached it; null where fewer do.
+        hours: Hours from the last observation to ``median_time``.
+        model: Forecasting model behind it.
+    """
+
+    name: str
+    kind: Literal["tag", "equipment"]
+    limit: Literal["low_low", "low", "high", "high_high", "health"]
+    limit_value: float
+    unit: str
+    present: float
+    beyond: bool
+    probability: float
+    median_time: str | None
+    earliest_time: str | None
+    hours: float | None
+    model: str
+
+
+class TimeToLimitResult(OperationResult):
+    """Result of ``forecasting.time_to_limit``; most urgent first.
+
+    ``skipped`` says for each tag or equipment why nothing can be said.
+    """
+
+    limits: tuple[LimitForecast, ...]
+    skipped: dict[str, str] = Field(default_factory=dict)
+    horizon: int
+    period_seconds: float
