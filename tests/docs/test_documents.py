@@ -21,7 +21,10 @@ GENERATED = {"reference/api.md", "reference/operations.md", "reference/configura
 
 def fences(info: str) -> list[tuple[str, str]]:
     return [
-        (f"{page.name}:{page.read_text(encoding='utf-8')[: match.start()].count(chr(10)) + 1}", body)
+        (
+            f"{page.name}:{page.read_text(encoding='utf-8')[: match.start()].count(chr(10)) + 1}",
+            body,
+        )
         for page in PAGES
         for match in FENCE.finditer(page.read_text(encoding="utf-8"))
         if match["info"].strip() == info and (body := match["body"])
@@ -92,6 +95,4 @@ def test_every_dependency_has_its_reason() -> None:
         wanted += extra
     for requirement in wanted:
         name = re.split(r"[\[<>=;~ ]", requirement)[0]
-        if name in {"pyyaml", "psycopg"}:
-            continue
         assert name.lower() in text, f"{name} has no reason in docs/dependencies.md"
