@@ -143,7 +143,9 @@ def _categories(column: Any) -> tuple[NDArray[np.int64], list[str]]:
 
 def _stated_quality(path: str, column: Any) -> NDArray[np.uint8]:
     indices, texts = _categories(column)
-    codes = np.array([_quality_code(path, text) for text in texts] or [0], dtype=np.uint8)
+    codes = np.array(
+        [_quality_code(path, text) for text in texts] or [Quality.GOOD], dtype=np.uint8
+    )
     return np.where(indices < 0, np.uint8(Quality.GOOD), codes[indices]).astype(np.uint8)
 
 

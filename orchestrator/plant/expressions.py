@@ -124,8 +124,8 @@ class _Compiler:
 
     def compile(self, node: ast.expr) -> _Node:
         match node:
-            case ast.Constant(value=bool()):
-                raise _refused(self.text, f"{node.value} is not a number")
+            case ast.Constant(value=bool() as truth):
+                raise _refused(self.text, f"{truth} is not a number")
             case ast.Constant(value=int() | float() as value):
                 try:
                     number = float(value)

@@ -37,7 +37,22 @@ class LongRows(NamedTuple):
 
     def part(self, first: int, last: int | None = None) -> LongRows:
         """Rows ``first`` to ``last`` as views."""
-        return LongRows(*(column[first:last] for column in self))
+        return self.taken(slice(first, last))
+
+    def taken(self, which: slice | NDArray[np.bool_]) -> LongRows:
+        """The rows that a slice or a mask picks."""
+        return LongRows(
+            self.times[which], self.codes[which], self.values[which], self.quality[which]
+        )
+
+    def followed_by(self, other: LongRows) -> LongRows:
+        """These rows, then those of ``other``."""
+        return LongRows(
+            np.concatenate([self.times, other.times]),
+            np.concatenate([self.codes, other.codes]),
+            np.concatenate([self.values, other.values]),
+            np.concatenate([self.quality, other.quality]),
+        )
 
 
 def pivot(
@@ -51,7 +66,7 @@ def pivot(
         if not len(batch.times):
             continue
         if held is not None:
-            batch = LongRows(*map(np.concatenate, zip(held, batch, strict=True)))
+            batch = held.followed_by(batch)
         # The last time may go on in the next batch.
         cut = int(np.searchsorted(batch.times, batch.times[-1], side="left"))
         held = batch.part(cut)

@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.errors import DataError, UnknownTagError
+from orchestrator.plant.arrow import to_batch, wide_schema
 from orchestrator.plant.cells import Cells, column_values, long_rows
-from orchestrator.plant.layout import BATCH_CELLS, ColumnKind, Layout, read_layout
-from orchestrator.plant.ordering import sorted_batches
+from orchestrator.plant.layout import ColumnKind, Layout, read_layout
+from orchestrator.plant.ordering import sorted_blocks, sorted_rows
 from orchestrator.plant.pivot import Duplicates, LongRows, one_row_a_time, pivot
 from orchestrator.plant.samples import Quality, SampleBlock, to_datetime
 from orchestrator.plant.times import TimeFormat, ambiguous
@@ -179,8 +180,7 @@ class Table:
             except DataError as error:
                 failure = failure or error
         if not fits:
-            assert failure is not None  # noqa: S101  there is at least one format
-            raise failure
+            raise failure or DataError("the times cannot be read", where=str(self.path))
         if len(fits) > 1:
             fits = [fit for fit in fits if fit[1].ordered] or fits
         if len({(fit[1].first, fit[1].last) for fit in fits}) > 1:
@@ -319,7 +319,7 @@ class Table:
     def _wide(self, names: tuple[str, ...]) -> Iterator[SampleBlock]:
         kinds = {name: self._kinds[name] for name in (self.layout.time_column, *names)}
         blocks = self._wide_as_written(kinds, names)
-        return blocks if self._ordered else self._wide_sorted(blocks, names)
+        return blocks if self._ordered else sorted_blocks(blocks, names, where=str(self.path))
 
     def _wide_as_written(
         self, kinds: dict[str, ColumnKind], names: tuple[str, ...]
@@ -331,46 +331,12 @@ class Table:
                 values[:, i], quality[:, i] = column_values(column, self._cells.decimal)
             yield SampleBlock(names, times.view("datetime64[us]"), values, quality)
 
-    def _wide_sorted(
-        self, blocks: Iterator[SampleBlock], names: tuple[str, ...]
-    ) -> Iterator[SampleBlock]:
-        import pyarrow as pa
-
-        fields = [f"c{i}" for i in range(len(names))]
-        schema = pa.schema(
-            [("time", pa.int64()), ("position", pa.int64()), *((f, pa.float64()) for f in fields)]
-        )
-
-        def numbered() -> Iterator[Any]:
-            done = 0
-            for block in blocks:
-                absent = block.quality == Quality.NONE
-                columns = [
-                    pa.array(block.values[:, i], mask=absent[:, i]) for i in range(len(names))
-                ]
-                position = pa.array(np.arange(done, done + len(block)))
-                times = pa.array(block.times.view(np.int64))
-                yield pa.record_batch([times, position, *columns], schema=schema)
-                done += len(block)
-
-        rows = max(64, BATCH_CELLS // len(schema))
-        for batch in sorted_batches(
-            numbered(), schema, by="time, position", rows=rows, where=str(self.path)
-        ):
-            columns = [column_values(batch.column(f)) for f in fields]
-            yield SampleBlock(
-                names,
-                batch.column("time").to_numpy().view("datetime64[us]"),
-                np.column_stack([values for values, _ in columns]),
-                np.column_stack([quality for _, quality in columns]),
-            )
-
     def _long(self, names: tuple[str, ...]) -> Iterator[LongRows]:
         wanted = np.full(len(self._cells.tags), -1, dtype=np.int32)
         for i, name in enumerate(names):
             wanted[self._cells.codes[name]] = i
         rows = self._long_as_written(wanted)
-        return rows if self._ordered else self._long_sorted(rows)
+        return rows if self._ordered else sorted_rows(rows, where=str(self.path))
 
     def _long_as_written(self, wanted: NDArray[np.int32]) -> Iterator[LongRows]:
         done = 0
@@ -380,52 +346,12 @@ class Table:
             codes = wanted[rows.codes]
             keep = codes >= 0
             rows = rows._replace(codes=codes)
-            yield rows if keep.all() else LongRows(*(column[keep] for column in rows))
-
-    def _long_sorted(self, parts: Iterator[LongRows]) -> Iterator[LongRows]:
-        import pyarrow as pa
-
-        schema = pa.schema(
-            [("time", pa.int64()), ("code", pa.int32()), ("value", pa.float64()),
-             ("quality", pa.uint8()), ("position", pa.int64())]
-        )  # fmt: skip
-
-        def numbered() -> Iterator[Any]:
-            done = 0
-            for part in parts:
-                position = np.arange(done, done + len(part.times))
-                yield pa.record_batch([pa.array(c) for c in (*part, position)], schema=schema)
-                done += len(part.times)
-
-        for batch in sorted_batches(
-            numbered(), schema, by="time, position", rows=BATCH_CELLS // 4, where=str(self.path)
-        ):
-            yield LongRows(*(column.to_numpy() for column in batch.columns[:4]))
+            yield rows if keep.all() else rows.taken(keep)
 
 
 def read_table(path: Path | str, *, time_column: str | None = None) -> pa.Table:
     """A file in memory: ``time`` (timestamp[us, UTC]) and one float64 column a tag."""
     return Table(path, time_column=time_column).read()
-
-
-def wide_schema(tags: Sequence[str]) -> pa.Schema:
-    """``time`` (timestamp[us, UTC]) and one float64 column a tag."""
-    import pyarrow as pa
-
-    return pa.schema([("time", pa.timestamp("us", "UTC")), *((tag, pa.float64()) for tag in tags)])
-
-
-def to_batch(block: SampleBlock) -> pa.RecordBatch:
-    """A block in :func:`wide_schema`; null where a value is missing or bad."""
-    import pyarrow as pa
-
-    unusable = np.isnan(block.values) | (block.quality >= Quality.BAD)
-    columns = [
-        pa.array(np.ascontiguousarray(block.values[:, i]), mask=unusable[:, i])
-        for i in range(len(block.tags))
-    ]
-    times = pa.array(block.times).cast(pa.timestamp("us", "UTC"))
-    return pa.record_batch([times, *columns], schema=wide_schema(block.tags))
 
 
 def _first_unreadable(time_format: TimeFormat, column: Any) -> int:

@@ -71,7 +71,8 @@ class TimeFormat:
         numbers = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
         if not np.isfinite(numbers).all():
             raise ValueError("a time is not a finite number")
-        return np.rint(numbers * factor).astype(np.int64)
+        microseconds: NDArray[np.int64] = np.rint(numbers * factor).astype(np.int64)
+        return microseconds
 
     def _from_pattern(self, column: Any) -> Any:
         import pyarrow as pa

@@ -113,7 +113,7 @@ def _registry() -> Any:
     """Pint's units with currency and standard gas volumes; gauge pressure stays as it is read."""
     import pint
 
-    registry = pint.UnitRegistry(cache_folder=None)
+    registry: Any = pint.UnitRegistry(cache_folder=None)
     for definition in _DEFINITIONS:
         registry.define(definition)
     return registry
