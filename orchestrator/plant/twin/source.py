@@ -1,0 +1,172 @@
+"""The simulated unit as a source of samples."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import ConfigurationError, ParameterError
+from orchestrator.plant.tags import Plant, load_plant
+from orchestrator.plant.twin.scenario import PLANT_FILE, Scenario, load_scenario
+
+if TYPE_CHECKING:
+    from orchestrator.plant.samples import SampleBlock
+    from orchestrator.plant.twin.simulation import Step
+
+HISTORY_SPAN = timedelta(days=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class TwinSource:
+    """Samples of a simulated crude unit.
+
+    :meth:`history` hands out normal operation before the paced part, as fast as it can be taken;
+    :meth:`blocks` hands out the paced part, with the scenario's faults, and never ends. A history
+    that is not taken is passed over.
+
+    Args:
+        scenario: A scenario, a file, the name of a shipped one, or ``None`` for the demo.
+        seed: Seed of all randomness; the same seed gives the same samples.
+        start: When the paced part begins, instead of the scenario's ``start``.
+
+    Raises:
+        ConfigurationError: the scenario cannot be read or does not fit the unit.
+    """
+
+    simulated = True
+
+    def __init__(
+        self,
+        scenario: Scenario | Path | None = None,
+        seed: int = 0,
+        *,
+        start: datetime | None = None,
+    ) -> None:
+        from orchestrator.plant.twin.simulation import Simulation
+
+        self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+        self.plant: Plant = load_plant(PLANT_FILE)
+        self.name = f"twin {self.scenario.name}"
+        self.start = (start or self.scenario.start).astimezone(UTC)
+        self._period = timedelta(seconds=self.scenario.period_seconds)
+        self._warm_up_rows = int(timedelta(hours=self.scenario.warm_up_hours) / self._period)
+        self._next = self.start - self._warm_up_rows * self._period
+        self._simulation = Simulation(self.scenario, self.plant.tag_names, seed, self._warm_up_rows)
+        self._closed = False
+        for tag, value in self.scenario.set_points.items():
+            try:
+                self.set_point(tag, value)
+            except ParameterError as error:
+                raise ConfigurationError(
+                    error.what, where=f"scenario {self.scenario.name!r}", remedy=error.remedy
+                ) from error
+
+    @property
+    def active_faults(self) -> tuple[str, ...]:
+        """Names of the faults present at the last row handed out."""
+        return self._simulation.faults.active((self._next - self._period - self.start) / _MINUTE)
+
+    def history(self, max_span: timedelta = HISTORY_SPAN) -> Iterator[SampleBlock]:
+        """Daily prices, then normal operation up to the start of the paced part."""
+        if self._next < self.start:
+            yield from self._price_history(max_span)
+        while self._next < self.start and not self._closed:
+            yield self._block(self._advance(self._rows(max_span, self.start)))
+
+    def blocks(self, max_span: timedelta) -> Iterator[SampleBlock]:
+        """The paced part, without end; no block crosses a multiple of ``max_span`` since 1970."""
+        for _, measured in self.truth(max_span):
+            yield measured
+
+    def truth(self, max_span: timedelta) -> Iterator[tuple[SampleBlock, SampleBlock]]:
+        """The paced part as pairs: true values without noise or sensor faults, and samples."""
+        import numpy as np
+
+        from orchestrator.plant.samples import SampleBlock
+
+        while self._next < self.start and not self._closed:
+            self._advance(self._rows(HISTORY_SPAN, self.start))
+        while not self._closed:
+            step = self._advance(self._rows(max_span, None))
+            measured = self._block(step)
+            good = np.zeros_like(measured.quality)
+            yield SampleBlock(measured.tags, measured.times, step.true, good), measured
+
+    def set_point(self, tag: str, value: float) -> None:
+        """Move a set point; it holds from the next step on.
+
+        Raises:
+            ParameterError: the tag is not a set point, or the value is outside its normal range.
+        """
+        known = self._simulation.set_points
+        if tag not in known:
+            raise ParameterError(
+                f"{tag!r} is not a set point of the simulated unit",
+                remedy=f"one of: {', '.join(known)}",
+            )
+        low, high = self.plant.tag(tag).normal or (float("-inf"), float("inf"))
+        if not low <= value <= high:
+            raise ParameterError(
+                f"{tag} = {value} is outside its range",
+                remedy=f"choose from {low} to {high} {self.plant.tag(tag).unit}",
+            )
+        known[tag] = float(value)
+
+    def close(self) -> None:
+        """End the run; iterators stop after their present block."""
+        self._closed = True
+
+    def _rows(self, max_span: timedelta, end: datetime | None) -> int:
+        """Rows from the next one to the end of its span, or to ``end`` if that is sooner."""
+        if max_span <= timedelta(0):
+            raise ParameterError(f"max_span must be positive, got {max_span}")
+        boundary = _EPOCH + ((self._next - _EPOCH) // max_span + 1) * max_span
+        if end is not None:
+            boundary = min(boundary, end)
+        return max(1, -((self._next - boundary) // self._period))
+
+    def _advance(self, rows: int) -> Step:
+        step = self._simulation.advance(rows)
+        self._next += rows * self._period
+        return step
+
+    def _block(self, step: Step) -> SampleBlock:
+        import numpy as np
+
+        from orchestrator.plant.samples import SampleBlock, to_datetime64
+
+        rows = len(step.minutes)
+        first = to_datetime64(self._next - rows * self._period)
+        times = first + np.arange(rows) * np.timedelta64(self._period, "us")
+        return SampleBlock(self._simulation.tags, times, step.measured, step.quality)
+
+    def _price_history(self, max_span: timedelta) -> Iterator[SampleBlock]:
+        import numpy as np
+
+        from orchestrator.plant.samples import Quality, SampleBlock, to_datetime64
+        from orchestrator.plant.twin.market import OVER_CRUDE
+
+        days = self.scenario.price_history_days
+        if not days:
+            return
+        tags = self._simulation.tags
+        columns = [tags.index(tag) for tag in OVER_CRUDE]
+        midnight = self._next.replace(hour=0, minute=0, second=0, microsecond=0)
+        times = to_datetime64(midnight) - np.arange(days, 0, -1) * np.timedelta64(1, "D")
+        values = np.full((days, len(tags)), np.nan)
+        values[:, columns] = self._simulation.daily_prices(days)
+        quality = np.full(values.shape, int(Quality.NONE), dtype=np.uint8)
+        quality[:, columns] = Quality.GOOD
+        whole = SampleBlock(tags, times.astype("datetime64[us]"), values, quality)
+        spans = (whole.times - np.datetime64(_EPOCH.replace(tzinfo=None), "us")) // np.timedelta64(
+            max_span, "us"
+        )
+        edges = [0, *(np.flatnonzero(np.diff(spans)) + 1).tolist(), days]
+        for first, last in itertools.pairwise(edges):
+            yield whole.rows(first, last)
+
+
+_MINUTE = timedelta(minutes=1)

@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import ConfigurationError
+from orchestrator.plant.twin.scenario import SCENARIOS, load_scenario, shipped
+from orchestrator.plant.twin.source import TwinSource
+
+FAULT = "faults: [{name: a, kind: %s, target: %s, onset_minutes: 5%s}]"
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "scenario.yaml"
+    path.write_text("name: trial\nwarm_up_hours: 0\nprice_history_days: 0\n" + text)
+    return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        TwinSource(path)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_shipped_scenario_runs(name):
+    source = TwinSource(SCENARIOS / f"{name}.yaml")
+    assert source.simulated
+    assert source.plant.simulated
+
+
+def test_a_shipped_scenario_is_found_by_its_name():
+    assert load_scenario(Path("normal")).name == "normal"
+
+
+def test_without_a_name_it_is_the_demo():
+    assert load_scenario(None).name == "demo"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("pace: 3\n", ["'pace'", "warm_up_hours"]),
+        ("warm_up_hours: many\n", ["warm_up_hours"]),
+        ("start: 2026-01-01T00:00:00\n", ["start", "timezone"]),
+        (FAULT % ("explosion", "E-101", ""), ["faults.0.kind", "meter_bias"]),
+        (FAULT % ("meter_bias", "FI999", ""), ["FI999", "FI306"]),
+        (FAULT % ("exchanger_fouling", "E-999", ""), ["E-999", "E-101"]),
+        (FAULT % ("pump_trip", "P-101", ", magnitude: 3"), ["share", "3"]),
+        (FAULT % ("price_shock", "FI101", ""), ["FI101", "price"]),
+        (FAULT % ("meter_bias", "FI101", ", repeat_minutes: 9"), ["duration_minutes"]),
+        (FAULT % ("meter_bias", "FI101", ", loudness: 9"), ["loudness", "onset_minutes"]),
+        ("set_points: {FC999_SP: 1}\n", ["FC999_SP", "FC101_SP"]),
+        ("set_points: {FC101_SP: 9000}\n", ["9000", "640"]),
+    ],
+)
+def test_a_wrong_scenario_is_refused_with_file_key_and_what_is_accepted(tmp_path, text, said):
+    message = refusal(written(tmp_path, text))
+    for part in said:
+        assert part in message
+
+
+def test_a_scenario_that_is_not_a_mapping_is_refused(tmp_path):
+    path = tmp_path / "list.yaml"
+    path.write_text("- 1\n")
+    assert "mapping" in refusal(path)
+
+
+def test_broken_yaml_and_a_missing_file_name_the_file(tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text("a: [1\n")
+    assert "broken.yaml" in refusal(path)
+    assert "absent.yaml" in refusal(tmp_path / "absent.yaml")

@@ -1,0 +1,290 @@
+import time
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from orchestrator.errors import ParameterError
+from orchestrator.plant.expressions import Expression
+from orchestrator.plant.samples import Quality
+from orchestrator.plant.twin.crudes import PRODUCTS
+from orchestrator.plant.twin.scenario import Fault, Scenario
+from orchestrator.plant.twin.source import TwinSource
+from orchestrator.plant.twin.unit import LEVEL_CAPACITY
+
+HOUR = timedelta(hours=1)
+
+
+def quiet(*faults: dict, **changes) -> Scenario:
+    """A scenario without noise, weather and market movement."""
+    made = tuple(Fault(**{"name": f"fault {i}", **item}) for i, item in enumerate(faults))
+    values = {
+        "name": "trial",
+        "warm_up_hours": 0,
+        "price_history_days": 0,
+        "noise": 0,
+        "disturbance": 0,
+    }
+    return Scenario(**{**values, **changes, "faults": made})
+
+
+def run(source: TwinSource, hours: float):
+    """True and measured values of the next hours, each a mapping of tag to array."""
+    true, measured = [], []
+    rows = 0
+    for actual, shown in source.truth(HOUR):
+        true.append(actual.values)
+        measured.append(shown.values)
+        rows += len(shown)
+        if rows >= hours * 60:
+            break
+    tags = source.plant.tag_names
+    return tuple(
+        dict(zip(tags, np.vstack(part)[: int(hours * 60)].T, strict=True))
+        for part in (true, measured)
+    )
+
+
+def test_at_steady_state_the_true_mass_balance_closes_to_rounding():
+    true, _ = run(TwinSource(quiet()), 3)
+    products = sum(true[tag] for tag in PRODUCTS)
+    assert products == pytest.approx(true["FI101"], rel=1e-13)
+
+
+def test_off_steady_state_what_is_missing_is_held_in_the_column():
+    scenario = quiet(
+        {"kind": "pump_trip", "target": "P-101", "magnitude": 0.3, "onset_minutes": 30}
+    )
+    true, _ = run(TwinSource(scenario), 5)
+    imbalance = true["FI101"] - sum(true[tag] for tag in PRODUCTS)
+    held = np.diff(true["LI201"]) / 100 * LEVEL_CAPACITY * 60
+    assert held == pytest.approx(imbalance[1:], abs=1e-8)
+    assert imbalance[40] < -1
+    assert abs(imbalance[-1]) < 1e-3
+
+
+def test_the_same_seed_gives_the_same_samples_however_they_are_cut():
+    scenario = Scenario(name="trial", warm_up_hours=5, price_history_days=0)
+    first, second = TwinSource(scenario, seed=7), TwinSource(scenario, seed=7)
+    one = np.vstack([b.values for b in first.history(timedelta(minutes=7))])
+    two = np.vstack([b.values for b in second.history(timedelta(days=1))])
+    # Prices are rounded to cents, so that a difference in the last bit may show as one cent.
+    assert one == pytest.approx(two, abs=0.0101)
+    other = np.vstack([b.values for b in TwinSource(scenario, seed=8).history()])
+    assert np.abs(one - other).max() > 1
+
+
+def test_history_ends_where_the_paced_part_begins_and_nothing_is_left_out():
+    source = TwinSource(quiet(warm_up_hours=30))
+    history = list(source.history())
+    times = np.concatenate([block.times for block in history])
+    assert len(times) == 30 * 60
+    assert (np.diff(times) == np.timedelta64(60, "s")).all()
+    paced = next(source.blocks(HOUR))
+    assert paced.start == source.start
+    assert paced.start - history[-1].end == timedelta(minutes=1)
+
+
+def test_a_history_that_is_not_taken_is_passed_over():
+    scenario = Scenario(name="trial", warm_up_hours=3, price_history_days=5)
+    taken, untaken = TwinSource(scenario), TwinSource(scenario)
+    list(taken.history())
+    first, second = next(taken.blocks(HOUR)), next(untaken.blocks(HOUR))
+    assert first.start == second.start == scenario.start
+    assert first.values == pytest.approx(second.values, abs=0.0101)
+
+
+@pytest.mark.parametrize("minutes", [1, 7, 60])
+def test_no_block_crosses_the_epoch_grid(minutes):
+    span = timedelta(minutes=minutes)
+    start = datetime(2026, 3, 3, 5, 3, 20, tzinfo=UTC)
+    source = TwinSource(quiet(warm_up_hours=3, price_history_days=4), start=start)
+    paced = [block for block, _ in zip(source.blocks(span), range(20), strict=False)]
+    source = TwinSource(quiet(warm_up_hours=3, price_history_days=4), start=start)
+    for blocks in (list(source.history(span)), paced):
+        numbers = []
+        for block in blocks:
+            inside = {int(t) // (minutes * 60_000_000) for t in block.times.astype("int64")}
+            assert len(inside) == 1
+            numbers.append(inside.pop())
+        assert numbers == sorted(set(numbers))
+
+
+def test_daily_prices_before_the_warm_up_join_it_without_a_jump():
+    source = TwinSource(Scenario(name="trial", warm_up_hours=24, price_history_days=60))
+    blocks = list(source.history())
+    daily = [block for block in blocks if len(block) == 1 and block.quality[0, 0] == Quality.NONE]
+    column = source.plant.tag_names.index("PR_DIESEL")
+    assert len(daily) == 60
+    assert all(block.quality[0, column] == Quality.GOOD for block in daily)
+    assert daily[-1].start < source.start - timedelta(hours=24)
+    first = blocks[60].values[0, column]
+    assert abs(daily[-1].values[0, column] - first) < 3
+
+
+def test_normal_operation_raises_no_limit_and_closes_its_balance():
+    source = TwinSource(Scenario(name="trial", warm_up_hours=48, price_history_days=0), seed=3)
+    block = np.vstack([part.values for part in source.history()])
+    for i, tag in enumerate(source.plant.tags):
+        low = -np.inf if tag.limits.low is None else tag.limits.low
+        high = np.inf if tag.limits.high is None else tag.limits.high
+        assert ((block[:, i] > low) & (block[:, i] < high)).all(), tag.name
+        if tag.rate_limit is not None:
+            assert np.abs(np.diff(block[:, i])).max() < tag.rate_limit, tag.name
+    tags = source.plant.tag_names
+    error = block[:, tags.index("FI101")] - sum(block[:, tags.index(t)] for t in PRODUCTS)
+    assert abs(error.mean()) < 0.5
+
+
+def test_the_plant_file_s_expressions_have_values_near_design():
+    source = TwinSource(quiet())
+    true, _ = run(source, 2)
+    values = {tag: float(column[-1]) for tag, column in true.items()}
+    plant = source.plant
+    found = {k: Expression.parse(kpi.expression).evaluate(values) for k, kpi in plant.kpis.items()}
+    assert 5 < found["margin_usd_per_bbl"] < 10
+    assert found["energy_index"] == pytest.approx(100, abs=0.5)
+    assert abs(found["yield_deviation_pct"]) < 0.2
+    health = {e.id: Expression.parse(e.health).evaluate(values) for e in plant.equipment}
+    assert health["E-101"] == pytest.approx(1.0, abs=0.01)
+    assert 0.9 < health["H-101"] <= 1
+    assert plant.market.crack_spread is not None
+    assert Expression.parse(plant.market.crack_spread).evaluate(values) > 10
+
+
+def test_meter_bias_moves_the_reading_and_not_the_plant():
+    scenario = quiet(
+        {
+            "kind": "meter_bias",
+            "target": "FI306",
+            "magnitude": -25,
+            "onset_minutes": 30,
+            "duration_minutes": 30,
+        }
+    )
+    true, shown = run(TwinSource(scenario), 2)
+    error = shown["FI306"] - true["FI306"]
+    assert error[29:31].tolist() == pytest.approx([0, -25])
+    assert error[59:61].tolist() == pytest.approx([-25, 0])
+    assert np.ptp(true["FI306"]) < 1e-9
+
+
+def test_a_frozen_signal_repeats_its_last_value_across_blocks():
+    scenario = quiet(
+        {"kind": "frozen_signal", "target": "TI203", "onset_minutes": 50, "duration_minutes": 90},
+        noise=1,
+    )
+    _, shown = run(TwinSource(scenario), 4)
+    signal = shown["TI203"]
+    assert (signal[49:140] == signal[49]).all()
+    assert np.unique(signal[:50]).size == 50
+    assert signal[140] != signal[139]
+
+
+def test_a_missing_signal_is_no_sample():
+    scenario = quiet({"kind": "missing_signal", "target": "AI303", "onset_minutes": 10})
+    block = next(TwinSource(scenario).blocks(HOUR))
+    column = block.tags.index("AI303")
+    assert (block.quality[10:, column] == Quality.NONE).all()
+    assert np.isnan(block.values[10:, column]).all()
+    assert (block.quality[:10] == Quality.GOOD).all()
+
+
+def test_fouling_shows_in_the_health_of_the_exchanger():
+    scenario = quiet(
+        {
+            "kind": "exchanger_fouling",
+            "target": "E-101",
+            "magnitude": 0.5,
+            "onset_minutes": 10,
+            "shape": "ramp",
+            "rise_minutes": 60,
+        }
+    )
+    source = TwinSource(scenario)
+    true, _ = run(source, 5)
+    health = Expression.parse(source.plant.equipment[0].health).evaluate(true)
+    assert health[0] == pytest.approx(1, abs=0.01)
+    assert health[-1] == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("fault", "tag", "sign"),
+    [
+        ({"kind": "pump_trip", "target": "P-102", "magnitude": 0.4}, "TI131", 1),
+        ({"kind": "burner_fault", "target": "H-101", "magnitude": 2}, "FI130", 1),
+        ({"kind": "crude_switch", "target": "heavy"}, "FI306", 1),
+        ({"kind": "price_shock", "target": "PR_DIESEL", "magnitude": -8}, "PR_DIESEL", -1),
+    ],
+)
+def test_each_fault_moves_what_it_should(fault, tag, sign):
+    true, _ = run(TwinSource(quiet({**fault, "onset_minutes": 30})), 5)
+    assert sign * (true[tag][-1] - true[tag][29]) > 0.01 * abs(true[tag][29])
+
+
+def test_a_repeated_fault_comes_back():
+    scenario = quiet(
+        {
+            "kind": "meter_bias",
+            "target": "FI101",
+            "magnitude": 5,
+            "onset_minutes": 10,
+            "duration_minutes": 10,
+            "repeat_minutes": 60,
+        }
+    )
+    true, shown = run(TwinSource(scenario), 3)
+    assert np.flatnonzero(shown["FI101"] - true["FI101"] > 1).tolist() == [
+        *range(10, 20),
+        *range(70, 80),
+        *range(130, 140),
+    ]
+
+
+def test_the_demo_shows_a_fault_in_its_first_minute_at_sixty_times_real_time():
+    source = TwinSource()
+    assert source.active_faults == ()
+    blocks = source.blocks(timedelta(minutes=1))
+    for _ in range(60):
+        next(blocks)
+    assert len(source.active_faults) >= 3
+
+
+def test_a_set_point_moves_the_plant_from_the_next_step_on():
+    source = TwinSource(quiet())
+    before, _ = run(source, 2)
+    source.set_point("TC203_SP", 266)
+    after, _ = run(source, 3)
+    assert after["TI203"][-1] == pytest.approx(266)
+    assert after["FI304"][-1] > before["FI304"][-1] + 4
+
+
+def test_a_set_point_outside_its_range_or_of_another_tag_is_refused():
+    source = TwinSource(quiet())
+    with pytest.raises(ParameterError, match=r"9000.*640"):
+        source.set_point("FC101_SP", 9000)
+    with pytest.raises(ParameterError, match="FC101_SP"):
+        source.set_point("FI101", 600)
+
+
+def test_closing_ends_the_iterator():
+    source = TwinSource(quiet())
+    blocks = source.blocks(HOUR)
+    next(blocks)
+    source.close()
+    assert list(blocks) == []
+
+
+def test_it_runs_far_faster_than_real_time():
+    source = TwinSource(Scenario(name="trial", warm_up_hours=192))
+    began = time.perf_counter()
+    rows = sum(len(block) for block in source.history())
+    assert time.perf_counter() - began < 2
+    assert rows >= 192 * 60
+    blocks = source.blocks(timedelta(minutes=1))
+    next(blocks)
+    # Processor time, since other work may share the machine.
+    began = time.process_time()
+    for _ in range(500):
+        next(blocks)
+    assert 500 * 60 / (time.process_time() - began) > 20_000
