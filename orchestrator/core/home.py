@@ -1,20 +1,18 @@
 """The home: one folder with all state of one orchestrator, and the lock that gives it one owner.
 
-    state.sqlite      decisions, jobs, outcomes, alerts (unless PostgreSQL is configured)
-    workflows.sqlite  durable workflows (unless PostgreSQL is configured)
-    historian.duckdb  samples
-    exchange/         data on its way to worker processes
-    models/           trained models
-    jobs/             artefacts of operations, one folder a job
-    service.json      process id and address of the owner, for other commands
+state.sqlite      decisions, jobs, outcomes, alerts (unless PostgreSQL is configured)
+workflows.sqlite  durable workflows (unless PostgreSQL is configured)
+historian.duckdb  samples
+exchange/         data on its way to worker processes
+models/           trained models
+jobs/             artefacts of operations, one folder a job
+service.json      process id and address of the owner, for other commands
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -55,6 +53,16 @@ class Home:
                 where=str(self.path),
                 remedy="set DAN_G_HOME or state.home to a folder that you may write to",
             ) from error
+
+    @classmethod
+    def take(cls, path: Path) -> Self:
+        """The home at ``path``, owned by this process from now on.
+
+        Raises:
+            ConfigurationError: the folder cannot be used.
+            HomeLockedError: another process owns it.
+        """
+        return cls(path).acquire()
 
     @property
     def state(self) -> Path:
@@ -109,15 +117,6 @@ class Home:
         if self.owned:
             self._service_file.unlink(missing_ok=True)
             self._lock.release()
-
-    @contextmanager
-    def ownership(self) -> Iterator[Self]:
-        """Own the home for the length of a block."""
-        self.acquire()
-        try:
-            yield self
-        finally:
-            self.release()
 
     def announce(self, url: str | None) -> None:
         """Tell other commands where the owner's service listens.

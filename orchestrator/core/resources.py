@@ -50,6 +50,11 @@ class ResourceMeter:
         ]
         return min(shares, default=None)
 
+    def scarce(self, least: float) -> bool:
+        """Whether less than a share ``least`` of processor or memory is free; unknown is not."""
+        shares = (self.cpu_free_share(), self.memory_free_share())
+        return any(share is not None and share < least for share in shares)
+
 
 def resident_mb(pid: int | str = "self") -> float | None:
     """Resident memory of a process, MB."""

@@ -1,8 +1,8 @@
 """A worker process: takes operations from its owner one by one, runs them, answers.
 
 Started as ``python -m orchestrator.core.worker_process FD`` on one end of a socket pair, so that
-nothing of the owner (threads, locks, event loop, open databases) leaks into it. A message is a
-length (8 bytes, big-endian) and a pickle. The end of the socket is the end of the worker.
+nothing of the owner (threads, locks, event loop, open databases) leaks into it. The messages are
+those of :mod:`orchestrator.core.worker_messages`. The end of the socket is the end of the worker.
 """
 
 from __future__ import annotations
@@ -14,76 +14,27 @@ import os
 import pickle
 import signal
 import socket
-import struct
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from orchestrator.core.resources import resident_mb
+from orchestrator.core.validation import describe
+from orchestrator.core.worker_messages import HEADER, Begun, Hello, Reply, Report, Task, frame
 from orchestrator.errors import DanGError, OperationError, ParameterError, WorkerLostError
 from orchestrator.modules.base import Operation, OperationContext, OperationResult
 from orchestrator.plant.tags import Plant
 
-HEADER = struct.Struct("!Q")
 NICENESS = 10
 PROGRESS_EVERY_S = 0.1
 RESULT_LIMIT_BYTES = 32 * 1024 * 1024
 OWNER_CHECK_S = 1.0
 PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
-
-
-@dataclass(frozen=True, slots=True)
-class Hello:
-    """First message to a worker: where to import from."""
-
-    sys_path: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One run of an operation; ``parameters`` is JSON that was already accepted."""
-
-    job_id: str
-    operation: Operation
-    parameters: dict[str, Any]
-    now: datetime
-    data_file: Path | None = None
-    settings: dict[str, Any] = field(default_factory=dict)
-    scratch: Path | None = None
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Progress of the running operation."""
-
-    share: float
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """Answer to a task: the result as JSON text, or the error; resident memory in MB afterwards."""
-
-    result: str | None
-    error: DanGError | None
-    seconds: float
-    memory_mb: float | None
-    traceback: str | None = None
-
-
-def frame(message: object) -> bytes:
-    """A message as it goes over the socket."""
-    body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
-    return HEADER.pack(len(body)) + body
 
 
 def main() -> None:
@@ -114,6 +65,7 @@ def _serve(channel: socket.socket, stream: io.BufferedReader) -> None:
         elif isinstance(message, Plant):
             plant = message
         elif isinstance(message, Task):
+            send(Begun())
             reply = _run(message, plant, send)
             send(reply)
             if isinstance(reply.error, WorkerLostError):
@@ -221,21 +173,6 @@ def _as_json(operation: Operation, result: object) -> str:
     return text
 
 
-def describe(invalid: ValidationError) -> str:
-    """Each wrong field with its value and what is accepted."""
-    parts = []
-    for item in invalid.errors(include_url=False, include_context=False):
-        name = ".".join(str(part) for part in item["loc"]) or "(all)"
-        given = "" if item["type"] == "missing" else f", got {_short(item.get('input'))}"
-        parts.append(f"{name}: {item['msg']}{given}")
-    return "; ".join(parts)
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
 def _throttled(send: Callable[[object], None]) -> Callable[[float, str], None]:
     last = -1.0
 
@@ -265,7 +202,4 @@ def _end_with_owner(owner: int) -> None:
 
 
 if __name__ == "__main__":
-    # Messages name their classes by this module's import name, not by __main__.
-    from orchestrator.core import worker_process
-
-    worker_process.main()
+    main()

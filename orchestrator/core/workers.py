@@ -21,7 +21,7 @@ from typing import Any, Self
 import structlog
 
 import orchestrator
-from orchestrator.core.worker_process import HEADER, Hello, Reply, Report, Task, frame
+from orchestrator.core.worker_messages import HEADER, Begun, Hello, Reply, Report, Task, frame
 from orchestrator.errors import DanGError, OperationTimedOutError, WorkerLostError
 from orchestrator.plant.tags import Plant
 
@@ -114,8 +114,12 @@ class WorkerPool:
             try:
                 worker = await slot.take()
                 try:
+                    if not await worker.begins(task, plant):
+                        await slot.discard()  # it died while idle
+                        worker = await slot.take()
+                        await worker.begins(task, plant)
                     async with asyncio.timeout(timeout_s):
-                        reply = await worker.call(task, plant, on_progress)
+                        reply = await worker.answer(on_progress)
                 except TimeoutError:
                     raise OperationTimedOutError(
                         f"stopped after {timeout_s:g} s",
@@ -138,7 +142,9 @@ class WorkerPool:
 
     def _best_slot(self, module: str) -> _Slot:
         """An idle worker that ran this module before has its libraries imported already."""
-        return next((slot for slot in reversed(self._idle) if module in slot.modules), self._idle[-1])
+        return next(
+            (slot for slot in reversed(self._idle) if module in slot.modules), self._idle[-1]
+        )
 
     def _worn(self, slot: _Slot) -> bool:
         worker = slot.worker
@@ -232,6 +238,28 @@ class _Worker:
         Raises:
             WorkerLostError: it does not answer.
         """
+        # Not to be interrupted half-way, or a process would be left that nobody knows of.
+        creating = asyncio.create_task(cls._create())
+        try:
+            worker = await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            await (await creating).kill()
+            raise
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                await worker.greet()
+        except BaseException as error:
+            await worker.kill()
+            if isinstance(error, TimeoutError | WorkerLostError):
+                raise WorkerLostError(
+                    "a worker process does not start",
+                    remedy="the log of the service has its messages; dan-g doctor checks the rest",
+                ) from error
+            raise
+        return worker
+
+    @classmethod
+    async def _create(cls) -> Self:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
@@ -248,34 +276,32 @@ class _Worker:
                     env=_environment(),
                     start_new_session=True,
                 )
-            except BaseException as error:
+            except OSError as error:
                 ours.close()
-                if isinstance(error, OSError):
-                    raise WorkerLostError(f"a worker process cannot be started: {error}") from error
-                raise
+                raise WorkerLostError(f"a worker process cannot be started: {error}") from error
         reader, writer = await asyncio.open_connection(sock=ours)
-        worker = cls(process, reader, writer)
+        return cls(process, reader, writer)
+
+    async def greet(self) -> None:
+        """Tell the process where to import from, and wait until it answers."""
+        await self._send(Hello(tuple(sys.path)))
+        await self._receive()
+
+    async def begins(self, task: Task, plant: Plant) -> bool:
+        """Hand over a task; false where the process died, or hung, before it began."""
+        self.modules.add(task.operation.module)
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
-                await worker._send(Hello(tuple(sys.path)))
-                await worker._receive()
-        except BaseException as error:
-            await worker.kill()
-            if isinstance(error, TimeoutError | WorkerLostError):
-                raise WorkerLostError(
-                    "a worker process does not start",
-                    remedy="the log of the service has its messages; dan-g doctor checks the rest",
-                ) from error
-            raise
-        return worker
+                if self._plant is not plant:
+                    await self._send(plant)
+                    self._plant = plant
+                await self._send(task)
+                return isinstance(await self._receive(), Begun)
+        except (WorkerLostError, TimeoutError):
+            return False
 
-    async def call(self, task: Task, plant: Plant, on_progress: OnProgress | None) -> Reply:
-        """Have the process run a task."""
-        self.modules.add(task.operation.module)
-        if self._plant is not plant:
-            await self._send(plant)
-            self._plant = plant
-        await self._send(task)
+    async def answer(self, on_progress: OnProgress | None) -> Reply:
+        """Wait for the end of the task."""
         while True:
             message = await self._receive()
             if isinstance(message, Report):
