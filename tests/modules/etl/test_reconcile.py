@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from orchestrator.errors import (
+    ConfigurationError,
+    InsufficientDataError,
+    OperationError,
+    ParameterError,
+)
+from orchestrator.modules.base import OperationContext
+from orchestrator.modules.etl import least_squares
+from orchestrator.modules.etl.network import ReconcileInput, ReconcileResult
+from orchestrator.modules.etl.reconcile import run
+from orchestrator.plant.tags import Balance, Plant, Tag
+
+NOWHERE = OperationContext(now=datetime(2025, 1, 1, tzinfo=UTC), plant=Plant())
+ROWS = 240
+TIMES = np.datetime64("2025-01-01", "us") + np.arange(ROWS) * np.timedelta64(60, "s")
+
+
+def solve(document: dict) -> ReconcileResult:
+    return run(ReconcileInput.model_validate(document), NOWHERE)
+
+
+def stream(name: str, source: str | None, target: str | None, value: float | None, sd: float = 1.0):
+    return {"id": name, "from": source, "to": target, "measured": value, "sd": sd}
+
+
+def splitter(values: tuple[float | None, ...]) -> dict:
+    feed, top, bottom, left, right = values
+    return {
+        "nodes": ["N1", "N2"],
+        "streams": [
+            stream("feed", None, "N1", feed),
+            stream("top", "N1", None, top),
+            stream("bottom", "N1", "N2", bottom),
+            stream("left", "N2", None, left),
+            stream("right", "N2", None, right),
+        ],
+    }
+
+
+def klasses(result: ReconcileResult) -> dict[str, str]:
+    return {item.id: item.klass for item in result.streams}
+
+
+LINEAR = ["P01_splitter3", "P02_dovi_recycle6", "P05_yang8", "P06_rosenberg_mah7", "P12_mitsas12",
+          "P15_serth_heenan_steam28"]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LINEAR)
+def test_published_networks_reach_their_known_optimum(shared: Path, case: str):
+    document = json.loads((shared / f"cases/reconciliation/dr_{case}.json").read_text())
+    result = solve(document)
+    known = document["known_optimum"]
+    assert result.objective == pytest.approx(known["wls_objective_computed"], rel=1e-6)
+    assert result.global_test.statistic == pytest.approx(known["global_test_statistic"], rel=1e-6)
+    assert result.global_test.critical == pytest.approx(known["chi2_95"], rel=1e-9)
+    assert result.global_test.dof == known["dof"]
+    largest = max(abs(item.test) for item in result.streams if item.test is not None)
+    assert largest == pytest.approx(known["largest_measurement_test_z"], rel=1e-6)
+    for item, given_ in zip(result.streams, document["streams"], strict=True):
+        assert item.reconciled == pytest.approx(given_["reconciled_published_collection"], rel=1e-3)
+
+
+def test_the_published_nonlinear_problem_reaches_its_known_optimum(shared: Path):
+    path = shared / "cases/reconciliation/dr_NL_pai_fisher_1988.json"
+    document = json.loads(path.read_text())
+    result = solve(document)
+    known = document["known_optimum"]
+    assert result.objective == pytest.approx(known["computed_objective"], rel=1e-6)
+    found = {item.id: item.reconciled for item in result.streams}
+    assert found == pytest.approx(known["computed_wls_solution"], rel=1e-6)
+    assert klasses(result)["v1"] == "observable"
+
+
+def test_the_meter_with_a_gross_error_is_named_with_its_size(shared: Path):
+    path = shared / "cases/reconciliation/dr_P05_yang8.json"
+    (culprit,) = solve(json.loads(path.read_text())).gross_errors
+    assert (culprit.kind, culprit.id) == ("bias", "S1")
+    assert culprit.size == pytest.approx(110.1 - 98.37, abs=0.3)
+    assert culprit.same_as == ("N1",)
+
+
+def test_biased_meters_are_named_first_and_sound_ones_are_not(shared: Path):
+    path = shared / "cases/reconciliation/dr_P15_serth_heenan_steam28.json"
+    document = json.loads(path.read_text())
+    streams = document["streams"]
+    sd = np.array([item["sd"] for item in streams])
+    for item in streams:
+        item["measured"] = item["true"]
+    base = solve(document)
+    true = np.array([item.reconciled for item in base.streams])
+    strong = [i for i, item in enumerate(base.streams) if item.klass == "redundant"]
+    assert len(strong) == 16
+    rng = np.random.default_rng(11)
+
+    def named(bias_on: int | None) -> str | None:
+        values = true + rng.normal(size=len(sd)) * sd
+        if bias_on is not None:
+            values[bias_on] += rng.choice([-1, 1]) * rng.uniform(5, 10) * sd[bias_on]
+        for item, value in zip(streams, values, strict=True):
+            item["measured"] = float(value)
+        found = solve(document).gross_errors
+        return found[0].id if found else None
+
+    draws = 200
+    chosen = rng.choice(strong, size=draws)
+    assert sum(named(int(i)) == streams[i]["id"] for i in chosen) / draws >= 0.88
+    assert sum(named(None) is not None for _ in range(draws)) / draws <= 0.10
+
+
+def test_unmeasured_streams_are_classified_and_estimated():
+    result = solve(splitter((100.0, 40.0, None, 30.0, 29.0)))
+    assert klasses(result)["bottom"] == "observable"
+    assert all(klasses(result)[name] == "redundant" for name in ("feed", "top", "left", "right"))
+    found = {item.id: item.reconciled for item in result.streams}
+    assert found["bottom"] == pytest.approx(found["left"] + found["right"])
+    assert found["feed"] == pytest.approx(found["top"] + found["bottom"])
+
+
+def test_what_nothing_checks_is_nonredundant_and_what_nothing_gives_is_unobservable():
+    result = solve(splitter((100.0, 40.0, 61.0, None, None)))
+    assert klasses(result) == {
+        "feed": "redundant",
+        "top": "redundant",
+        "bottom": "redundant",
+        "left": "unobservable",
+        "right": "unobservable",
+    }
+    result = solve(splitter((100.0, None, 60.0, 31.0, 30.0)))
+    assert klasses(result)["feed"] == "nonredundant"
+    feed = next(item for item in result.streams if item.id == "feed")
+    assert (feed.reconciled, feed.adjustment_sd, feed.test) == (100.0, 0.0, None)
+
+
+def test_without_any_check_the_measurements_stand():
+    result = solve(splitter((100.0, None, None, 30.0, None)))
+    assert result.objective == 0.0
+    assert result.global_test.dof == 0
+    assert "Nothing checks" in result.summary
+    assert result.gross_errors == ()
+
+
+def test_a_leak_inside_the_plant_is_told_from_a_bias():
+    chain = {
+        "nodes": ["A", "B"],
+        "streams": [
+            stream("f1", None, "A", 100.0), stream("f2", None, "A", 50.0),
+            stream("m1", "A", "B", 80.0), stream("m2", "A", "B", 58.0),
+            stream("p1", "B", None, 90.0), stream("p2", "B", None, 48.0),
+        ],
+    }  # fmt: skip
+    culprit = solve(chain).gross_errors[0]
+    assert culprit.id in {"f1", "A"} or "A" in culprit.same_as
+    assert culprit.size == pytest.approx(12, abs=1)
+
+
+def test_a_dependent_balance_changes_nothing():
+    once = {
+        "streams": [stream("a", None, "X", 10.0), stream("b", "X", None, 10.6)],
+    }
+    problem = least_squares.Problem(
+        measured=np.array([[1.0, -1.0], [2.0, -2.0]]),
+        unmeasured=np.zeros((2, 0)),
+        constants=np.zeros(2),
+        values=np.array([10.0, 10.6]),
+        sd=np.ones(2),
+    )
+    solution = least_squares.solve(problem)
+    assert solution.dof == 1
+    assert solution.objective == pytest.approx(solve(once).objective)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10_000), nodes=st.integers(1, 7), more=st.integers(1, 8),
+    hide=st.floats(0, 0.4),
+)  # fmt: skip
+def test_the_optimum_agrees_with_the_normal_equations(seed, nodes, more, hide):
+    rng = np.random.default_rng(seed)
+    count = nodes + more
+    a = rng.integers(-1, 2, size=(nodes, count)).astype(float)
+    known = rng.uniform(size=count) >= hide
+    known[0] = True
+    sd = rng.uniform(0.1, 3, size=int(known.sum()))
+    values = rng.uniform(1, 100, size=int(known.sum()))
+    solution = least_squares.solve(
+        least_squares.Problem(a[:, known], a[:, ~known], np.zeros(nodes), values, sd)
+    )
+    # the optimality system, solved directly in the least-squares sense
+    n, p = int(known.sum()), int((~known).sum())
+    system = np.zeros((n + p + nodes, n + p + nodes))
+    system[:n, :n] = np.diag(2 / sd**2)
+    system[:n, n + p :] = a[:, known].T
+    system[n : n + p, n + p :] = a[:, ~known].T
+    system[n + p :, :n] = a[:, known]
+    system[n + p :, n : n + p] = a[:, ~known]
+    right = np.concatenate([2 * values / sd**2, np.zeros(p + nodes)])
+    direct = np.linalg.lstsq(system, right, rcond=1e-12)[0]
+    objective = float((((direct[:n] - values) / sd) ** 2).sum())
+    assert solution.objective == pytest.approx(objective, rel=1e-6, abs=1e-9)
+    assert solution.measured == pytest.approx(direct[:n], rel=1e-6, abs=1e-6)
+    if (~known).sum() == 0 or solution.observable.all():
+        closed = a[:, known] @ solution.measured + a[:, ~known] @ solution.unmeasured
+        assert np.abs(closed).max() < 1e-8 * max(1.0, np.abs(values).max())
+
+
+def plant() -> Plant:
+    return Plant(
+        tags=tuple(Tag(name=name, kind="flow", unit="t/h") for name in ("F", "N", "K", "R")),
+        balances=(Balance(name="column", inputs=("F",), outputs=("N", "K", "R")),),
+    )
+
+
+def flows(feed: float = 100.0, residue: float = 50.0) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(5)
+    means = {"F": feed, "N": 20.0, "K": 30.0, "R": residue}
+    return {name: mean + rng.normal(scale=0.05, size=ROWS) for name, mean in means.items()}
+
+
+def test_the_balances_of_the_plant_file_are_reconciled_over_the_data(context_for):
+    result = run(ReconcileInput(), context_for({"time": TIMES, **flows()}, plant()))
+    assert result.status == "reconciled"
+    assert "within the meters' accuracy" in result.summary
+    (closure,) = result.balances
+    assert closure.imbalance_pct == pytest.approx(0.0, abs=0.1)
+    total = {item.id: item.reconciled for item in result.streams}
+    assert total["F"] == pytest.approx(total["N"] + total["K"] + total["R"])
+    assert any("2 % of the value was taken" in note for note in result.warnings)
+
+
+def test_a_balance_that_does_not_close_says_so_with_its_closure(context_for):
+    result = run(ReconcileInput(), context_for({"time": TIMES, **flows(feed=115)}, plant()))
+    assert "do not close" in result.summary
+    assert result.balances[0].imbalance == pytest.approx(15, abs=0.1)
+    assert set(result.gross_errors[0].same_as) == {"N", "K", "R", "column"}
+
+
+def test_an_unsteady_plant_is_not_blamed_on_a_meter(context_for):
+    moving = flows()
+    moving["F"] = moving["F"] + np.linspace(0, 30, ROWS)
+    result = run(ReconcileInput(), context_for({"time": TIMES, **moving}, plant()))
+    assert result.status == "not_steady"
+    assert result.gross_errors == ()
+    assert "F moved" in result.summary
+
+
+def test_a_tag_without_data_is_taken_as_unmeasured(context_for):
+    given_ = flows()
+    del given_["K"]
+    result = run(ReconcileInput(), context_for({"time": TIMES, **given_}, plant()))
+    assert klasses(result)["K"] == "observable"
+    assert next(s for s in result.streams if s.id == "K").reconciled == pytest.approx(30, abs=0.1)
+
+
+def test_a_plant_without_balances_says_what_to_configure(context_for):
+    with pytest.raises(ConfigurationError, match="add balances"):
+        run(ReconcileInput(), context_for({"time": TIMES, **flows()}, Plant()))
+
+
+def test_data_without_any_tag_of_the_balances_is_refused(context_for):
+    with pytest.raises(InsufficientDataError, match="give data with some of: F"):
+        run(ReconcileInput(), context_for({"time": TIMES, "X": np.ones(ROWS)}, plant()))
+
+
+@pytest.mark.parametrize(
+    ("document", "text"),
+    [
+        ({"nodes": ["A"]}, "no streams"),
+        ({"nodes": ["A"], "streams": [stream("s", "A", "B", 1.0)]}, "unknown node 'B'"),
+        ({"streams": [stream("s", None, None, 1.0)]}, "touches no node"),
+        ({"streams": [stream("s", None, "A", 1.0), stream("s", "A", None, 1.0)]}, "given twice"),
+        ({"streams": [stream("s", None, "A", 1.0, sd=0.0)]}, "greater than 0"),
+        ({"constraints": ["x = 1"]}, "constraints need variables"),
+    ],
+)
+def test_a_malformed_problem_is_refused(document, text):
+    with pytest.raises(ValidationError, match=text):
+        ReconcileInput.model_validate(document)
+
+
+def test_a_network_without_measurements_is_refused():
+    with pytest.raises(ParameterError, match="no stream is measured"):
+        solve(splitter((None, None, None, None, None)))
+
+
+def nonlinear(constraint: str, **more: object) -> dict:
+    return {
+        "variables": {"measured": ["x", "y"], "unmeasured": ["v"]},
+        "measured": {"x": 2.0, "y": 6.3},
+        "sd": 0.1,
+        "constraints": [constraint, "v = x + y"],
+        **more,
+    }
+
+
+def test_a_bilinear_problem_has_the_expected_optimum():
+    result = solve(nonlinear("y = 3*x"))
+    found = {item.id: item.reconciled for item in result.streams}
+    assert found["x"] == pytest.approx((2 + 3 * 6.3) / 10)
+    assert found["v"] == pytest.approx(4 * (2 + 3 * 6.3) / 10)
+
+
+@pytest.mark.parametrize(
+    ("document", "text"),
+    [
+        (nonlinear("y = 3*z"), "unknown variable 'z'"),
+        (nonlinear("y = import os"), "constraints"),
+        (nonlinear("y = 3*x", measured={"x": 1.0}), "'y' is named as measured"),
+        (nonlinear("y = 3*x", sd={"x": 1.0}), "'y' has no standard deviation"),
+        (nonlinear("y = 3*x", sd=-1.0), "must be above zero"),
+    ],
+)
+def test_a_wrong_nonlinear_problem_is_refused_with_what_is_wrong(document, text):
+    with pytest.raises(ParameterError, match=text):
+        solve(document)
+
+
+def test_equations_without_a_solution_are_an_error_and_not_an_answer():
+    with pytest.raises((OperationError, ParameterError), match=r"no solution|contradict"):
+        solve(nonlinear("x**2 + y**2 = 0 - 4"))
+
+
+def test_the_result_prints_class_as_the_format_has_it():
+    document = json.loads(solve(splitter((100.0, 40.0, 60.0, 30.0, 29.0))).model_dump_json())
+    assert set(document["streams"][0]) >= {"id", "measured", "reconciled", "adjustment_sd", "class"}
+    assert set(document["global_test"]) == {"statistic", "critical", "dof"}
