@@ -17,6 +17,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from orchestrator.errors import ParameterError
 
 _NUL_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -35,7 +36,7 @@ def encode_document(value: Any) -> str:
 
 def _storable(value: Any) -> Any:
     if isinstance(value, str):
-        return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+        return _UNSTORABLE.sub(_REPLACEMENT, value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
@@ -47,9 +48,9 @@ def _storable(value: Any) -> Any:
 
 def clean_text(value: str) -> str:
     """``value`` without the characters that PostgreSQL does not store (see `encode_document`)."""
-    if "\x00" in value:
-        value = value.replace("\x00", _REPLACEMENT)
-    return value if value.isascii() else str(_storable(value))
+    if value.isascii() and "\x00" not in value:
+        return value
+    return _UNSTORABLE.sub(_REPLACEMENT, value)
 
 
 @functools.lru_cache(maxsize=256)
