@@ -189,6 +189,10 @@ class MonitoringSettings(Section):
     """Consecutive rows over the limit before an alert starts."""
     off_delay: int = Field(default=10, ge=1)
     """Consecutive rows under the limit before an alert ends."""
+    limit_on_delay: int = Field(default=2, ge=1)
+    """Rows beyond an alarm limit before its alert starts; one row alone may be a spike."""
+    limit_off_delay: int = Field(default=3, ge=1)
+    """Rows back inside the dead band before it ends."""
 
 
 class StateSettings(Section):

@@ -1,0 +1,1 @@
+"""Watches the plant: data quality, limits, multivariate detectors, trends, steadiness, alerts."""

@@ -1,0 +1,309 @@
+"""The alert book: alerts without duplicates, their life cycle, and the journal of every step."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from orchestrator.errors import ConflictError, NotFoundError, ParameterError
+from orchestrator.monitoring.life_cycle import (
+    ANNUNCIATED,
+    SEVERITIES,
+    WITHHELD,
+    Alert,
+    AlertEvent,
+    Change,
+    Transition,
+    alert_id,
+    next_state,
+)
+from orchestrator.state.records import AlarmState
+
+KEPT_ALERTS = 5_000
+KEPT_EVENTS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Withholding:
+    """Why a key is not annunciated, and until when (null: until somebody ends it)."""
+
+    state: AlarmState
+    reason: str
+    until: datetime | None
+
+
+class AlertBook:
+    """All alerts of one plant. Not thread-safe: one owner calls it, as the monitor does.
+
+    A key that begins again after it had returned is a new alert; the older one, if nobody had
+    acknowledged it, is superseded, so that the list shows one line for one condition. Shelving
+    holds for the key: new occurrences before the expiry are recorded and not annunciated.
+    """
+
+    def __init__(self) -> None:
+        self._alerts: dict[str, Alert] = {}
+        self._latest: dict[str, str] = {}
+        self._withheld: dict[str, _Withholding] = {}
+        self._journal: deque[AlertEvent] = deque(maxlen=KEPT_EVENTS)
+
+    def open(self) -> list[Alert]:
+        """Active alerts that are annunciated (not withheld), oldest first."""
+        return [
+            alert
+            for alert in self._alerts.values()
+            if alert.end is None and alert.state in ANNUNCIATED
+        ]
+
+    def all(self) -> list[Alert]:
+        """Every alert still kept, oldest first; the last 5 000 that are over, and all others."""
+        return list(self._alerts.values())
+
+    def journal(self) -> list[AlertEvent]:
+        """The last transitions, oldest first."""
+        return list(self._journal)
+
+    def get(self, id_: str) -> Alert:
+        """The alert ``id_``.
+
+        Raises:
+            NotFoundError: no such alert.
+        """
+        try:
+            return self._alerts[id_]
+        except KeyError:
+            raise NotFoundError(
+                f"no alert {id_!r}", remedy="list the alerts with: dan-g alerts"
+            ) from None
+
+    def restore(self, alerts: Iterable[Alert]) -> None:
+        """Take over alerts of an earlier run, as they were stored; nothing is annunciated."""
+        for alert in sorted(alerts, key=lambda item: item.start):
+            self._alerts[alert.id] = alert
+            self._latest[alert.key] = alert.id
+            if alert.state in WITHHELD:
+                self._withheld[alert.key] = _Withholding(
+                    alert.state, alert.withheld_reason or "", alert.shelved_until
+                )
+
+    def apply(self, change: Change) -> list[AlertEvent]:
+        """Take in what a detector says; returns the transitions it causes (none for a duplicate)."""
+        events = self.tick(change.at)
+        current = self._current(change.key)
+        if not change.active:
+            if current is not None and current.active:
+                events.append(self._step(current, "return", change.at, end=change.since))
+            return events
+        if current is not None and current.active:
+            if SEVERITIES.index(change.severity) > SEVERITIES.index(current.severity):
+                events.append(
+                    self._step(
+                        current,
+                        "escalate",
+                        change.at,
+                        severity=change.severity,
+                        message=change.message,
+                    )
+                )
+            return events
+        if current is not None and current.state != "normal":
+            events.append(self._step(current, "supersede", change.at))
+        events.append(self._raise(change))
+        return events
+
+    def acknowledge(self, id_: str, by: str, at: datetime) -> AlertEvent:
+        """Somebody has seen the alert.
+
+        Raises:
+            NotFoundError: no such alert.
+            ConflictError: it is not waiting for an acknowledgement.
+        """
+        return self._step(
+            self.get(id_), "acknowledge", at, by, acknowledged_by=by, acknowledged_at=at
+        )
+
+    def shelve(self, id_: str, until: datetime, reason: str, by: str, at: datetime) -> AlertEvent:
+        """Put the alert, and new occurrences of its key, aside until a time.
+
+        Raises:
+            NotFoundError: no such alert.
+            ParameterError: no reason, or ``until`` is not after ``at``.
+            ConflictError: the alert is over, suppressed or out of service.
+        """
+        if not reason.strip():
+            raise ParameterError("a shelved alert needs a reason", where="reason")
+        if until.tzinfo is None or until <= at:
+            raise ParameterError(
+                f"a shelf must end after {at.isoformat()}, got {until.isoformat()}",
+                where="until",
+                remedy="give a later time with a time zone",
+            )
+        alert = self.get(id_)
+        event = self._step(
+            alert, "shelve", at, by, reason, shelved_until=until, withheld_reason=reason
+        )
+        self._withheld[alert.key] = _Withholding("shelved", reason, until)
+        return event
+
+    def unshelve(self, id_: str, by: str, at: datetime) -> AlertEvent:
+        """Take the alert off the shelf; whoever does has seen it, so it counts as acknowledged.
+
+        Raises:
+            NotFoundError: no such alert.
+            ConflictError: it is not shelved.
+        """
+        return self._release(
+            self.get(id_), "unshelve", at, by, acknowledged_by=by, acknowledged_at=at
+        )
+
+    def suppress(self, key: str, reason: str, at: datetime, by: str = "system") -> list[AlertEvent]:
+        """Withhold a key by design (for example low flow of a pump that is stopped)."""
+        return self._withhold(key, "suppress", "suppressed_by_design", reason, at, by)
+
+    def unsuppress(self, key: str, at: datetime, by: str = "system") -> list[AlertEvent]:
+        """The design no longer withholds the key."""
+        return self._give_back(key, "unsuppress", "suppressed_by_design", at, by)
+
+    def remove_from_service(
+        self, key: str, reason: str, at: datetime, by: str = "system"
+    ) -> list[AlertEvent]:
+        """Withhold a key until it is returned to service (for example under maintenance)."""
+        return self._withhold(key, "remove_from_service", "out_of_service", reason, at, by)
+
+    def return_to_service(self, key: str, at: datetime, by: str = "system") -> list[AlertEvent]:
+        """End :meth:`remove_from_service`."""
+        return self._give_back(key, "return_to_service", "out_of_service", at, by)
+
+    def tick(self, at: datetime) -> list[AlertEvent]:
+        """Let shelves run out that end by ``at``; an event carries the time at which its shelf ended."""
+        if not self._withheld:
+            return []
+        due = sorted(
+            (held.until, key)
+            for key, held in self._withheld.items()
+            if held.state == "shelved" and held.until is not None and held.until <= at
+        )
+        events = []
+        for until, key in due:
+            current = self._current(key)
+            if current is None or current.state != "shelved":
+                del self._withheld[key]
+            else:
+                events.append(self._release(current, "shelve_expired", until, "system"))
+        return events
+
+    def _current(self, key: str) -> Alert | None:
+        latest = self._latest.get(key)
+        return None if latest is None else self._alerts[latest]
+
+    def _raise(self, change: Change) -> AlertEvent:
+        held = self._withheld.get(change.key)
+        alert = Alert(
+            id=alert_id(change.key, change.since),
+            key=change.key,
+            kind=change.kind,
+            severity=change.severity,
+            state="unacknowledged" if held is None else held.state,
+            tag=change.tags[0] if change.tags else None,
+            tags=change.tags,
+            start=change.since,
+            message=change.message,
+            contributions=change.contributions,
+            shelved_until=None if held is None else held.until,
+            withheld_reason=None if held is None else held.reason,
+        )
+        self._alerts.pop(alert.id, None)
+        self._latest[alert.key] = alert.id
+        return self._keep(alert, "raise", "normal", change.at)
+
+    def _withhold(
+        self,
+        key: str,
+        transition: Transition,
+        state: AlarmState,
+        reason: str,
+        at: datetime,
+        by: str,
+    ) -> list[AlertEvent]:
+        if not reason.strip():
+            raise ParameterError(f"to {transition.replace('_', ' ')} needs a reason", where=key)
+        current = self._current(key)
+        events = []
+        if current is not None and current.state not in {"normal", state}:
+            changes = {"withheld_reason": reason, "shelved_until": None}
+            events.append(self._step(current, transition, at, by, reason, **changes))
+        self._withheld[key] = _Withholding(state, reason, None)
+        return events
+
+    def _give_back(
+        self, key: str, transition: Transition, state: AlarmState, at: datetime, by: str
+    ) -> list[AlertEvent]:
+        held = self._withheld.get(key)
+        if held is None or held.state != state:
+            raise ConflictError(f"{key!r} is not {state.replace('_', ' ')}", where=transition)
+        current = self._current(key)
+        if current is None or current.state != state:
+            del self._withheld[key]
+            return []
+        return [self._release(current, transition, at, by)]
+
+    def _release(
+        self, alert: Alert, transition: Transition, at: datetime, by: str, **changes: Any
+    ) -> AlertEvent:
+        event = self._step(
+            alert, transition, at, by, shelved_until=None, withheld_reason=None, **changes
+        )
+        self._withheld.pop(alert.key, None)
+        return event
+
+    def _step(
+        self,
+        alert: Alert,
+        transition: Transition,
+        at: datetime,
+        by: str = "system",
+        reason: str | None = None,
+        **changes: Any,
+    ) -> AlertEvent:
+        changed = alert.model_copy(update=changes)
+        state = next_state(alert.state, transition, changed.active)
+        if state is None:
+            raise ConflictError(
+                f"alert {alert.id!r} is {alert.state.replace('_', ' ')}; "
+                f"it cannot {transition.replace('_', ' ')} now",
+                where=alert.key,
+            )
+        changed = changed.model_copy(update={"state": state})
+        return self._keep(changed, transition, alert.state, at, by, reason)
+
+    def _keep(
+        self,
+        alert: Alert,
+        transition: Transition,
+        previous: AlarmState,
+        at: datetime,
+        by: str = "system",
+        reason: str | None = None,
+    ) -> AlertEvent:
+        self._alerts[alert.id] = alert
+        event = AlertEvent(
+            alert=alert, transition=transition, previous=previous, at=at, by=by, reason=reason
+        )
+        self._journal.append(event)
+        if len(self._alerts) > KEPT_ALERTS:
+            self._forget()
+        return event
+
+    def _forget(self) -> None:
+        """Drop the oldest tenth of the alerts that are over, and that no shelf refers to."""
+        over = [
+            alert
+            for alert in self._alerts.values()
+            if not alert.active and alert.state not in WITHHELD
+        ]
+        for alert in over[: KEPT_ALERTS // 10]:
+            del self._alerts[alert.id]
+            if self._latest.get(alert.key) == alert.id:
+                del self._latest[alert.key]
