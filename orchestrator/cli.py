@@ -1,0 +1,105 @@
+"""The command ``dan-g``. It starts without importing a scientific library."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from orchestrator.commands import alerts, configuration, decisions, doctor, invoke, plant, replay
+from orchestrator.commands import decide as deciding
+from orchestrator.commands import service as serving
+from orchestrator.commands import tags as tagging
+from orchestrator.commands.output import report
+from orchestrator.errors import DanGError, InputError
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+app = typer.Typer(
+    name="dan-g",
+    help="DAN_G: the orchestrator of an autonomous process optimization system for a refinery.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from orchestrator import __version__
+
+        typer.echo(f"dan-g {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """DAN_G: the orchestrator of an autonomous process optimization system for a refinery."""
+
+
+SERVING, ASKING, LOOKING, SETTING = "Run", "Ask and do", "Look", "Set up"
+
+app.command(rich_help_panel=SERVING)(serving.run)
+app.command(rich_help_panel=SERVING)(serving.serve)
+app.command(rich_help_panel=SERVING)(replay.replay)
+app.command(rich_help_panel=ASKING)(deciding.ask)
+app.command(rich_help_panel=ASKING)(deciding.decide)
+app.command(rich_help_panel=ASKING)(invoke.invoke)
+app.command(rich_help_panel=LOOKING)(plant.status)
+app.add_typer(decisions.app, name="decisions", rich_help_panel=LOOKING)
+app.add_typer(alerts.app, name="alerts", rich_help_panel=LOOKING)
+app.add_typer(plant.mode_app, name="mode", rich_help_panel=LOOKING)
+app.add_typer(configuration.app, name="config", rich_help_panel=SETTING)
+app.add_typer(tagging.app, name="tags", rich_help_panel=SETTING)
+app.command(rich_help_panel=SETTING)(doctor.doctor)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code.
+
+    0 done, 2 usage or bad input, 3 not found, 4 refused by a gate, 5 operation failed,
+    130 interrupted.
+    """
+    as_json = "--json" in arguments
+    try:
+        result = app(args=list(arguments), prog_name="dan-g", standalone_mode=False)
+    except DanGError as error:
+        return report(error, as_json=as_json)
+    except typer.TyperException as error:
+        return _usage(error, as_json=as_json)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone (head, less): nothing is left to say, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: typer.TyperException, *, as_json: bool) -> int:
+    code = int(getattr(error, "exit_code", 2))
+    if code == 0:
+        return 0
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "dan-g"
+    said = InputError(error.format_message(), where=path, remedy=f"see {path} --help")
+    return report(said, as_json=as_json)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

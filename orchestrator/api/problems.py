@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -11,10 +10,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from orchestrator.errors import PROBLEM_TYPE_PREFIX, DanGError, NotFoundError, ParameterError
+from orchestrator.api.validation import validation_error
+from orchestrator.errors import PROBLEM_TYPE_PREFIX, DanGError, NotFoundError
 
 MEDIA_TYPE = "application/problem+json"
-SHOWN_VALUE_LENGTH = 80
 
 
 def problem_response(document: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
@@ -48,43 +47,6 @@ def unexpected(path: str, request_id: str | None) -> dict[str, Any]:
         "request_id": request_id,
         "remedy": f"look for request {request_id} in the service's log",
     }
-
-
-def validation_error(
-    errors: Sequence[Any], where: str, prefix: tuple[str, ...] = ()
-) -> ParameterError:
-    """One :class:`ParameterError` that names every field that does not fit.
-
-    Args:
-        errors: pydantic's error list.
-        where: The request or option that holds the fields.
-        prefix: Leading parts of each location that the caller did not write, dropped.
-    """
-    found = [_field_error(item, prefix) for item in errors]
-    text = "; ".join(f"{item['field']}: {item['message']}" for item in found[:5])
-    if len(found) > 5:
-        text += f"; and {len(found) - 5} more"
-    return ParameterError(
-        text,
-        where=where,
-        remedy="see the accepted fields at /docs",
-        context={"errors": found[:50]},
-    )
-
-
-def _field_error(item: Any, prefix: tuple[str, ...]) -> dict[str, Any]:
-    location = [str(part) for part in item["loc"]]
-    while location and location[0] in prefix:
-        location.pop(0)
-    message = item["msg"]
-    if item["type"] == "extra_forbidden":
-        message = "unknown field"
-    shown = repr(item.get("input"))
-    if len(shown) > SHOWN_VALUE_LENGTH:
-        shown = shown[:SHOWN_VALUE_LENGTH] + "…"
-    if item["type"] != "missing":
-        message = f"{message}, got {shown}"
-    return {"field": ".".join(location) or "(body)", "message": message, "type": item["type"]}
 
 
 async def http_exception(request: Request, error: Exception) -> Response:

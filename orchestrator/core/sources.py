@@ -30,7 +30,7 @@ def configured_sources(settings: Settings) -> tuple[Source | None, Source | None
     if source.kind == "none":
         return None, None
     if source.kind == "twin":
-        from orchestrator.plant.twin import TwinSource
+        from orchestrator.plant.twin.source import TwinSource
 
         return TwinSource(source.path, seed=source.seed), None
     if source.path is None:

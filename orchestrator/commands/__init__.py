@@ -1,0 +1,1 @@
+"""The subcommands of ``dan-g``, one file a subject."""

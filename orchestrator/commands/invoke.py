@@ -1,0 +1,135 @@
+"""``dan-g invoke MODULE OPERATION``."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from orchestrator.commands.options import (
+    ConfigOption,
+    HomeOption,
+    JsonOption,
+    Target,
+    UrlOption,
+)
+from orchestrator.commands.output import RemoteError, console, emit
+from orchestrator.errors import InputError, ParameterError
+
+
+def invoke(
+    module: Annotated[str, typer.Argument(help="etl, forecasting, analysis, optimization, …")],
+    operation: Annotated[str, typer.Argument(help="Operation of the module.")],
+    params: Annotated[
+        str, typer.Option("--params", help="Parameters as JSON, or @FILE with them.")
+    ] = "{}",
+    data: Annotated[
+        Path | None, typer.Option("--data", help="CSV or Parquet file sent as the input data.")
+    ] = None,
+    time_column: Annotated[
+        str | None, typer.Option("--time-column", help="Of --data; else the first that is time.")
+    ] = None,
+    priority: Annotated[int, typer.Option("--priority", min=1, max=9, help="1 goes first.")] = 5,
+    config: ConfigOption = None,
+    home: HomeOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run one operation and print its result."""
+    parameters = _parameters(params)
+    if data is not None:
+        if "data" in parameters:
+            raise ParameterError(
+                "data is in --params and in --data", where="--data", remedy="give it once"
+            )
+        parameters["data"] = {"columns": _columns(data, time_column)}
+    from orchestrator.commands.client import Api, call
+    from orchestrator.commands.progress import waiting
+
+    body = {"operation": operation, "parameters": parameters, "priority": priority}
+
+    async def work(api: Api) -> dict[str, Any]:
+        accepted = await api.post(f"/invoke/{quote(module, safe='')}", body)
+        with waiting(f"{module}.{operation}") as progress:
+            job: dict[str, Any] = await api.wait_for_job(accepted["job_id"], progress)
+        return job
+
+    job = call(Target(config, home, url), work)
+    if job["status"] != "succeeded":
+        raise RemoteError(_problem(job))
+    if as_json:
+        emit(job["result"])
+        return
+    _show(job)
+
+
+def _problem(job: dict[str, Any]) -> dict[str, Any]:
+    name = f"{job['module']}.{job['operation']}"
+    failed = {
+        "type": "urn:dan-g:problem:operation-failed",
+        "title": "The operation failed",
+        "status": 500,
+        "detail": f"{name} ended as {job['status']}",
+        "retryable": False,
+    }
+    return {**failed, **(job["error"] or {}), "job_id": job["id"], "job_status": job["status"]}
+
+
+def _parameters(text: str) -> dict[str, Any]:
+    where = "--params"
+    if text.startswith("@"):
+        where = text[1:]
+        try:
+            text = Path(where).expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"cannot be read: {error}", where=where, remedy="give a JSON file after the @"
+            ) from error
+    try:
+        parameters = json.loads(text)
+    except ValueError as error:
+        raise InputError(
+            f"not JSON: {error}", where=where, remedy="for example --params '{\"horizon\": 24}'"
+        ) from error
+    if not isinstance(parameters, dict):
+        raise InputError(
+            f"a JSON object is expected, got {type(parameters).__name__}",
+            where=where,
+            remedy="for example --params '{\"horizon\": 24}'",
+        )
+    return parameters
+
+
+def _columns(path: Path, time_column: str | None) -> dict[str, list[Any]]:
+    """The file's columns as JSON: times as ISO 8601, what is no number as null."""
+    from orchestrator.plant.tables import read_table
+
+    table = read_table(path, time_column=time_column)
+    columns: dict[str, list[Any]] = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        values = column.to_pylist()
+        if name == "time":
+            columns[name] = [value.isoformat() for value in values]
+        else:
+            columns[name] = [_finite(value) for value in values]
+    return columns
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _show(job: dict[str, Any]) -> None:
+    out = console()
+    result = job["result"] or {}
+    out.print(f"{job['module']}.{job['operation']}: {result.get('summary', '')}", markup=False)
+    for warning in result.get("warnings", ()):
+        out.print(f"warning: {warning}", markup=False)
+    rest = {k: v for k, v in result.items() if k not in ("summary", "warnings")}
+    if rest:
+        out.print(json.dumps(rest, indent=2, ensure_ascii=False)[:6000], markup=False)
+    out.print(f"job {job['id']}, {job['seconds']:.2f} s", markup=False)

@@ -1,0 +1,150 @@
+"""Decisions, jobs, alerts and the status, as tables for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+
+from orchestrator.commands.output import number, short_time, table
+
+
+def show_decision(out: Console, decision: dict[str, Any]) -> None:
+    """One decision: what runs, why, what else was considered."""
+    mark = " (dry run)" if decision.get("dry_run") else ""
+    out.print(f"Decision {decision['id']}{mark}", markup=False)
+    calibrated = "" if decision.get("calibrated") else ", not calibrated yet"
+    out.print(
+        f"{short_time(decision['created_at'])}  by {decision['decided_by']}  "
+        f"confidence {decision['confidence']:.2f}{calibrated}",
+        markup=False,
+    )
+    out.print(decision["rationale"], markup=False)
+    interpretation = decision.get("interpretation") or {}
+    for name in ("clarify", "answer"):
+        if interpretation.get(name):
+            out.print(interpretation[name], markup=False)
+    if decision["actions"]:
+        rows = table("runs", "priority", "after", "parameters")
+        for action in decision["actions"]:
+            name = f"{action['module']}.{action['operation']}"
+            parameters = ", ".join(f"{k}={v}" for k, v in action["parameters"].items())
+            rows.add_row(
+                name + (" (deferred)" if action["deferred"] else ""),
+                str(action["priority"]),
+                ", ".join(action["depends_on"]),
+                _clip(parameters, 200),
+            )
+        out.print(rows)
+    for refused in decision.get("refused", ()):
+        out.print(
+            f"refused: {refused['operation']} by {refused['gate']}: {refused['reason']}",
+            markup=False,
+        )
+    if decision["alternatives"]:
+        rows = table("not run", "why not")
+        for alternative in decision["alternatives"]:
+            rows.add_row(alternative["operation"], alternative["why_not"])
+        out.print(rows)
+
+
+def show_decisions(out: Console, decisions: list[dict[str, Any]]) -> None:
+    """A list of decisions."""
+    rows = table("id", "time", "conf.", "by", "runs", "triggers")
+    for decision in decisions:
+        actions = [f"{a['module']}.{a['operation']}" for a in decision["actions"]]
+        rows.add_row(
+            decision["id"],
+            short_time(decision["created_at"]),
+            f"{decision['confidence']:.2f}",
+            decision["decided_by"],
+            ", ".join(actions) or "nothing",
+            ", ".join(t["name"] for t in decision["triggers"]),
+        )
+    out.print(rows if decisions else "no decisions")
+
+
+def show_jobs(out: Console, jobs: list[dict[str, Any]]) -> None:
+    """Jobs with what came of them."""
+    if not jobs:
+        return
+    rows = table("operation", "status", "seconds", "result")
+    for job in jobs:
+        rows.add_row(
+            f"{job['module']}.{job['operation']}",
+            job["status"],
+            number(job.get("seconds")),
+            outcome_text(job),
+        )
+    out.print(rows)
+
+
+def outcome_text(job: dict[str, Any]) -> str:
+    """One line on what came of a job."""
+    result, error = job.get("result") or {}, job.get("error") or {}
+    return str(result.get("summary") or error.get("detail") or job.get("message") or "")
+
+
+def show_alerts(out: Console, alerts: list[dict[str, Any]]) -> None:
+    """A list of alerts."""
+    rows = table("id", "start", "end", "severity", "kind", "state", "tags", "message")
+    for alert in alerts:
+        state = alert["state"]
+        if state == "shelved":
+            state = f"shelved until {short_time(alert['shelved_until'])}: {alert['shelve_reason']}"
+        rows.add_row(
+            alert["id"],
+            short_time(alert["start"]),
+            short_time(alert["end"]) or "open",
+            alert["severity"],
+            alert["kind"],
+            state.replace("_", " "),
+            ", ".join(alert["tags"][:3]),
+            alert["message"],
+        )
+    out.print(rows if alerts else "no alerts")
+
+
+def show_status(out: Console, status: dict[str, Any]) -> None:
+    """How every part is."""
+    plant = status["plant"]
+    simulated = "SIMULATED plant" if plant["simulated"] else "plant"
+    out.print(
+        f"DAN_G Orchestrator {status['version']}: {status['status']}\n"
+        f"{simulated} {plant['name']}: mode {plant['mode'] or 'unknown'}"
+        f"{' (set by the operator)' if plant['mode_set_by_operator'] else ''}, "
+        f"{plant['tags']} tags, time {short_time(plant['time'])}",
+        markup=False,
+    )
+    service = status.get("service") or {}
+    if service.get("url"):
+        out.print(f"service at {service['url']}, live loop: {service['loop']}", markup=False)
+    else:
+        out.print("no service runs on this home; start one with: dan-g serve", markup=False)
+    rows = table("part", "state", "details")
+    for name, part in status["parts"].items():
+        if part is None:
+            rows.add_row(name, "none", "")
+            continue
+        details = ", ".join(
+            f"{key} {value}" for key, value in part.items() if key != "ok" and value is not None
+        )
+        rows.add_row(name, "ok" if part["ok"] else "PROBLEM", details)
+    model = status["model"]
+    rows.add_row("model", model["name"] if model["usable"] else "none", model.get("note") or "")
+    out.print(rows)
+    rows = table("module", "enabled", "in flight", "success", "p95 s", "operations")
+    for name, module in status["modules"].items():
+        rows.add_row(
+            name,
+            "yes" if module.get("enabled", True) else "no",
+            str(module.get("in_flight", 0)),
+            number(module.get("success_rate")),
+            number(module.get("p95_seconds")),
+            ", ".join(module["operations"]),
+        )
+    out.print(rows)
+
+
+def _clip(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
