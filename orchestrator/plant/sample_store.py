@@ -1,0 +1,328 @@
+"""The tables of the historian in DuckDB.
+
+tags     code, name
+samples  time (UTC), tag (code), value (null where bad), quality, received (UTC)
+latest   the newest sample of each tag
+facts    format, and whether all samples lie in the file in order of time
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from orchestrator.errors import DatabaseUnavailableError, HomeLockedError
+from orchestrator.plant.pivot import LongRows, joined
+from orchestrator.plant.samples import Quality, Sample, SampleBlock
+
+if TYPE_CHECKING:
+    import duckdb
+
+THREADS = 2
+READ_ROWS = 122_880
+FORMAT = 1
+
+_USABLE = f"CASE WHEN quality < {int(Quality.BAD)} THEN value END"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS tags (code INTEGER NOT NULL, name VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS samples (time TIMESTAMP NOT NULL, tag INTEGER NOT NULL, value DOUBLE,
+    quality UTINYINT NOT NULL, received TIMESTAMP NOT NULL);
+CREATE TABLE IF NOT EXISTS latest (tag INTEGER NOT NULL, time TIMESTAMP NOT NULL, value DOUBLE,
+    quality UTINYINT NOT NULL, received TIMESTAMP NOT NULL);
+CREATE TABLE IF NOT EXISTS facts (format INTEGER NOT NULL, in_order BOOLEAN NOT NULL);
+"""
+
+
+class SampleStore:
+    """One DuckDB file with samples; writes come from one thread at a time."""
+
+    def __init__(self, path: Path, memory_limit_mb: int) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._connection = _open(path, memory_limit_mb)
+        with self._errors():
+            self._connection.execute(_SCHEMA)
+            facts = self._connection.sql("SELECT format, in_order FROM facts").fetchall()
+            if not facts:
+                facts = [(FORMAT, True)]
+                self._connection.execute("INSERT INTO facts VALUES (?, ?)", list(facts[0]))
+            if facts[0][0] != FORMAT:
+                self._connection.close()
+                raise DatabaseUnavailableError(
+                    f"the historian has format {facts[0][0]}, and this version reads {FORMAT}",
+                    where=str(path),
+                    remedy="open it with the version that wrote it, or move the file away",
+                )
+            self._in_order = bool(facts[0][1])
+            self._stored_tags = len(self.tags())
+        span = self.span()
+        self._newest = span[1] if span else None
+
+    def tags(self) -> list[str]:
+        """Names in order of their codes."""
+        rows = self._fetch("SELECT name FROM tags ORDER BY code")
+        return [row[0] for row in rows]
+
+    def latest(self) -> list[Sample]:
+        """The newest samples as of the last commit."""
+        rows = self._fetch(
+            "SELECT name, value, quality, time, received FROM latest JOIN tags ON tag = code"
+        )
+        return [
+            Sample(name, value, Quality(quality), time.replace(tzinfo=UTC), got.replace(tzinfo=UTC))
+            for name, value, quality, time, got in rows
+        ]
+
+    def span(self) -> tuple[int, int] | None:
+        """First and last time, microseconds since 1970."""
+        first, last = self._fetch("SELECT epoch_us(min(time)), epoch_us(max(time)) FROM samples")[0]
+        return None if first is None else (first, last)
+
+    def count(self) -> int:
+        """Number of samples."""
+        return int(self._fetch("SELECT count(*) FROM samples")[0][0])
+
+    def write(
+        self,
+        blocks: Sequence[tuple[SampleBlock, datetime]],
+        codes: Mapping[str, int],
+    ) -> None:
+        """Store blocks, new tags and newest samples in one transaction.
+
+        Raises:
+            DatabaseUnavailableError: nothing of it is stored.
+        """
+        import pyarrow as pa
+
+        rows = _long(blocks, codes)
+        if not len(rows.times):
+            return
+        received = max(at for _, at in blocks).replace(tzinfo=None)
+        first, last = int(rows.times[0]), int(rows.times[-1])
+        late = self._newest is not None and first <= self._newest
+        batch = pa.table(
+            {
+                "time": rows.times.view("datetime64[us]"),
+                "tag": rows.codes,
+                "value": pa.array(rows.values, mask=~np.isfinite(rows.values)),
+                "quality": rows.quality,
+            }
+        )
+        with self._transaction() as cursor:
+            if len(codes) > self._stored_tags:
+                new = list(codes.items())[self._stored_tags :]
+                cursor.executemany("INSERT INTO tags VALUES (?, ?)", [(c, n) for n, c in new])
+            cursor.register("batch", batch)
+            if late:
+                cursor.execute(
+                    "DELETE FROM samples USING batch WHERE samples.time = batch.time"
+                    " AND samples.tag = batch.tag AND samples.time BETWEEN"
+                    " make_timestamp(?) AND make_timestamp(?)",
+                    [first, last],
+                )
+            if late and self._in_order:
+                cursor.execute("UPDATE facts SET in_order = false")
+            cursor.execute(
+                "INSERT INTO samples SELECT time, tag, value, quality, ?::TIMESTAMP FROM batch",
+                [received],
+            )
+            _write_latest(cursor, rows, received)
+            cursor.unregister("batch")
+        self._stored_tags = len(codes)
+        self._in_order = self._in_order and not late
+        self._newest = last if self._newest is None else max(last, self._newest)
+
+    def read(
+        self, codes: Sequence[int] | None, start: int | None, end: int | None, period: int | None
+    ) -> Iterator[Any]:
+        """Record batches (time in microseconds, tag code, value) in order of time.
+
+        Args:
+            codes: Tags wanted; None for all.
+            start: First time, microseconds since 1970.
+            end: Last time.
+            period: Length in microseconds over which values are averaged.
+        """
+        import duckdb
+
+        conditions = ["true"]
+        if codes is not None:
+            conditions.append(f"tag IN ({', '.join(str(int(code)) for code in codes) or 'NULL'})")
+        if start is not None:
+            conditions.append(f"time >= make_timestamp({int(start)})")
+        if end is not None:
+            conditions.append(f"time <= make_timestamp({int(end)})")
+        where = " AND ".join(conditions)
+        if period is None:
+            order = "" if self._in_order else " ORDER BY time"
+            query = f"SELECT epoch_us(time), tag, {_USABLE} FROM samples WHERE {where}{order}"  # noqa: S608
+        else:
+            bucket = f"time_bucket(to_microseconds({int(period)}), time, TIMESTAMP '1970-01-01')"
+            query = (
+                f"SELECT epoch_us({bucket}) AS bucket, tag, avg({_USABLE}) FROM samples"  # noqa: S608
+                f" WHERE {where} GROUP BY 1, 2 ORDER BY 1"
+            )
+        cursor = self._cursor()
+        try:
+            yield from cursor.sql(query).to_arrow_reader(READ_ROWS)
+        except duckdb.Error as error:
+            raise self._unavailable(error) from error
+        finally:
+            cursor.close()
+
+    def remove_before(self, time: datetime) -> int | None:
+        """Remove samples before ``time`` (UTC); the first time that is left, in microseconds."""
+        with self._transaction() as cursor:
+            cursor.execute("DELETE FROM samples WHERE time < ?", [time.replace(tzinfo=None)])
+        span = self.span()
+        return span[0] if span else None
+
+    def close(self) -> None:
+        """Release the file."""
+        with self._lock:
+            self._connection.close()
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        with self._errors(), self._lock:
+            return self._connection.cursor()
+
+    def _fetch(self, query: str) -> list[Any]:
+        with self._errors():
+            cursor = self._cursor()
+            try:
+                return cursor.sql(query).fetchall()
+            finally:
+                cursor.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        import duckdb
+
+        cursor = self._cursor()
+        try:
+            cursor.begin()
+            yield cursor
+            cursor.commit()
+        except duckdb.Error as error:
+            raise self._unavailable(error) from error
+        finally:
+            cursor.close()  # an open transaction is rolled back
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        import duckdb
+
+        try:
+            yield
+        except duckdb.Error as error:
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: Exception) -> DatabaseUnavailableError:
+        return DatabaseUnavailableError(
+            f"the historian cannot be used ({str(error).splitlines()[0]})",
+            where=str(self.path),
+            remedy="see that the disk has room and that the file may be written",
+        )
+
+
+def _open(path: Path, memory_limit_mb: int) -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return duckdb.connect(
+            str(path),
+            config={
+                "threads": THREADS,
+                "memory_limit": f"{memory_limit_mb}MB",
+                "temp_directory": str(path) + ".tmp",
+            },
+        )
+    except (duckdb.Error, OSError) as error:
+        text = str(error).splitlines()[0]
+        if "lock" in text.casefold():
+            raise HomeLockedError(
+                "another process owns the historian",
+                where=str(path),
+                remedy="stop it, or ask it for the range instead of opening the file",
+            ) from error
+        raise DatabaseUnavailableError(
+            f"the historian cannot be opened ({text})",
+            where=str(path),
+            remedy="if the file is damaged, move it away; a new one is made at the next start",
+        ) from error
+
+
+def _long(blocks: Sequence[tuple[SampleBlock, datetime]], codes: Mapping[str, int]) -> LongRows:
+    """All samples of the blocks in order of time, the last one where several share tag and time."""
+    parts: list[LongRows] = []
+    in_order = True
+    newest: np.datetime64 | None = None
+    for tags, group in groupby((block for block, _ in blocks), key=lambda block: block.tags):
+        block = joined(list(group))
+        times = block.times.astype("datetime64[us]", copy=False)
+        in_order = in_order and bool((times[1:] > times[:-1]).all())
+        in_order = in_order and (newest is None or bool(times[0] > newest))
+        newest = times[-1]
+        columns = np.array([codes[tag] for tag in tags], dtype=np.int32)
+        rows = LongRows(
+            np.repeat(times.view(np.int64), len(tags)),
+            np.tile(columns, len(block)),
+            block.values.ravel(),
+            block.quality.ravel(),
+        )
+        present = rows.quality != Quality.NONE
+        parts.append(rows if present.all() else rows.taken(present))
+    together = parts[0]
+    if len(parts) > 1:
+        columns_of = zip(*parts, strict=True)
+        times_, codes_, values_, quality_ = (np.concatenate(column) for column in columns_of)
+        together = LongRows(times_, codes_, values_, quality_)
+    return together if in_order else _newest_of_each(together)
+
+
+def _newest_of_each(rows: LongRows) -> LongRows:
+    """Ordered by time and tag; of samples that share both, the one that came last."""
+    order = np.lexsort((rows.codes, rows.times))  # stable
+    times, codes = rows.times[order], rows.codes[order]
+    last = np.ones(len(order), dtype=bool)
+    last[:-1] = (times[1:] != times[:-1]) | (codes[1:] != codes[:-1])
+    kept = order[last]
+    return LongRows(rows.times[kept], rows.codes[kept], rows.values[kept], rows.quality[kept])
+
+
+def _write_latest(cursor: duckdb.DuckDBPyConnection, rows: LongRows, received: datetime) -> None:
+    """Bring the newest samples up to date with a batch in order of time."""
+    import pyarrow as pa
+
+    newest = np.full(int(rows.codes.max()) + 1, -1, dtype=np.int64)
+    newest[rows.codes] = np.arange(len(rows.codes))  # the last assignment stays
+    at = newest[newest >= 0]
+    values = rows.values[at]
+    changed = pa.table(
+        {
+            "tag": rows.codes[at],
+            "time": rows.times[at].view("datetime64[us]"),
+            "value": pa.array(values, mask=~np.isfinite(values)),
+            "quality": rows.quality[at],
+        }
+    )
+    cursor.register("changed", changed)
+    cursor.execute(
+        "DELETE FROM latest USING changed WHERE latest.tag = changed.tag"
+        " AND latest.time <= changed.time"
+    )
+    cursor.execute(
+        "INSERT INTO latest SELECT tag, time, value, quality, ?::TIMESTAMP FROM changed"
+        " WHERE NOT EXISTS (SELECT 1 FROM latest WHERE latest.tag = changed.tag)",
+        [received],
+    )
+    cursor.unregister("changed")
