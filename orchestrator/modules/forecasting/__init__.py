@@ -3,9 +3,19 @@
 from datetime import timedelta
 
 from orchestrator.modules.base import Module, Needs, Operation
-from orchestrator.modules.forecasting.models import ForecastInput, ForecastResult
+from orchestrator.modules.forecasting.models import (
+    BacktestInput,
+    BacktestResult,
+    ExplainInput,
+    ExplainResult,
+    ForecastInput,
+    ForecastResult,
+    TimeToLimitInput,
+    TimeToLimitResult,
+)
 
 MIN_QUALITY = 0.70
+_WEEK = timedelta(days=7)
 
 MODULE = Module(
     name="forecasting",
@@ -18,12 +28,36 @@ MODULE = Module(
             input_model=ForecastInput,
             output_model=ForecastResult,
             handler="orchestrator.modules.forecasting.forecast:run",
+            needs=Needs(MIN_QUALITY, history=_WEEK, cost_seconds=15.0, benefit_usd=1500.0),
+        ),
+        Operation(
+            module="forecasting",
+            name="time_to_limit",
+            summary="When will something reach its limit or fail, and how likely is that?",
+            input_model=TimeToLimitInput,
+            output_model=TimeToLimitResult,
+            handler="orchestrator.modules.forecasting.time_to_limit:run",
             needs=Needs(
-                min_quality=MIN_QUALITY,
-                history=timedelta(days=7),
-                cost_seconds=15.0,
-                benefit_usd=1500.0,
+                MIN_QUALITY, history=timedelta(days=14), cost_seconds=20.0, benefit_usd=3000.0
             ),
+        ),
+        Operation(
+            module="forecasting",
+            name="backtest",
+            summary="How good have the forecasts been?",
+            input_model=BacktestInput,
+            output_model=BacktestResult,
+            handler="orchestrator.modules.forecasting.backtest:run",
+            needs=Needs(MIN_QUALITY, history=_WEEK, cost_seconds=15.0, benefit_usd=200.0),
+        ),
+        Operation(
+            module="forecasting",
+            name="explain",
+            summary="Why does a forecast say what it says?",
+            input_model=ExplainInput,
+            output_model=ExplainResult,
+            handler="orchestrator.modules.forecasting.explain:run",
+            needs=Needs(MIN_QUALITY, history=_WEEK, cost_seconds=3.0, benefit_usd=200.0),
         ),
     ),
 )

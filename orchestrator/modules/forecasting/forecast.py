@@ -14,7 +14,12 @@ from orchestrator.modules.forecasting.models import (
     ForecastResult,
     ModelScore,
 )
-from orchestrator.modules.forecasting.selection import QUANTILES, Selection, select
+from orchestrator.modules.forecasting.selection import (
+    MAX_ORIGINS,
+    QUANTILES,
+    Selection,
+    select,
+)
 from orchestrator.modules.forecasting.series import Plan, history, plan, span
 from orchestrator.modules.frames import Frame, iso, read_frame
 from orchestrator.plant.tags import Plant, Tag
@@ -62,7 +67,12 @@ def run(parameters: ForecastInput, context: OperationContext) -> ForecastResult:
 
 
 def select_all(
-    frame: Frame, targets: Sequence[str], grid: Plan, context: OperationContext
+    frame: Frame,
+    targets: Sequence[str],
+    grid: Plan,
+    context: OperationContext,
+    *,
+    max_origins: int = MAX_ORIGINS,
 ) -> tuple[dict[str, Selection], dict[str, str]]:
     """Choose a model for each target; those that cannot be forecast, with the reason.
 
@@ -77,7 +87,9 @@ def select_all(
         try:
             past = history(frame, target, grid)
             bounds = physical_bounds(context.plant.by_name.get(target), past.values)
-            found[target] = select(past, grid.steps, context.seed, bounds=bounds)
+            found[target] = select(
+                past, grid.steps, context.seed, bounds=bounds, max_origins=max_origins
+            )
         except UnknownTagError:
             raise
         except DanGError as error:

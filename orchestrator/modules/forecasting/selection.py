@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.errors import OperationError
+from orchestrator.errors import InsufficientDataError, OperationError
 from orchestrator.modules.forecasting.candidates import (
     BASELINES,
     Array,
@@ -117,6 +117,7 @@ def select(
     is never worse than the best naive one on its own past.
 
     Raises:
+        InsufficientDataError: there is no past moment with values after it.
         OperationError: not even a naive model gave a forecast.
     """
     ends = _origins(history, steps, max_origins)
@@ -178,6 +179,12 @@ def _origins(history: History, steps: int, max_origins: int) -> NDArray[np.intp]
     ends: NDArray[np.intp] = np.unique(np.linspace(first, last, count).round().astype(np.intp))
     usable = _actual(history, ends, steps)
     kept: NDArray[np.intp] = ends[np.isfinite(usable).any(axis=1)]
+    if len(kept) == 0:
+        raise InsufficientDataError(
+            "the newest third of the history holds no value to judge a forecast by",
+            where=history.tag,
+            remedy="give history with fewer gaps",
+        )
     return kept
 
 
