@@ -19,7 +19,7 @@ from orchestrator.core.situation import (
     ResourcesFact,
     Situation,
 )
-from orchestrator.monitoring.alerts import Alert
+from orchestrator.monitoring.life_cycle import Alert
 from orchestrator.monitoring.monitor import Monitor
 from orchestrator.plant.samples import Quality, SampleBlock
 from orchestrator.plant.tags import Plant, PlantMode
@@ -32,12 +32,12 @@ class Assessor:
 
     Args:
         plant: The plant file.
-        monitor: Data quality, steady-state test and alerts.
+        monitor: Data quality, steady-state test and alerts; ``None`` where there are no tags.
         maintenance: Planned windows.
     """
 
     def __init__(
-        self, plant: Plant, monitor: Monitor, maintenance: Sequence[MaintenanceWindow] = ()
+        self, plant: Plant, monitor: Monitor | None, maintenance: Sequence[MaintenanceWindow] = ()
     ) -> None:
         self._plant = plant
         self._monitor = monitor
@@ -70,7 +70,7 @@ class Assessor:
         resources: ResourcesFact | None = None,
     ) -> Situation:
         """The situation at ``at``."""
-        if not self._any_samples:
+        if self._monitor is None or not self._any_samples:
             return Situation(
                 timestamp=at,
                 plant_mode=self.operator_mode,
@@ -81,7 +81,7 @@ class Assessor:
         return Situation(
             timestamp=at,
             plant_mode=self.plant_mode(),
-            data_quality=self._quality(at),
+            data_quality=self._quality(self._monitor, at),
             kpis=Kpis.model_validate(_rounded(self._performance.kpis(at))),
             alerts=tuple(_fact(alert, at) for alert in self._monitor.alerts.open()),
             equipment=tuple(
@@ -102,13 +102,10 @@ class Assessor:
             named = self._plant.mode.values.get(round(self._mode_value))
             if named is not None:
                 return named
-        steady = self._monitor.steady_share()
-        if steady is None:
-            return None
-        return "steady" if steady >= self._plant.mode.steady_share else "transient"
+        return self._monitor.mode() if self._monitor is not None else None
 
-    def _quality(self, at: datetime) -> DataQuality:
-        report = self._monitor.quality()
+    def _quality(self, monitor: Monitor, at: datetime) -> DataQuality:
+        report = monitor.quality(at)
         return DataQuality.model_validate(
             _rounded(
                 {

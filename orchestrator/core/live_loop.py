@@ -1,0 +1,149 @@
+"""Observe, assess, decide, coordinate: the loop that runs as long as a source gives samples."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import structlog
+
+from orchestrator.clock import PlantClock
+from orchestrator.config import Settings
+from orchestrator.core.assessment import Assessor
+from orchestrator.errors import DanGError
+from orchestrator.monitoring.life_cycle import AlertEvent
+from orchestrator.monitoring.monitor import Monitor
+from orchestrator.plant.historian import Historian
+from orchestrator.plant.samples import SampleBlock
+from orchestrator.plant.sources.base import Pacer, Source
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+log = structlog.get_logger(__name__)
+BULK = timedelta(hours=6)
+
+Act = Callable[[datetime], Awaitable[None]]
+OnAlerts = Callable[[list[AlertEvent]], Awaitable[None]]
+
+
+class LiveLoop:
+    """Feeds a source's samples to historian, monitor and assessor, and acts at every assessment.
+
+    Args:
+        source: Where samples come from.
+        speed: Times real time; 0 runs as fast as possible, and then plant time stands still while
+            what was decided runs.
+        act: Called with the plant time at each assessment.
+        on_alerts: Called with the alert transitions of each block.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        source: Source,
+        *,
+        clock: PlantClock,
+        historian: Historian,
+        monitor: Monitor,
+        assessor: Assessor,
+        act: Act,
+        on_alerts: OnAlerts,
+        speed: float,
+        train: Source | None = None,
+    ) -> None:
+        self._source = source
+        self._train = train
+        self._clock = clock
+        self._historian = historian
+        self._monitor = monitor
+        self._assessor = assessor
+        self._act = act
+        self._on_alerts = on_alerts
+        self._pacer = Pacer(speed)
+        self._interval = timedelta(seconds=settings.plant.assess_interval)
+        self._next_assessment: datetime | None = None
+        self.lock = asyncio.Lock()
+        self.rows = 0
+        self.tag_samples = 0
+        self.started_at: datetime | None = None
+        self.ended_at: datetime | None = None
+
+    async def run(self) -> None:
+        """Run until the source ends or the task is cancelled."""
+        blocks = self._source.blocks(self._interval)
+        try:
+            await self._prepare()
+            while (block := await asyncio.to_thread(next, blocks, None)) is not None:
+                await self._pacer.wait_for(block.end)
+                await self._take(block)
+        finally:
+            await asyncio.to_thread(self._close, blocks)
+
+    def _close(self, blocks: Iterator[SampleBlock]) -> None:
+        close = getattr(blocks, "close", None)
+        if close is not None:
+            close()
+        self._historian.flush()
+
+    async def _prepare(self) -> None:
+        """Take in the source's own past, and train the monitor where there is something to learn from."""
+        if self._train is not None:
+            training = await asyncio.to_thread(lambda s: list(s.blocks(BULK)), self._train)
+            await asyncio.to_thread(self._fit, training)
+        past = await asyncio.to_thread(self._take_history)
+        if not self._monitor.fitted and past:
+            await asyncio.to_thread(self._fit, past)
+
+    def _take_history(self) -> list[SampleBlock]:
+        past: list[SampleBlock] = []
+        for block in self._source.history():
+            self._historian.append(block)
+            self._assessor.learn_history(block)
+            past.append(block)
+        if past:
+            self._clock.advance(past[-1].end)
+        return past
+
+    def _fit(self, blocks: list[SampleBlock]) -> None:
+        try:
+            self._monitor.fit(join(blocks))
+        except DanGError as error:
+            log.warning("the monitor is not trained", error=str(error))
+
+    async def _take(self, block: SampleBlock) -> None:
+        async with self.lock:
+            events = await asyncio.to_thread(self._observe, block)
+        self._clock.advance(block.end)
+        if events:
+            await self._on_alerts(events)
+        if self._next_assessment is None or block.end >= self._next_assessment:
+            epochs = block.end.timestamp() // self._interval.total_seconds()
+            self._next_assessment = datetime.fromtimestamp(
+                (epochs + 1) * self._interval.total_seconds(), tz=block.end.tzinfo
+            )
+            await self._act(block.end)
+
+    def _observe(self, block: SampleBlock) -> list[AlertEvent]:
+        self._historian.append(block)
+        self._assessor.update(block)
+        self.rows += len(block)
+        self.tag_samples += int(np.isfinite(block.values).sum())
+        self.started_at = self.started_at or block.start
+        self.ended_at = block.end
+        return self._monitor.update(block)
+
+
+def join(blocks: list[SampleBlock]) -> SampleBlock:
+    """Blocks of the same tags one after another, as one."""
+    first = blocks[0]
+    times: NDArray[np.datetime64] = np.concatenate([block.times for block in blocks])
+    return SampleBlock(
+        first.tags,
+        times,
+        np.concatenate([block.values for block in blocks]),
+        np.concatenate([block.quality for block in blocks]),
+    )

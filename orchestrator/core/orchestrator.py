@@ -1,0 +1,382 @@
+"""The orchestrator: one object that owns a home and runs the whole loop on it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+from uuid import uuid4
+
+import structlog
+
+from orchestrator.clock import Clock, PlantClock, SystemClock
+from orchestrator.config import Settings
+from orchestrator.core.alert_desk import AlertDesk
+from orchestrator.core.assessment import Assessor
+from orchestrator.core.criteria import Estimates
+from orchestrator.core.decision import Decision
+from orchestrator.core.decision_engine import DecisionEngine, Memory, QueryRequest, Turn
+from orchestrator.core.events import EventBus
+from orchestrator.core.live_loop import LiveLoop
+from orchestrator.core.module_coordinator import ModuleCoordinator
+from orchestrator.core.parts import Parts, open_parts
+from orchestrator.core.recommendations import recommendation_from
+from orchestrator.core.situation import Situation
+from orchestrator.core.sources import configured_plant
+from orchestrator.core.status import describe
+from orchestrator.errors import DanGError, ParameterError, UnavailableError
+from orchestrator.modules.registry import Registry
+from orchestrator.monitoring.alerts import AlertBook
+from orchestrator.monitoring.monitor import Monitor
+from orchestrator.plant.sources.base import Source
+from orchestrator.plant.tags import Plant, PlantMode
+from orchestrator.state.records import (
+    DecisionRecord,
+    FeedbackRecord,
+    JobRecord,
+    OutcomeRecord,
+    SessionRecord,
+)
+
+log = structlog.get_logger(__name__)
+
+MODE_KEY = "plant_mode"
+SESSION_LIFE = timedelta(days=30)
+Verdict = Literal["right", "wrong", "unclear"]
+
+
+class Orchestrator:
+    """Observes, decides, coordinates, records and learns on one home.
+
+    Open it with :meth:`open` and close it with :meth:`close`, or use it as a context manager.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        parts: Parts,
+        *,
+        source: Source | None = None,
+        train: Source | None = None,
+        lockstep: bool = False,
+    ) -> None:
+        self.settings = settings
+        self.registry = parts.registry
+        self.store = parts.store
+        self.cache = parts.cache
+        self.historian = parts.historian
+        self.home = parts.home
+        self.source = source
+        self.plant = source.plant if source is not None else configured_plant(settings) or Plant()
+        self.clock: Clock = PlantClock() if source is not None else SystemClock()
+        self.events = EventBus()
+        self.monitor = Monitor(self.plant, settings.monitoring) if self.plant.tags else None
+        book = self.monitor.alerts if self.monitor is not None else AlertBook()
+        self.alerts = AlertDesk(book, self.store, self.events, self.clock)
+        self.assessor = Assessor(self.plant, self.monitor, settings.plant.maintenance)
+        self.estimates = Estimates(self.registry)
+        self.engine = DecisionEngine(settings, self.registry, self.estimates)
+        self.memory = Memory()
+        self.coordinator = ModuleCoordinator(
+            settings,
+            self.registry,
+            self.store,
+            self.historian,
+            self.plant,
+            self.clock,
+            self.home,
+            self.events,
+        )
+        self._lockstep = lockstep
+        self._closing = AsyncExitStack()
+        self._followers: set[asyncio.Task[None]] = set()
+        self._last_shape: tuple[Any, ...] | None = None
+        self.loop = self._make_loop(train)
+
+    # -- opening and closing ------------------------------------------------------------------
+
+    @classmethod
+    async def open(
+        cls,
+        settings: Settings,
+        *,
+        home: Path | None = None,
+        source: Source | None = None,
+        train: Source | None = None,
+        registry: Registry | None = None,
+        lockstep: bool = False,
+    ) -> Self:
+        """Take the home's lock, open all parts and resume what a crash left unfinished.
+
+        Args:
+            settings: The configuration.
+            home: Folder of the state; the configured one when ``None``.
+            source: Where samples come from; without one only requests are served.
+            train: Normal operation on which the monitor is trained first.
+            registry: Modules; all installed ones when ``None``.
+            lockstep: Plant time stands still while actions run, and nothing that depends on this
+                machine (load, durations) enters a decision, so that a run can be repeated exactly.
+
+        Raises:
+            HomeLockedError: another process owns the home.
+            DatabaseUnavailableError: the configured database cannot be reached.
+        """
+        parts = await open_parts(settings, home, registry)
+        async with AsyncExitStack() as closing:
+            closing.push_async_callback(parts.closing.aclose)
+            if source is not None:
+                closing.callback(source.close)
+            orchestrator = cls(settings, parts, source=source, train=train, lockstep=lockstep)
+            closing.push_async_callback(orchestrator.coordinator.stop)
+            await orchestrator._start()
+            orchestrator._closing = closing.pop_all()
+            return orchestrator
+
+    async def _start(self) -> None:
+        saved = await self.store.settings.get(MODE_KEY)
+        self.assessor.operator_mode = saved.get("mode") if isinstance(saved, dict) else None
+        await self._learn_from_outcomes()
+        await self.alerts.restore()
+        await self.coordinator.start()
+
+    async def _learn_from_outcomes(self) -> None:
+        if not self._lockstep:
+            self.estimates.refresh(await self.store.outcomes.statistics())
+
+    async def close(self) -> None:
+        """Stop in good order; what is running is resumed at the next start."""
+        for task in self._followers:
+            task.cancel()
+        await asyncio.gather(*self._followers, return_exceptions=True)
+        await self._closing.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    # -- the live loop ------------------------------------------------------------------------
+
+    def _make_loop(self, train: Source | None) -> LiveLoop | None:
+        if self.source is None or self.monitor is None or not isinstance(self.clock, PlantClock):
+            return None
+        return LiveLoop(
+            self.settings,
+            self.source,
+            clock=self.clock,
+            historian=self.historian,
+            monitor=self.monitor,
+            assessor=self.assessor,
+            act=self._assess_and_act,
+            on_alerts=self.alerts.take,
+            speed=0.0 if self._lockstep else self.settings.plant.source.speed,
+            train=train,
+        )
+
+    async def run(self) -> None:
+        """The live loop over the source; returns when the source ends."""
+        if self.loop is None:
+            raise UnavailableError(
+                "there is no source of samples",
+                remedy="set plant.source in the configuration, or use dan-g run for the demo's twin",
+            )
+        await self.loop.run()
+
+    async def settle(self) -> None:
+        """Wait until everything that was accepted has its outcome and was learned from."""
+        while self._followers:
+            await asyncio.gather(*self._followers, return_exceptions=True)
+
+    async def situation(self) -> Situation:
+        """The live situation."""
+        if self.loop is None:
+            return await self._situation(self.clock.now())
+        async with self.loop.lock:
+            return await self._situation(self.clock.now())
+
+    async def _situation(self, at: datetime) -> Situation:
+        modules = await self.coordinator.facts()
+        if self._lockstep:
+            timeless = {"p95_seconds": None, "success_rate": None}
+            modules = {n: fact.model_copy(update=timeless) for n, fact in modules.items()}
+        return self.assessor.situation(
+            at,
+            modules=modules,
+            resources=None if self._lockstep else self.coordinator.resources(),
+        )
+
+    async def _assess_and_act(self, at: datetime) -> None:
+        try:
+            situation = await self._situation(at)
+            decision = self.engine.decide(situation, memory=self.memory, now=at)
+            if not self._worth_recording(decision):
+                return
+            jobs = await self._accept(decision, situation)
+        except UnavailableError as error:
+            log.error("no decision could be recorded", error=str(error))
+            return
+        if self._lockstep:
+            for job in jobs:
+                await self._follow(job, decision)
+
+    def _worth_recording(self, decision: Decision) -> bool:
+        """Whether it has actions, or differs from the last one in what fired or was held back."""
+        shape = (
+            tuple(trigger.name for trigger in decision.triggers),
+            tuple((a.operation, a.gate) for a in decision.alternatives),
+        )
+        changed, self._last_shape = shape != self._last_shape, shape
+        return bool(decision.actions) or (changed and bool(decision.triggers))
+
+    # -- requests -----------------------------------------------------------------------------
+
+    async def decide(
+        self,
+        *,
+        situation: Situation | None = None,
+        query: str | None = None,
+        session_id: str | None = None,
+        user: str = "",
+        dry_run: bool = False,
+    ) -> tuple[Decision, list[JobRecord]]:
+        """Decide for a query, a given situation, or the live one; store it; and start its actions.
+
+        A given situation is decided without memory. A dry run starts nothing; its decision is
+        stored and marked, and a session remembers the turn.
+        """
+        basis = situation if situation is not None else await self.situation()
+        request = None
+        now = self.clock.now()
+        session = None
+        if query is not None:
+            if session_id:
+                session = await self.store.sessions.get(session_id, user, now)
+            previous = Turn(session.operations, session.slots) if session else None
+            request = QueryRequest(text=query, previous=previous)
+        decision = self.engine.decide(basis, request=request, now=now, dry_run=dry_run)
+        jobs = await self._accept(decision, basis, session_id=session_id)
+        reading = decision.interpretation
+        if session_id and reading is not None and reading.operations:
+            await self.store.sessions.put(
+                SessionRecord(
+                    id=session_id,
+                    user=user,
+                    operations=reading.operations,
+                    slots=reading.slots,
+                    updated_at=now,
+                    expires_at=now + SESSION_LIFE,
+                    turns=(session.turns if session else 0) + 1,
+                )
+            )
+        return decision, jobs
+
+    async def _accept(
+        self, decision: Decision, situation: Situation, *, session_id: str | None = None
+    ) -> list[JobRecord]:
+        document = decision.model_dump(mode="json")
+        record = DecisionRecord(
+            id=decision.id,
+            created_at=decision.created_at,
+            decided_by=decision.decided_by,
+            confidence=decision.confidence,
+            policy_version=decision.policy_version,
+            situation_digest=decision.situation_digest,
+            dry_run=decision.dry_run,
+            document=document,
+            situation=situation.facts(),
+            features={c["operation"]: c for c in document["criteria"]},
+            session_id=session_id,
+        )
+        jobs = await self.coordinator.submit(record, decision)
+        self.memory.note_started(decision, self.clock.now())
+        self.events.publish("decision", decision.created_at, document)
+        if not self._lockstep:
+            for job in jobs:
+                self._spawn(self._follow(job, decision))
+        return jobs
+
+    async def invoke(
+        self,
+        module: str,
+        operation: str,
+        parameters: dict[str, Any],
+        *,
+        priority: int = 5,
+        idempotency_key: str | None = None,
+    ) -> JobRecord:
+        """Run one operation, asked for directly.
+
+        Raises:
+            UnknownModuleError, UnknownOperationError: no such operation.
+            ParameterError: the parameters do not fit.
+            GateRefusedError: the module is disabled.
+        """
+        job = await self.coordinator.invoke(
+            module, operation, parameters, priority=priority, idempotency_key=idempotency_key
+        )
+        self._spawn(self._follow(job, None))
+        return job
+
+    async def set_mode(self, mode: PlantMode | None, by: str) -> None:
+        """Set the plant mode by hand, or give it back to the plant with ``None``."""
+        if mode is not None and mode not in get_args(PlantMode):
+            raise ParameterError(
+                f"no plant mode {mode!r}", where="mode", remedy=f"one of {get_args(PlantMode)}"
+            )
+        await self.store.settings.put(MODE_KEY, {"mode": mode, "by": by})
+        await self.store.audit.append(by, "set_mode", "plant", {"mode": mode})
+        self.assessor.operator_mode = mode
+        self.events.publish("mode", self.clock.now(), {"mode": mode, "by": by})
+
+    async def status(self) -> dict[str, Any]:
+        """Health of every part, the live situation, modules, model and versions."""
+        return await describe(self)
+
+    async def feedback(
+        self,
+        decision_id: str,
+        verdict: Verdict,
+        benefit_usd: float | None = None,
+        comment: str = "",
+        author: str = "",
+    ) -> FeedbackRecord:
+        """Keep what came of a decision."""
+        await self.store.decisions.get(decision_id)
+        record = FeedbackRecord(
+            id=uuid4().hex,
+            decision_id=decision_id,
+            created_at=self.clock.now(),
+            verdict=verdict,
+            benefit_usd=benefit_usd,
+            comment=comment,
+            author=author,
+        )
+        await self.store.feedback.add(record)
+        return record
+
+    # -- following jobs -----------------------------------------------------------------------
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._followers.add(task)
+        task.add_done_callback(self._followers.discard)
+
+    async def _follow(self, job: JobRecord, decision: Decision | None) -> None:
+        try:
+            outcome = await self.coordinator.wait(job.id)
+            await self._learn(outcome, decision)
+        except DanGError as error:
+            log.error("an outcome could not be followed", job=job.id, error=str(error))
+
+    async def _learn(self, outcome: OutcomeRecord, decision: Decision | None) -> None:
+        at = self.clock.now()
+        self.memory.note_outcome(outcome, at)
+        await self._learn_from_outcomes()
+        digest = decision.situation_digest if decision is not None else None
+        proposal = recommendation_from(outcome, digest, at)
+        if proposal is not None:
+            await self.store.recommendations.add(proposal)
+            self.events.publish("recommendation", at, {"id": proposal.id, **proposal.document})
