@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, Dialect, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from orchestrator.errors import ConfigurationError, DatabaseUnavailableError
-from orchestrator.state.engines import open_engine
+from orchestrator.state.engines import BUSY_TIMEOUT_MS, COMMAND_TIMEOUT_S, open_engine
 from orchestrator.state.faults import translated
 from orchestrator.state.tables import SCHEMA_REVISION
 
@@ -41,15 +42,23 @@ class Database:
         self._writing = asyncio.Lock() if self.dialect == "sqlite" else None
 
     @classmethod
-    async def open(cls, url: str | None, home: Path, *, pool_size: int = 8) -> Self:
+    async def open(
+        cls,
+        url: str | None,
+        home: Path,
+        *,
+        pool_size: int = 8,
+        command_timeout: float = COMMAND_TIMEOUT_S,
+    ) -> Self:
         """Prepare connections to ``url``; null is ``state.sqlite`` in ``home``.
 
-        The server may be down: the first use then says so, and later uses try again.
+        The server may be down: the first use then says so, and later uses try again. A server that
+        has not carried out a statement after ``command_timeout`` seconds counts as gone.
 
         Raises:
             ConfigurationError: the URL or the folder cannot be used.
         """
-        engine, address = open_engine(url, home, pool_size)
+        engine, address = open_engine(url, home, pool_size, command_timeout)
         return cls(engine, address)
 
     @property
@@ -72,7 +81,7 @@ class Database:
                 if self._writing is not None:
                     await stack.enter_async_context(self._writing)
                 connection = await stack.enter_async_context(self._engine.connect())
-                await connection.execution_options(writes=True)
+                await connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
                 async with connection.begin():
                     yield connection
 
@@ -99,6 +108,8 @@ class Database:
         """
         if await self.revision() == SCHEMA_REVISION:
             return
+        if self.dialect == "sqlite":
+            await self._enter_wal()
         async with self.write() as connection:
             if self.dialect == "postgresql":
                 await connection.execute(
@@ -106,6 +117,23 @@ class Database:
                 )
             await connection.run_sync(self._upgrade)
         log.info("state database migrated", address=self.address, revision=SCHEMA_REVISION)
+
+    async def _enter_wal(self) -> None:
+        """Keep a write-ahead log, so that others read while one writes; the file remembers it.
+
+        SQLite does not wait for the lock that this takes, so a rival's first start is waited for here.
+        """
+        end = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+        while True:
+            try:
+                async with self.read() as connection:
+                    await connection.execution_options(sqlite_begin="")
+                    await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+                    return
+            except DatabaseUnavailableError:
+                if time.monotonic() > end:
+                    raise
+            await asyncio.sleep(0.02)
 
     def _upgrade(self, connection: Connection) -> None:
         from orchestrator.state.migrations import known_revisions, upgrade

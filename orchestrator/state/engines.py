@@ -28,7 +28,9 @@ _POSTGRES_SCHEMES = ("postgres", "postgresql", "postgresql+asyncpg")
 _SQLITE_SCHEMES = ("sqlite", "sqlite+aiosqlite")
 
 
-def open_engine(url: str | None, home: Path, pool_size: int) -> tuple[AsyncEngine, str]:
+def open_engine(
+    url: str | None, home: Path, pool_size: int, command_timeout: float
+) -> tuple[AsyncEngine, str]:
     """The engine of ``url`` and its address without user and password. Connects to nothing yet.
 
     Raises:
@@ -49,7 +51,7 @@ def open_engine(url: str | None, home: Path, pool_size: int) -> tuple[AsyncEngin
     if scheme in _POSTGRES_SCHEMES:
         dsn = urlunsplit(parts._replace(scheme="postgresql"))
         address = f"{host or 'local socket'}{f':{port}' if port else ''}{parts.path}"
-        return _postgres_engine(dsn, pool_size), f"PostgreSQL {address}"
+        return _postgres_engine(dsn, pool_size, command_timeout), f"PostgreSQL {address}"
     raise _unusable(f"databases of kind {scheme or '(none)'!r} are not supported")
 
 
@@ -82,16 +84,13 @@ def _sqlite_engine(path: Path, pool_size: int) -> tuple[AsyncEngine, str]:
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    """WAL lets other processes read while one writes.
-
-    ``synchronous=FULL`` syncs the log at each commit: an accepted action must outlive a power cut,
-    and grouped commits make one sync serve many decisions.
+    """``synchronous=FULL`` syncs the log at each commit: an accepted action must outlive a power
+    cut, and grouped commits make one sync serve many decisions.
     """
     connection.isolation_level = None  # transactions begin in _begin_sqlite, not by the driver
     cursor = connection.cursor()
     for pragma in (
         f"busy_timeout = {BUSY_TIMEOUT_MS}",
-        "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
         "cache_size = -16384",
@@ -103,11 +102,12 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     """A writer takes the lock at once: one that upgrades later fails instead of waiting."""
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    begin = connection.get_execution_options().get("sqlite_begin", "BEGIN")
+    if begin:
+        connection.exec_driver_sql(begin)
 
 
-def _postgres_engine(dsn: str, pool_size: int) -> AsyncEngine:
+def _postgres_engine(dsn: str, pool_size: int, command_timeout: float) -> AsyncEngine:
     try:
         import asyncpg
     except ImportError as error:
@@ -118,7 +118,7 @@ def _postgres_engine(dsn: str, pool_size: int) -> AsyncEngine:
         ) from error
     dsn, timeout = _without_connect_timeout(dsn)
     connect = functools.partial(
-        asyncpg.connect, dsn, timeout=timeout, command_timeout=COMMAND_TIMEOUT_S
+        asyncpg.connect, dsn, timeout=timeout, command_timeout=command_timeout
     )
     return create_async_engine(
         "postgresql+asyncpg://",

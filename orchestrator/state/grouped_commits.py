@@ -70,13 +70,15 @@ class _DriverInsert:
 class GroupedCommits:
     """The one task that commits what all others insert. It starts with the first insert."""
 
-    def __init__(self, database: Database, *, max_group: int = MAX_GROUP) -> None:
+    def __init__(
+        self, database: Database, *, max_group: int = MAX_GROUP, max_waiting: int = MAX_WAITING
+    ) -> None:
         self._database = database
         self._max_group = max_group
         self._inserts = {
             table: _DriverInsert(table, database.sql_dialect) for table in metadata.sorted_tables
         }
-        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(MAX_WAITING)
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(max_waiting)
         self._writer: asyncio.Task[None] | None = None
         self._closed = False
         self.commits = 0
