@@ -35,6 +35,10 @@ WORKFLOW_VERSION = "1"
 OWNER_LOCK = 0x64616E672D6A6F62
 OWNER_WAIT_S = 10.0
 """How long PostgreSQL may take to notice that the owner before us was killed."""
+STOP_POLL_S = 0.2
+"""How often a thread of DBOS that we have no use for looks whether to end: bounds our stop."""
+DRAIN_S = 1.0
+"""How long workflows whose outcome is written may take to say so, at a stop."""
 ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
 
@@ -105,14 +109,16 @@ class DurableJobs:
         """Start the workflows of accepted jobs that have no outcome.
 
         Those in flight are left to DBOS's own recovery. One that ended without an outcome (its
-        database was put back from a backup, say) is started again.
+        database was put back from a backup, say) is started again, and so is one of an earlier
+        ``WORKFLOW_VERSION``, which DBOS would leave alone.
         """
         await self._on_own_loop(self._start_again(job_ids))
 
     async def stop(self) -> None:
         """Stop; attempts must have been cancelled before. What is in flight resumes at next start."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
+        if self._thread is not None:
+            await self._on_own_loop(_drain())
+            thread, self._thread = self._thread, None
             await asyncio.to_thread(self._end, thread)
         if _Process.running is self:
             _Process.running = None
@@ -146,6 +152,7 @@ class DurableJobs:
             "use_listen_notify": False,
             "sys_db_pool_size": 8,
             "max_executor_threads": 16,
+            "notification_listener_polling_interval_sec": STOP_POLL_S,
         }
         try:
             DBOS(config=config)
@@ -173,9 +180,13 @@ class DurableJobs:
         known = await DBOS.list_workflows_async(
             workflow_ids=job_ids, load_input=False, load_output=False
         )
-        ended = [workflow.workflow_id for workflow in known if workflow.status in ENDED]
+        ended = [
+            workflow.workflow_id
+            for workflow in known
+            if workflow.status in ENDED or workflow.app_version != WORKFLOW_VERSION
+        ]
         if ended:
-            log.warning("jobs ended without an outcome run again", jobs=ended)
+            log.warning("workflows that left no outcome start anew", jobs=ended)
             await DBOS.delete_workflows_async(ended)
         in_flight = {workflow.workflow_id for workflow in known} - set(ended)
         for job_id in job_ids:
@@ -203,6 +214,12 @@ class DurableJobs:
         if self._claim is not None:
             self._claim.close()
             self._claim = None
+
+
+async def _drain() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        await asyncio.wait(others, timeout=DRAIN_S)
 
 
 async def _cancel_all() -> None:
@@ -285,7 +302,8 @@ def _claim_database(url: str) -> psycopg.Connection[Any]:
 
 class _ToStructlog(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        log.error("dbos", message=record.getMessage())
+        error = record.exc_info[1] if record.exc_info else None
+        log.error("dbos", message=record.getMessage(), error=repr(error) if error else None)
 
 
 def _redirect_log() -> None:
