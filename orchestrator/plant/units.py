@@ -27,25 +27,25 @@ _SPELLINGS = {
     "kpaa": "kPa",
     "psig": "psi",
     "psia": "psi",
-    "kscmh": "kilosm3/h",
+    "kscmh": "ksm3/h",
     "nm3/h": "sm3/h",
     "kg/cm2": "kgf/cm**2",
     "kg/cm2g": "kgf/cm**2",
-    "bpd": "oil_bbl/day",
-    "bbl/d": "oil_bbl/day",
-    "bbl/day": "oil_bbl/day",
-    "bbl": "oil_bbl",
-    "kbd": "kilooil_bbl/day",
-    "kbpd": "kilooil_bbl/day",
-    "t/h": "metric_ton/h",
-    "t/d": "metric_ton/day",
-    "tph": "metric_ton/h",
-    "rpm": "rpm",
+    "bpd": "bbl/day",
+    "b/d": "bbl/day",
+    "kbd": "kbbl/day",
+    "kbpd": "kbbl/day",
+    "tph": "t/h",
     "-": "",
     "none": "",
     "n/a": "",
 }
-_DEFINITIONS = ("USD = [currency] = usd", "standard_meter_cubed = meter ** 3 = sm3")
+# Pint's own barrel is the US one of 31.5 gallons; in this trade a barrel is 42.
+_DEFINITIONS = (
+    "USD = [currency] = usd",
+    "standard_meter_cubed = meter ** 3 = sm3",
+    "barrel_of_oil = 42 * gallon = bbl = barrel",
+)
 _QUALIFIER = re.compile(
     r"\s*\(?\b(gauge|gage|absolute|abs|mol|mole|wt|vol|weight|volume|mass)\b\.?\)?\s*|"
     r"\b(mol|wt|vol)(?=\s*%)",
@@ -71,6 +71,8 @@ def normalise(text: str) -> str:
     key = plain.casefold()
     if key in _SPELLINGS:
         return _SPELLINGS[key]
+    if known(plain):
+        return plain
     plain = plain.replace("³", "3").replace("²", "2").replace("·", "*")
     return _POWER.sub(r"**\1", plain)
 
@@ -95,8 +97,9 @@ def conversion(given: str, wanted: str) -> tuple[float, float] | None:
     if source is None or target is None or source.dimensionality != target.dimensionality:
         return None
     quantity = _registry().Quantity
-    offset = float(quantity(0.0, source).to(target).magnitude)
-    return float(quantity(1.0, source).to(target).magnitude) - offset, offset
+    at_zero, at_one = (float(quantity(x, source).to(target).magnitude) for x in (0.0, 1.0))
+    # Twelve digits drop what floating point adds to 9/5 and the like.
+    return float(f"{at_one - at_zero:.12g}"), float(f"{at_zero:.12g}")
 
 
 def _basis(text: str) -> str | None:
@@ -113,7 +116,7 @@ def _registry() -> Any:
     """Pint's units with currency and standard gas volumes; gauge pressure stays as it is read."""
     import pint
 
-    registry: Any = pint.UnitRegistry(cache_folder=None)
+    registry: Any = pint.UnitRegistry(cache_folder=None, on_redefinition="ignore")
     for definition in _DEFINITIONS:
         registry.define(definition)
     return registry
