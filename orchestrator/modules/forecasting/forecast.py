@@ -52,7 +52,7 @@ def run(parameters: ForecastInput, context: OperationContext) -> ForecastResult:
         )
     grid = plan(frame, parameters.horizon, parameters.horizon_hours)
     selections, refused = select_all(frame, targets, grid, context)
-    points = [point for found in selections.values() for point in _points(found, grid.steps)]
+    points = [point for found in selections.values() for point in points_of(found, grid.steps)]
     notes += [*grid.notes, *_staleness(selections, frame, grid)]
     notes += [f"{tag} was not forecast: {reason}" for tag, reason in refused.items()]
     return ForecastResult(
@@ -165,7 +165,8 @@ def score(found: Selection, plant: Plant) -> ModelScore:
     )
 
 
-def _points(found: Selection, steps: int) -> list[ForecastPoint]:
+def points_of(found: Selection, steps: int) -> list[ForecastPoint]:
+    """The forecast as the result shows it, one point a step."""
     times = found.history.future(steps)
     bands = {f"{level:g}": found.quantile(level) for level in QUANTILES}
     return [

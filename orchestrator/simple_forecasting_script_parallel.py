@@ -1,0 +1,204 @@
+"""Forecast many tags of a file in parallel, on its own: no service, no configuration.
+
+    python orchestrator/simple_forecasting_script_parallel.py --data plant.csv --targets A,B --horizon 7
+
+reads a CSV or Parquet file (wide or long, time column found by itself), chooses for each target the
+model that did best on its own past, and writes ``forecast.csv`` (one row a target and step, with 80 %
+and 95 % intervals) and ``forecast.png``.
+
+Exit codes: 0 done, 2 wrong usage or data, 3 file not found, 5 the forecast failed, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if __name__ in ("__main__", "__mp_main__"):
+    # run by its path, Python looks for modules in this file's folder, where ours would hide others
+    _FOLDER = Path(__file__).resolve().parent
+    sys.path[:] = [item for item in sys.path if not item or Path(item).resolve() != _FOLDER]
+    sys.path.insert(0, str(_FOLDER.parent))
+
+from orchestrator.errors import DanGError, DataError, NotFoundError, OperationError, ParameterError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orchestrator.modules.forecasting.batch import TargetForecast
+    from orchestrator.modules.forecasting.series import Plan
+    from orchestrator.modules.frames import Frame
+
+COLUMNS = ("target", "time", "mean", "lo_95", "lo_80", "hi_80", "hi_95", "model")
+LEVELS = ("0.025", "0.1", "0.9", "0.975")
+MAX_PLOTTED = 24
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and give its exit code."""
+    options = _parser().parse_args(arguments)
+    from rich.console import Console
+
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        _run(options, errors)
+    except DanGError as error:
+        errors.print(f"error: {error}", markup=False, style="red")
+        return error.exit_code
+    except KeyboardInterrupt:
+        errors.print("interrupted", style="red")
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description="Forecast tags of a CSV or Parquet file, in parallel.",
+        epilog="Exit codes: 0 done, 2 wrong usage or data, 3 file not found, 5 failed.",
+    )
+    parser.add_argument("--data", type=Path, required=True, help="CSV or Parquet file")
+    parser.add_argument("--targets", required=True, help="tags to forecast, separated by commas")
+    parser.add_argument("--horizon", type=int, required=True, help="steps ahead, 1 or more")
+    parser.add_argument("--jobs", type=int, default=None, help="processes (default: all cores)")
+    parser.add_argument("--out", type=Path, default=Path(), help="folder for the two files")
+    parser.add_argument("--time-column", default=None, help="found by itself when not given")
+    return parser
+
+
+def _run(options: argparse.Namespace, console: Console) -> None:
+    from orchestrator.modules.forecasting.series import plan
+
+    targets = list(
+        dict.fromkeys(name.strip() for name in options.targets.split(",") if name.strip())
+    )
+    jobs = options.jobs if options.jobs is not None else os.cpu_count() or 1
+    if not targets:
+        raise ParameterError("no targets are given", where="--targets", remedy="name some: A,B")
+    if jobs < 1:
+        raise ParameterError(f"{jobs} processes", where="--jobs", remedy="give 1 or more")
+    started = time.perf_counter()
+    frame, notes = _read(options.data, options.time_column, targets)
+    grid = plan(frame, options.horizon, None)
+    results = _forecast(frame, targets, grid, jobs, console)
+    for note in (*notes, *grid.notes):
+        console.print(f"note: {note}", markup=False)
+    done = [item for item in results if item.error is None]
+    refused = [item for item in results if item.error is not None]
+    for item in refused:
+        console.print(f"not forecast: {item.error}", markup=False, style="yellow")
+    if not done and refused[0].error is not None:
+        raise refused[0].error
+    table, plot = _write(options.out, done)
+    seconds = time.perf_counter() - started
+    console.print(
+        f"{len(done)} of {len(targets)} targets forecast {grid.steps} steps ahead in {seconds:.1f} s: "
+        f"{table}, {plot}",
+        markup=False,
+    )
+
+
+def _read(path: Path, time_column: str | None, targets: list[str]) -> tuple[Frame, list[str]]:
+    from orchestrator.modules.frames import read_frame
+    from orchestrator.plant.tables import Table
+
+    if not path.is_file():
+        raise NotFoundError(
+            "there is no such file",
+            where=str(path),
+            remedy="give the path of a CSV or Parquet file",
+        )
+    table = Table(path, time_column=time_column)
+    frame = read_frame(table.read(targets), targets).in_order()
+    twice = table.duplicates
+    if twice.conflicting:
+        raise DataError(
+            f"{twice.conflicting} values stand at a time that already has another one",
+            where=str(path),
+            why="a forecast needs one value at one time",
+            remedy="remove the duplicates, or resolve them with: dan-g invoke etl ingest",
+        )
+    notes = list(table.notes)
+    if twice.identical:
+        notes.append(f"{twice.identical} repeated values were left out")
+    return frame, notes
+
+
+def _forecast(
+    frame: Frame, targets: list[str], grid: Plan, jobs: int, console: Console
+) -> list[TargetForecast]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from orchestrator.modules.forecasting.batch import forecast_all
+
+    found: dict[str, TargetForecast] = {}
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(
+            f"Forecasting, {min(jobs, len(targets))} at a time", total=len(targets)
+        )
+        for item in forecast_all(frame, targets, grid, jobs=jobs):
+            found[item.target] = item
+            progress.advance(task)
+    return [found[target] for target in targets]
+
+
+def _write(folder: Path, results: list[TargetForecast]) -> tuple[Path, Path]:
+    table, picture = folder / "forecast.csv", folder / "forecast.png"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with table.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(COLUMNS)
+            for item in results:
+                model = item.score.model if item.score else ""
+                for point in item.points:
+                    bands = [repr(point.quantiles[level]) for level in LEVELS]
+                    writer.writerow([point.target, point.time, repr(point.mean), *bands, model])
+        _plot(picture, results[:MAX_PLOTTED])
+    except OSError as error:
+        raise OperationError(
+            f"cannot write ({error.strerror})", where=str(folder), remedy="give another --out"
+        ) from error
+    return table, picture
+
+
+def _plot(path: Path, results: list[TargetForecast]) -> None:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import numpy as np
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(
+        len(results), 1, figsize=(10, 2.6 * len(results)), squeeze=False, layout="constrained"
+    )
+    for axis, item in zip(axes[:, 0], results, strict=True):
+        if item.past_times is None or item.past_values is None or item.score is None:
+            continue
+        times = np.array([point.time.rstrip("Z") for point in item.points], dtype="datetime64[us]")
+        bands = {level: [point.quantiles[level] for point in item.points] for level in LEVELS}
+        axis.plot(item.past_times, item.past_values, color="#30363d", linewidth=1)
+        axis.fill_between(times, bands["0.025"], bands["0.975"], color="#1f77b4", alpha=0.15)
+        axis.fill_between(times, bands["0.1"], bands["0.9"], color="#1f77b4", alpha=0.3)
+        axis.plot(times, [point.mean for point in item.points], color="#1f77b4", linewidth=1.8)
+        axis.set_title(
+            f"{item.target} ({item.score.model.replace('_', ' ')})", loc="left", fontsize=9
+        )
+        axis.grid(alpha=0.25)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
