@@ -254,7 +254,7 @@ class Orchestrator:
         if query is not None:
             if session_id:
                 session = await self.store.sessions.get(session_id, user, now)
-            previous = Turn(session.operations, session.slots) if session else None
+            previous = Turn(operations=session.operations, slots=session.slots) if session else None
             request = QueryRequest(text=query, previous=previous)
         decision = self.engine.decide(basis, request=request, now=now, dry_run=dry_run)
         jobs = await self._accept(decision, basis, session_id=session_id)

@@ -58,7 +58,7 @@ async def get_alert(alert_id: str, request: Request) -> Response:
 async def acknowledge(alert_id: str, request: Request) -> Response:
     """Say that it was seen."""
     given = await read_body(request, PersonRequest)
-    alert = await orchestrator_of(request).acknowledge(alert_id, given.by)
+    alert = await orchestrator_of(request).alerts.acknowledge(alert_id, given.by)
     return answer(AlertView.of(alert), AlertView)
 
 
@@ -73,7 +73,7 @@ async def shelve(alert_id: str, request: Request) -> Response:
     given = await read_body(request, ShelveRequest)
     orchestrator = orchestrator_of(request)
     until = _expiry(given, orchestrator.clock.now(), request.url.path)
-    alert = await orchestrator.shelve(alert_id, given.reason, until, given.by)
+    alert = await orchestrator.alerts.shelve(alert_id, given.reason, until, given.by)
     return answer(AlertView.of(alert), AlertView)
 
 
@@ -86,7 +86,7 @@ async def shelve(alert_id: str, request: Request) -> Response:
 async def unshelve(alert_id: str, request: Request) -> Response:
     """End the shelving before its expiry."""
     given = await read_body(request, PersonRequest)
-    alert = await orchestrator_of(request).unshelve(alert_id, given.by)
+    alert = await orchestrator_of(request).alerts.unshelve(alert_id, given.by)
     return answer(AlertView.of(alert), AlertView)
 
 
