@@ -19,12 +19,16 @@ class Record(BaseModel):
 
 
 class FiredTrigger(Record):
-    """A rule that held: its name, family, the operations it names and the facts that made it hold."""
+    """A rule that held: its name, family, the operations it names and the facts that made it hold.
+
+    ``subjects`` are the tags and equipment that it is about; none for a rule over the whole plant.
+    """
 
     name: str
     family: TriggerFamily
     operations: tuple[str, ...]
     because: str
+    subjects: tuple[str, ...] = ()
 
 
 class Action(Record):
@@ -80,12 +84,19 @@ class Refusal(Record):
 
 
 class Interpretation(Record):
-    """What the words of a query ask for, before the gates."""
+    """What the words of a query ask for, before the gates.
+
+    ``answer`` is what the system says itself where nothing runs for it. ``topic`` holds the
+    operations that a follow-up refers to: those of this turn, or of the last one that had any;
+    ``pending`` the slots of a turn that asked back.
+    """
 
     operations: tuple[str, ...] = ()
     slots: dict[str, Any] = Field(default_factory=dict)
     clarify: str | None = None
     answer: str | None = None
+    topic: tuple[str, ...] = ()
+    pending: dict[str, Any] = Field(default_factory=dict)
 
 
 class Decision(Record):

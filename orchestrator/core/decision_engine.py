@@ -1,0 +1,227 @@
+"""Decides: rules name candidates, gates hold some back, utility orders the rest into a plan.
+
+:meth:`DecisionEngine.decide` is pure and synchronous. It reads the situation, the words of a request
+and, in the live loop, a :class:`Memory`; it changes none of them and does no I/O.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from orchestrator.config import Settings
+from orchestrator.core.confidence import ConfidenceRule
+from orchestrator.core.criteria import Estimates, score
+from orchestrator.core.decision import (
+    Alternative,
+    Criteria,
+    Decision,
+    FiredTrigger,
+    Interpretation,
+    Refusal,
+)
+from orchestrator.core.gates import Candidate, Gates, Passed, Removal
+from orchestrator.core.memory import Memory
+from orchestrator.core.plan import actions_of, parameters_of
+from orchestrator.core.policy import policy_of
+from orchestrator.core.query_parser import QueryRequest, Reading, Turn, read_query
+from orchestrator.core.rationale import rationale_of
+from orchestrator.core.situation import Situation, digest_of
+from orchestrator.core.triggers import Fired, RuleBook, normalise
+from orchestrator.errors import ConfigurationError
+from orchestrator.modules.registry import Registry
+
+__all__ = ["DecisionEngine", "Memory", "QueryRequest", "Turn"]
+
+GATE_FIELDS = frozenset({("modules", "enabled"), ("modules", "in_flight"), ("modules", "running")})
+
+
+class DecisionEngine:
+    """One policy, ready to decide.
+
+    Args:
+        settings: The configuration: rules, gates, disabled modules, re-arm and cache times.
+        registry: All modules.
+        estimates: What operations are expected to bring and to take.
+
+    Raises:
+        ConfigurationError: a rule is not a valid expression, or names an operation that no module has.
+    """
+
+    def __init__(
+        self, settings: Settings, registry: Registry, estimates: Estimates | None = None
+    ) -> None:
+        engine = settings.decision_engine
+        policy = policy_of(engine)
+        self._operations = registry.operations
+        for rule in policy.triggers:
+            for name in rule.operations:
+                if name not in self._operations:
+                    raise ConfigurationError(
+                        f"rule {rule.name!r} names {name!r}, which no module has",
+                        where=policy.where,
+                        remedy=f"name one of: {', '.join(sorted(self._operations))}",
+                    )
+        self.policy_version = policy.version
+        self._rules = RuleBook(policy.triggers, policy.where)
+        self._read_fields = self._rules.read_fields
+        self._rearm = {
+            rule.name: engine.rearm if rule.rearm is None else rule.rearm
+            for rule in policy.triggers
+        }
+        self._fresh_for = engine.cache_ttl
+        disabled = [name for name, module in settings.modules.items() if not module.enabled]
+        self._gates = Gates(policy.gates, disabled, self._operations)
+        self._confidence = ConfidenceRule(self._rules, policy.gates)
+        self._estimates = estimates or Estimates(registry)
+
+    def decide(
+        self,
+        situation: Situation,
+        request: QueryRequest | None = None,
+        memory: Memory | None = None,
+        *,
+        now: datetime | None = None,
+        dry_run: bool = False,
+        decision_id: str | None = None,
+    ) -> Decision:
+        """Decide on a situation, or on a request in words under that situation.
+
+        Args:
+            situation: What is known. With words its rules name nothing, but its gates bind.
+            request: What somebody asks for.
+            memory: Given by the live loop only; without it a situation is decided by itself.
+            now: Time of the decision; the present when ``None``.
+            dry_run: Marks the decision as one whose actions are not run.
+            decision_id: Identity of the decision; a new one when ``None``.
+        """
+        started = time.perf_counter()
+        now = now or datetime.now(UTC)
+        given = situation.facts()
+        facts = normalise(given)
+        reading = read_query(request) if request is not None else None
+        fired = self._rules.fired(facts) if reading is None else []
+        candidates = _named(fired) if reading is None else self._asked(reading)
+        passed = self._gates.apply(candidates, facts)
+        slots = reading.slots if reading is not None else {}
+        parameters = {
+            candidate.operation: parameters_of(
+                candidate, self._operations.get(candidate.operation), slots
+            )
+            for candidate in passed.selected
+        }
+        if memory is not None and reading is None:
+            self._gates.recall(passed, memory, now, self._rearm, self._fresh_for, parameters)
+        scarce = self._gates.defer(passed, facts)
+        criteria = self._criteria(passed, facts)
+        actions = actions_of(_by_utility(passed.selected, criteria), parameters)
+        refused = self._refusals(reading, passed)
+        confidence = self._confidence(facts)
+        return Decision(
+            id=decision_id or str(uuid4()),
+            created_at=now,
+            situation_digest=digest_of(given),
+            triggers=tuple(_trigger(item) for item in fired),
+            actions=actions,
+            alternatives=tuple(_alternative(removal) for removal in passed.removed),
+            confidence=confidence if reading is None else reading.confidence,
+            rationale=rationale_of(facts, fired, passed, actions, scarce, reading, refused),
+            notes=self._notes(situation),
+            criteria=criteria,
+            policy_version=self.policy_version,
+            dry_run=dry_run,
+            interpretation=None if reading is None else _interpretation(reading),
+            refused=refused,
+            latency_ms=round((time.perf_counter() - started) * 1000, 3),
+        )
+
+    def _asked(self, reading: Reading) -> list[Candidate]:
+        return [Candidate(name) for name in reading.operations if name in self._operations]
+
+    def _criteria(self, passed: Passed, facts: Mapping[str, Any]) -> tuple[Criteria, ...]:
+        return tuple(
+            score(candidate, facts, self._estimates.of(candidate.operation), selected=selected)
+            for candidates, selected in (
+                (passed.selected, True),
+                ([removal.candidate for removal in passed.removed], False),
+            )
+            for candidate in candidates
+        )
+
+    def _refusals(self, reading: Reading | None, passed: Passed) -> tuple[Refusal, ...]:
+        if reading is None:
+            return ()
+        missing = [
+            Refusal(
+                operation=name,
+                gate="registry",
+                reason=f"no installed module has the operation {name}",
+            )
+            for name in reading.operations
+            if name not in self._operations
+        ]
+        held = [
+            Refusal(
+                operation=removal.candidate.operation,
+                gate=removal.gate or "rearm",
+                reason=removal.reason,
+            )
+            for removal in passed.removed
+        ]
+        return (*missing, *held)
+
+    def _notes(self, situation: Situation) -> tuple[str, ...]:
+        return tuple(
+            f"{'.'.join(path)} is not a known field, and no rule reads it"
+            for path in situation.unknown_fields()
+            if not any(
+                path[: len(read)] == read or read[: len(path)] == path for read in self._read_fields
+            )
+        )
+
+
+def _named(fired: Iterable[Fired]) -> list[Candidate]:
+    """One candidate an operation, in the order in which the rules name them."""
+    by_operation: dict[str, list[Fired]] = {}
+    for item in fired:
+        for name in item.rule.operations:
+            by_operation.setdefault(name, []).append(item)
+    return [
+        Candidate(name, tuple(items), urgent=any(item.rule.urgent for item in items))
+        for name, items in by_operation.items()
+    ]
+
+
+def _by_utility(candidates: Sequence[Candidate], criteria: Iterable[Criteria]) -> list[Candidate]:
+    utility = {item.operation: item.utility for item in criteria if item.selected}
+    return sorted(candidates, key=lambda candidate: -utility[candidate.operation])
+
+
+def _trigger(fired: Fired) -> FiredTrigger:
+    return FiredTrigger(
+        name=fired.rule.name,
+        family=fired.rule.family,
+        operations=fired.rule.operations,
+        because=fired.because,
+        subjects=fired.subjects,
+    )
+
+
+def _alternative(removal: Removal) -> Alternative:
+    return Alternative(
+        operation=removal.candidate.operation, why_not=removal.reason, gate=removal.gate
+    )
+
+
+def _interpretation(reading: Reading) -> Interpretation:
+    return Interpretation(
+        operations=reading.operations,
+        slots=dict(reading.slots),
+        clarify=reading.clarify,
+        answer=reading.answer,
+        topic=reading.topic,
+        pending=dict(reading.pending),
+    )
