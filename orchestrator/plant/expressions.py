@@ -209,6 +209,22 @@ def _numpy(name: str) -> Callable[..., Any]:
     return call
 
 
+def _partial(name: str) -> Callable[..., Any]:
+    """A NumPy function that has no finite value everywhere, or hides a NaN; NaN where either."""
+    function = _numpy(name)
+
+    def call(*arguments: Any) -> Any:
+        import numpy as np
+
+        result = function(*arguments)
+        usable = np.isfinite(result)
+        for argument in arguments:
+            usable = usable & ~np.isnan(argument)
+        return np.where(usable, result, np.nan)
+
+    return call
+
+
 def _reduced(name: str) -> Callable[..., Any]:
     """A two-argument NumPy function over any number of arguments; NaN propagates."""
     function = _numpy(name)
@@ -270,10 +286,10 @@ _BINARY: dict[type, Callable[..., Any]] = {
     ast.Add: _numpy("add"),
     ast.Sub: _numpy("subtract"),
     ast.Mult: _numpy("multiply"),
-    ast.Div: _numpy("divide"),
-    ast.FloorDiv: _numpy("floor_divide"),
-    ast.Mod: _numpy("mod"),
-    ast.Pow: _numpy("float_power"),
+    ast.Div: _partial("divide"),
+    ast.FloorDiv: _partial("floor_divide"),
+    ast.Mod: _partial("mod"),
+    ast.Pow: _partial("float_power"),
 }
 _COMPARISONS: dict[type, Callable[..., Any]] = {
     ast.Lt: _compared("less"),
@@ -286,8 +302,8 @@ _COMPARISONS: dict[type, Callable[..., Any]] = {
 _CALLS: dict[str, Callable[..., Any]] = {
     "abs": _numpy("abs"),
     "sqrt": _numpy("sqrt"),
-    "exp": _numpy("exp"),
-    "log": _numpy("log"),
+    "exp": _partial("exp"),
+    "log": _partial("log"),
     "min": _reduced("minimum"),
     "max": _reduced("maximum"),
     "where": _where,
