@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.config import Settings
 from orchestrator.errors import ConfigurationError
-from orchestrator.plant.sources.base import Source
 from orchestrator.plant.tags import Plant, load_plant
+
+if TYPE_CHECKING:
+    from orchestrator.plant.sources.base import Source
 
 
 def configured_plant(settings: Settings) -> Plant | None:
