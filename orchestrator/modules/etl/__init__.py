@@ -3,7 +3,14 @@
 from datetime import timedelta
 
 from orchestrator.modules.base import Module, Needs, Operation
-from orchestrator.modules.etl.models import ValidateInput, ValidateResult
+from orchestrator.modules.etl.models import (
+    CleanInput,
+    CleanResult,
+    IngestInput,
+    IngestResult,
+    ValidateInput,
+    ValidateResult,
+)
 from orchestrator.modules.etl.network import ReconcileInput, ReconcileResult
 
 MODULE = Module(
@@ -12,12 +19,30 @@ MODULE = Module(
     operations=(
         Operation(
             module="etl",
+            name="ingest",
+            summary="Load rows or CSV text: times, units, duplicates and order put right.",
+            input_model=IngestInput,
+            output_model=IngestResult,
+            handler="orchestrator.modules.etl.ingest:run",
+            needs=Needs(cost_seconds=2.0, benefit_usd=100.0),
+        ),
+        Operation(
+            module="etl",
             name="validate",
             summary="Is the data good, and which sensor is wrong?",
             input_model=ValidateInput,
             output_model=ValidateResult,
             handler="orchestrator.modules.etl.validate:run",
             needs=Needs(history=timedelta(hours=24), cost_seconds=2.0, benefit_usd=500.0),
+        ),
+        Operation(
+            module="etl",
+            name="clean",
+            summary="Filter spikes, fill what can be justified, resample; every change is marked.",
+            input_model=CleanInput,
+            output_model=CleanResult,
+            handler="orchestrator.modules.etl.clean:run",
+            needs=Needs(history=timedelta(hours=24), cost_seconds=3.0, benefit_usd=300.0),
         ),
         Operation(
             module="etl",

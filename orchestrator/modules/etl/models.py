@@ -104,7 +104,7 @@ class Mark(Part):
 
     tag: str
     time: str
-    action: Literal["spike_replaced", "spike_removed", "filled"]
+    action: Literal["spike_replaced", "filled"]
     before: float | None
     after: float | None
 
@@ -167,7 +167,7 @@ class IngestInput(DataInput):
     def _zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (OSError, ValueError) as error:
+        except (KeyError, OSError, ValueError) as error:
             raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Rome") from error
         return value
 
