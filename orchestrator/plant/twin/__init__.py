@@ -3,3 +3,11 @@
 :class:`~orchestrator.plant.twin.source.TwinSource` hands out samples like any other source and is
 marked as simulated wherever its values are shown.
 """
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+SCENARIOS = FOLDER / "scenarios"
+PLANT_FILE = FOLDER / "plant.yaml"
+PLAN_FILE = FOLDER / "plan.yaml"
+PLANT_NAME = "simulated crude unit"

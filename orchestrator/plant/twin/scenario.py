@@ -21,10 +21,7 @@ from pydantic import (
 )
 
 from orchestrator.errors import ConfigurationError
-
-FOLDER = Path(__file__).parent
-SCENARIOS = FOLDER / "scenarios"
-PLANT_FILE = FOLDER / "plant.yaml"
+from orchestrator.plant.twin import SCENARIOS
 
 FaultKind = Literal[
     "meter_bias",

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import ConfigurationError, ParameterError
 from orchestrator.plant.tags import Plant, load_plant
-from orchestrator.plant.twin.scenario import PLANT_FILE, Scenario, load_scenario
+from orchestrator.plant.twin import PLANT_FILE
+from orchestrator.plant.twin.scenario import Scenario, load_scenario
 
 if TYPE_CHECKING:
     from orchestrator.plant.samples import SampleBlock

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import ConfigurationError
-from orchestrator.plant.twin.scenario import SCENARIOS, load_scenario, shipped
+from orchestrator.plant.twin import SCENARIOS
+from orchestrator.plant.twin.scenario import load_scenario, shipped
 from orchestrator.plant.twin.source import TwinSource
 
 FAULT = "faults: [{name: a, kind: %s, target: %s, onset_minutes: 5%s}]"

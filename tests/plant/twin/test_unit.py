@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from orchestrator.plant.expressions import Expression
 from orchestrator.plant.tags import load_plant
+from orchestrator.plant.twin import PLANT_FILE
 from orchestrator.plant.twin.crudes import CRUDES, PRODUCTS
-from orchestrator.plant.twin.scenario import PLANT_FILE
 from orchestrator.plant.twin.unit import RESPONSES, SET_POINTS, Drivers, steady_state
 
 DESIGN = np.array([value for value, _ in SET_POINTS.values()])

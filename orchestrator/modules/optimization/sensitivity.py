@@ -1,0 +1,104 @@
+"""``optimization.sensitivity``: what limits cost, what is binding, how far prices may move."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from orchestrator.modules.optimization import plan, setpoints
+from orchestrator.modules.optimization.linear import Range
+from orchestrator.modules.optimization.models import SetpointsInput
+from orchestrator.modules.optimization.plan_program import PlanProgram
+from orchestrator.modules.optimization.plan_result import (
+    PlanLimit,
+    SensitivityInput,
+    SensitivityResult,
+    WorthRange,
+)
+
+if TYPE_CHECKING:
+    from orchestrator.modules.base import OperationContext
+
+
+def run(parameters: SensitivityInput, context: OperationContext) -> SensitivityResult:
+    """Explain the optimum of the plan or of the set points."""
+    of = parameters.of
+    model = None
+    if of != "setpoints":
+        model = parameters.model or plan.configured_model(context)
+        if model is None and of == "auto" and context.plant.economics is not None:
+            of = "setpoints"
+    if of == "setpoints":
+        return _setpoints(parameters, context)
+    if model is None:
+        return SensitivityResult(
+            summary="There is no plan to look at: no refinery model is configured.",
+            status="no_model",
+            of="plan",
+            configure=plan.CONFIGURE,
+        )
+    built = PlanProgram(model, plan.price_of(context))
+    solution = built.program.solve(parameters.time_limit_seconds, ranging=True)
+    result = plan.explain(built, solution, parameters.time_limit_seconds)
+    if result.status != "optimal":
+        return SensitivityResult(
+            summary=result.summary, status=result.status, of="plan", conflicts=result.conflicts
+        )
+    prices = []
+    for name, price in built.prices.items():
+        bounds = solution.worth_range.get(name, Range(-math.inf, math.inf))
+        # A crude counts against the margin, so that its range is mirrored.
+        ends = (
+            (-bounds.high, -bounds.low) if name.startswith("crudes.") else (bounds.low, bounds.high)
+        )
+        prices.append(WorthRange(what=name, price=price, low=_end(ends[0]), high=_end(ends[1])))
+    return SensitivityResult(
+        summary=_summary(result.binding),
+        status="optimal",
+        of="plan",
+        objective=result.objective,
+        limits=result.binding,
+        not_done=result.not_done,
+        prices=tuple(prices),
+    )
+
+
+def _setpoints(parameters: SensitivityInput, context: OperationContext) -> SensitivityResult:
+    fields = {name: getattr(parameters, name) for name in SetpointsInput.model_fields}
+    result = setpoints.run(SetpointsInput.model_validate(fields), context)
+    if result.status == "no_model":
+        return SensitivityResult(
+            summary=result.summary, status="no_model", of="setpoints", configure=result.configure
+        )
+    limits = tuple(
+        PlanLimit(
+            limit=f"{item.kind} limit of {item.limit}",
+            path=item.limit,
+            side=item.side,
+            bound=item.bound,
+            shadow_price=item.shadow_price,
+            text=item.text,
+        )
+        for item in result.binding
+    )
+    per_hour = result.objective_usd_per_hour
+    return SensitivityResult(
+        summary=_summary(limits),
+        warnings=result.warnings,
+        status=result.status,
+        of="setpoints",
+        objective=None if per_hour is None else per_hour * setpoints.HOURS,
+        limits=limits,
+        conflicts=result.conflicts,
+    )
+
+
+def _summary(limits: tuple[PlanLimit, ...]) -> str:
+    if not limits:
+        return "No limit holds the optimum back."
+    more = f" and {len(limits) - 1} more" if len(limits) > 1 else ""
+    return f"Binding: {limits[0].limit}{more}; {limits[0].text}."
+
+
+def _end(value: float) -> float | None:
+    return value if math.isfinite(value) else None

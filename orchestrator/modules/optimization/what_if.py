@@ -1,0 +1,212 @@
+"""``optimization.what_if``: the plan or the set points solved as they are, and with changes."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.errors import ParameterError
+from orchestrator.modules.optimization import plan, setpoints
+from orchestrator.modules.optimization.models import ChangeOf, SetpointsInput, SetpointsResult
+from orchestrator.modules.optimization.plan_input import PlanModel
+from orchestrator.modules.optimization.plan_result import (
+    Difference,
+    PlanInput,
+    PlanResult,
+    WhatIfInput,
+    WhatIfResult,
+)
+from orchestrator.modules.optimization.present import present_values
+
+if TYPE_CHECKING:
+    from orchestrator.modules.base import OperationContext
+
+_MAIN_FIELD = {"crudes": "price", "units": "capacity", "products": "price"}
+
+
+def run(parameters: WhatIfInput, context: OperationContext) -> WhatIfResult:
+    """Solve twice and compare.
+
+    Raises:
+        ParameterError: a change names nothing that the model has.
+    """
+    if not parameters.changes:
+        raise ParameterError(
+            "no change was given",
+            where="changes",
+            remedy='name one, for example {"what": "PR_DIESEL", "by": 5}',
+        )
+    of = parameters.of
+    if of == "auto":
+        tags = all(change.what in context.plant.by_name for change in parameters.changes)
+        of = "setpoints" if tags and context.plant.economics is not None else "plan"
+    return _setpoints(parameters, context) if of == "setpoints" else _plan(parameters, context)
+
+
+def _setpoints(parameters: WhatIfInput, context: OperationContext) -> WhatIfResult:
+    fields = {name: getattr(parameters, name) for name in SetpointsInput.model_fields}
+    asked = SetpointsInput.model_validate(fields)
+    if context.plant.economics is None:
+        return WhatIfResult(
+            summary="Nothing can be supposed: the plant file has no economic model.",
+            status="no_model",
+            of="setpoints",
+            configure=setpoints.CONFIGURE,
+        )
+    base = setpoints.run(asked, context)
+    present = present_values(context, parameters.average_minutes) | dict(parameters.current)
+    supposed = dict(parameters.current)
+    for change in parameters.changes:
+        if change.what not in context.plant.by_name:
+            raise ParameterError(
+                f"{change.what!r} is not a tag", where="changes", remedy="name a tag of the plant"
+            )
+        supposed[change.what] = _apply(change, present.get(change.what), change.what)
+    changed = setpoints.run(asked.model_copy(update={"current": supposed}), context)
+    before, after = _positions(base), _positions(changed)
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    gain = _daily(changed.objective_usd_per_hour, base.objective_usd_per_hour)
+    return WhatIfResult(
+        summary=_words(parameters.changes, gain, "USD", changed.status),
+        warnings=changed.warnings,
+        status=changed.status,
+        of="setpoints",
+        base=_per_day(base.objective_usd_per_hour),
+        changed=_per_day(changed.objective_usd_per_hour),
+        worth=gain,
+        differences=tuple(
+            Difference(
+                what=name,
+                base=before.get(name, present.get(name, math.nan)),
+                changed=after.get(name, supposed.get(name, present.get(name, math.nan))),
+            )
+            for name in names
+        ),
+        conflicts=changed.conflicts,
+    )
+
+
+def _plan(parameters: WhatIfInput, context: OperationContext) -> WhatIfResult:
+    model = parameters.model or plan.configured_model(context)
+    if model is None:
+        return WhatIfResult(
+            summary="Nothing can be supposed: no refinery model is configured.",
+            status="no_model",
+            of="plan",
+            configure=plan.CONFIGURE,
+        )
+    price = plan.price_of(context)
+    document = model.model_dump()
+    for change in parameters.changes:
+        *parents, last = path = resolve(change.what, model)
+        place: Any = document
+        for part in parents:
+            place = place[part]
+        present = price(place[last]) if isinstance(place[last], str) else place[last]
+        place[last] = _apply(change, present, ".".join(path))
+    changed_model = plan.validated(copy.deepcopy(document), "the changed plan")
+    limit = parameters.time_limit_seconds
+    base = plan.run(PlanInput(model=model, time_limit_seconds=limit), context)
+    changed = plan.run(PlanInput(model=changed_model, time_limit_seconds=limit), context)
+    gain = None
+    if base.objective is not None and changed.objective is not None:
+        gain = changed.objective - base.objective
+    return WhatIfResult(
+        summary=_words(parameters.changes, gain, model.money_unit, changed.status),
+        status=changed.status,
+        of="plan",
+        base=base.objective,
+        changed=changed.objective,
+        worth=gain,
+        differences=_differences(base, changed) if gain is not None else (),
+        conflicts=changed.conflicts,
+    )
+
+
+def resolve(what: str, model: PlanModel) -> list[str]:
+    """The path of a number in a plan model that a change names.
+
+    A bare name of a crude, unit or product stands for its price, capacity and price.
+
+    Raises:
+        ParameterError: there is no such number, or the name fits more than one.
+    """
+    document = model.model_dump()
+    parts = what.split(".")
+    if len(parts) == 1:
+        kinds = [kind for kind in _MAIN_FIELD if what in document[kind]]
+        if len(kinds) == 1:
+            return [kinds[0], what, _MAIN_FIELD[kinds[0]]]
+        if len(kinds) > 1:
+            choices = " or ".join(f"{kind}.{what}.{_MAIN_FIELD[kind]}" for kind in kinds)
+            raise ParameterError(f"{what!r} is not one thing", remedy=f"write {choices}")
+    place: Any = document
+    for part in parts:
+        if not isinstance(place, dict) or part not in place:
+            raise ParameterError(
+                f"the plan's model has no {what!r}",
+                where="changes",
+                remedy="write a path such as crudes.NAME.price, units.NAME.capacity or "
+                "products.NAME.max",
+            )
+        place = place[part]
+    if isinstance(place, dict | tuple | list):
+        raise ParameterError(f"{what!r} is not a number of the plan's model", where="changes")
+    return parts
+
+
+def _apply(change: ChangeOf, present: float | None, what: str) -> float:
+    if change.to is not None:
+        return change.to
+    assert change.by is not None
+    if present is None:
+        raise ParameterError(
+            f"{what} has no present value to change by {change.by}",
+            where="changes",
+            remedy="give its new value as to",
+        )
+    if change.unit in ("%", "percent"):
+        return present * (1.0 + change.by / 100.0)
+    return present + change.by
+
+
+def _positions(result: SetpointsResult) -> dict[str, float]:
+    return {move.tag: move.to for move in result.moves}
+
+
+def _differences(base: PlanResult, changed: PlanResult) -> tuple[Difference, ...]:
+    flat = [
+        {
+            **{f"crudes.{k}": v for k, v in result.crudes.items()},
+            **{f"products.{k}": v for k, v in result.products.items()},
+            **{f"units.{u}.{f}": v for u, feeds in result.units.items() for f, v in feeds.items()},
+        }
+        for result in (base, changed)
+    ]
+    names = list({**flat[0], **flat[1]})
+    found = [
+        Difference(what=n, base=flat[0].get(n, 0.0), changed=flat[1].get(n, 0.0)) for n in names
+    ]
+    found = [d for d in found if abs(d.changed - d.base) > 1e-6 * max(1.0, abs(d.base))]
+    return tuple(sorted(found, key=lambda d: -abs(d.changed - d.base)))
+
+
+def _words(changes: tuple[ChangeOf, ...], gain: float | None, money: str, status: str) -> str:
+    supposed = " and ".join(
+        f"{c.what} {'to' if c.to is not None else 'by'} "
+        f"{c.to if c.to is not None else c.by:g}{f' {c.unit}' if c.unit else ''}"
+        for c in changes
+    )
+    if gain is None or status == "infeasible":
+        return f"With {supposed} the limits cannot all be kept ({status})."
+    word = "gains" if gain >= 0 else "loses"
+    return f"Changing {supposed} {word} {abs(gain):,.0f} {money} a day, with everything else re-optimised."
+
+
+def _per_day(per_hour: float | None) -> float | None:
+    return None if per_hour is None else per_hour * setpoints.HOURS
+
+
+def _daily(changed: float | None, base: float | None) -> float | None:
+    return None if changed is None or base is None else (changed - base) * setpoints.HOURS

@@ -1,0 +1,164 @@
+"""Contexts without data, and the published planning cases in the plan's own model."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from orchestrator.modules.base import OperationContext
+from orchestrator.plant.tags import Plant
+
+CASES = Path(__file__).parents[3].parent / "shared" / "cases" / "planning"
+
+
+@pytest.fixture
+def bare() -> OperationContext:
+    """A context of a plant without economics and without data."""
+    return OperationContext(now=datetime(2026, 3, 1, tzinfo=UTC), plant=Plant())
+
+
+@pytest.fixture
+def case():
+    """``case(name)``: a published planning case; skips where the cases are absent."""
+
+    def read(name: str) -> dict[str, Any]:
+        path = CASES / f"{name}.json"
+        if not path.is_file():
+            pytest.skip(f"the planning cases are not at {CASES}")
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return document
+
+    return read
+
+
+@pytest.fixture
+def as_plan():
+    """``as_plan.seborg(case, variant)`` and so on: the cases in the plan's own model."""
+    return SimpleNamespace(seborg=_seborg, williams=_williams, marco=_marco)
+
+
+def _seborg(case: dict[str, Any], variant: str) -> dict[str, Any]:
+    data = case["variants"][variant]
+    classic = case["variants"]["textbook_classic"]
+    most = data.get("product_max", classic["product_max"])
+    return {
+        "surplus": "forbidden",
+        "crudes": {
+            name: {"price": price, "max": data.get("crude_max", {}).get(name)}
+            for name, price in data["crude_cost"].items()
+        },
+        "units": {
+            "still": {
+                "feeds": {
+                    crude: {
+                        "cost": data["processing"][crude],
+                        "yields": {k: v / 100 for k, v in shares.items()},
+                    }
+                    for crude, shares in case["yields_percent"].items()
+                }
+            }
+        },
+        "products": {
+            name: {"price": price, "max": most.get(name)}
+            for name, price in data["product_price"].items()
+        },
+    }
+
+
+def _williams(case: dict[str, Any]) -> dict[str, Any]:
+    octane, pressure = case["octane"], case["vapour_pressure"]
+    names = sorted({*octane, *pressure})
+    properties = {
+        name: {
+            **({"octane": octane[name]} if name in octane else {}),
+            **({"vapour_pressure": pressure[name]} if name in pressure else {}),
+        }
+        for name in names
+    }
+    products: dict[str, Any] = {}
+    for name, item in case["products"].items():
+        made: dict[str, Any] = {"price": item["price"]}
+        if "fixed_recipe_parts" in item:
+            made["recipe"] = item["fixed_recipe_parts"]
+        if "components" in item:
+            made["components"] = item["components"]
+        if "octane_min" in item:
+            made["specs"] = {"octane": {"min": item["octane_min"]}}
+        if "vapour_pressure_max" in item:
+            made["specs"] = {"vapour_pressure": {"max": item["vapour_pressure_max"]}}
+        products[name] = made
+    products["lube_oil"] |= {"min": case["lube"]["min"], "max": case["lube"]["max"]}
+    reformed = case["reformer"]["yields_reformed_gasoline"]
+    return {
+        "surplus": "forbidden",
+        "crudes": {k: {"price": 0, "max": v["max"]} for k, v in case["crudes"].items()},
+        "units": {
+            "distillation": {
+                "capacity": case["distillation"]["capacity"],
+                "feeds": {k: {"yields": v} for k, v in case["distillation"]["yields"].items()},
+            },
+            "reformer": {
+                "capacity": case["reformer"]["capacity"],
+                "feeds": {k: {"yields": {"reformed_gasoline": v}} for k, v in reformed.items()},
+            },
+            "cracker": {
+                "capacity": case["cracker"]["capacity"],
+                "feeds": {k: {"yields": v} for k, v in case["cracker"]["yields"].items()},
+            },
+            "lube_plant": {
+                "feeds": {"residuum": {"yields": {"lube_oil": case["lube"]["yield_from_residuum"]}}}
+            },
+        },
+        "products": products,
+        "streams": {k: {"properties": v} for k, v in properties.items()},
+        "limits": {
+            "premium share": {"terms": {"products.premium": 1, "products.regular": -0.4}, "min": 0}
+        },
+    }
+
+
+def _marco(case: dict[str, Any], fuel_oil_sulphur: float | None = None) -> dict[str, Any]:
+    """Intermediates are kept apart by crude: ``mid-c sr-gas`` is a stream of its own."""
+    unit_of = {p: u for u, users in case["capacity_use"].items() for p in users}
+    units: dict[str, Any] = {}
+    made: set[str] = set()
+    for crude, processes in case["io_coefficients[crude][process][commodity]"].items():
+        for process, amounts in processes.items():
+            feed = next(k for k, v in amounts.items() if v == -1)
+            stream = crude if feed == "crude" else f"{crude} {feed}"
+            unit = unit_of.get(process, process)
+            capacity = case["capacity"].get(unit)
+            entry = units.setdefault(unit, {"capacity": capacity, "feeds": {}})
+            yields = {
+                ("fuel-gas" if k == "fuel-gas" else f"{crude} {k}"): v
+                for k, v in amounts.items()
+                if v != -1
+            }
+            made |= yields.keys()
+            entry["feeds"][stream] = {"yields": yields, "cost": case["operating_cost"][process]}
+    crudes = {
+        name: {"price": price, "max": case["crude_max"].get(name)}
+        for name, price in case["purchase_price"].items()
+    }
+    streams = {"butane": {"properties": case["properties"]["common"]["butane"]}}
+    for stream in made - {"fuel-gas"}:
+        crude, _, name = stream.partition(" ")
+        common = case["properties"]["common"].get(name, {})
+        streams[stream] = {"properties": {**common, **case["properties"][crude].get(name, {})}}
+    products: dict[str, Any] = {}
+    for name, price in case["product_price"].items():
+        if name == "fuel-gas":
+            products[name] = {"price": price}
+            continue
+        wanted = case["blending_components"][name]
+        components = [s for s in sorted({*made, "butane"}) if s.split(" ")[-1] in wanted]
+        specs = {k: dict(v) for k, v in case["specs"][name].items()}
+        if name == "fuel-oil" and fuel_oil_sulphur is not None:
+            specs["sulfur"]["max"] = fuel_oil_sulphur
+        products[name] = {"price": price, "components": components, "specs": specs}
+    return {"crudes": crudes, "units": units, "products": products, "streams": streams}

@@ -1,0 +1,144 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from orchestrator.errors import ParameterError
+from orchestrator.modules.base import OperationContext
+from orchestrator.modules.optimization import sensitivity, what_if
+from orchestrator.modules.optimization.models import ChangeOf
+from orchestrator.modules.optimization.plan_result import SensitivityInput, WhatIfInput
+from orchestrator.plant.tags import Plant
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+PLAN = {
+    "crudes": {"light": {"price": 70, "max": 60}, "heavy": {"price": 60, "max": 80}},
+    "units": {
+        "cdu": {
+            "capacity": 100,
+            "feeds": {
+                "light": {"yields": {"gasoline": 0.6, "fuel": 0.4}, "cost": 1},
+                "heavy": {"yields": {"gasoline": 0.3, "fuel": 0.7}, "cost": 1},
+            },
+        }
+    },
+    "products": {"gasoline": {"price": 100}, "fuel": {"price": 55, "max": 55}},
+}
+ECONOMICS = {
+    "handles": {"x": [0, 10]},
+    "responses": {"t": "2 * x"},
+    "objective": "price * x - 40",
+    "constraints": {"t": [None, 12]},
+}
+PRESENT = {"x": 3.0, "t": 6.0, "price": 5.0}
+
+
+def with_plan():
+    return OperationContext(now=NOW, plant=Plant(), settings={"plan_model": PLAN})
+
+
+def with_economics():
+    tags = [{"name": "x", "normal": [0, 10]}, {"name": "t"}, {"name": "price"}]
+    plant = Plant.model_validate({"tags": tags, "economics": ECONOMICS})
+    return OperationContext(now=NOW, plant=plant)
+
+
+def suppose(context, *changes, **more):
+    made = tuple(ChangeOf(**change) for change in changes)
+    return what_if.run(WhatIfInput(changes=made, **more), context)
+
+
+def test_more_capacity_is_worth_its_shadow_price():
+    result = suppose(with_plan(), {"what": "cdu", "by": 2})
+    assert result.of == "plan"
+    assert result.worth == pytest.approx(2 * 7.5)
+    assert result.changed - result.base == pytest.approx(result.worth)
+    heavy = next(d for d in result.differences if d.what == "crudes.heavy")
+    assert (heavy.base, heavy.changed) == pytest.approx((40, 42))
+
+
+@pytest.mark.parametrize(
+    ("change", "worth"),
+    [
+        ({"what": "crudes.light.price", "by": 1}, -60),
+        # At 77 light earns 4: heavy takes all of the fuel demand instead.
+        ({"what": "crudes.light.price", "by": 10, "unit": "percent"}, 55 / 0.7 * 7.5 - 960),
+        ({"what": "products.gasoline.price", "to": 101}, 48),
+        ({"what": "gasoline", "by": 1, "unit": "USD"}, 48),
+    ],
+)
+def test_a_change_is_read_by_path_or_name_absolute_or_relative(change, worth):
+    result = suppose(with_plan(), change)
+    assert result.worth == pytest.approx(worth)
+
+
+def test_a_change_that_cannot_be_done_says_which_limits_conflict():
+    result = suppose(with_plan(), {"what": "products.gasoline.min", "to": 70})
+    assert result.status == "infeasible"
+    assert result.conflicts
+    assert result.worth is None
+
+
+def test_a_price_change_at_the_running_unit_is_solved_again():
+    result = suppose(with_economics(), {"what": "price", "by": 1}, current=PRESENT)
+    assert result.of == "setpoints"
+    assert result.worth == pytest.approx(24 * 6)
+    assert result.base == pytest.approx(24 * (5 * 6 - 40))
+
+
+def test_changes_that_name_nothing_are_refused():
+    with pytest.raises(ParameterError, match="tar"):
+        suppose(with_plan(), {"what": "tar", "by": 1})
+    with pytest.raises(ParameterError, match=r"crudes\.light"):
+        suppose(with_plan(), {"what": "crudes.light", "by": 1})
+    with pytest.raises(ParameterError, match="no change"):
+        what_if.run(WhatIfInput(), with_plan())
+    with pytest.raises(ParameterError, match="present value"):
+        suppose(with_plan(), {"what": "products.gasoline.max", "by": 1})
+
+
+def test_a_name_of_two_things_is_asked_back():
+    model = {**PLAN, "products": {**PLAN["products"], "light": {"price": 60}}}
+    context = OperationContext(now=NOW, plant=Plant(), settings={"plan_model": model})
+    with pytest.raises(ParameterError, match=r"crudes\.light\.price or products\.light\.price"):
+        suppose(context, {"what": "light", "by": 1})
+
+
+def test_without_any_model_both_say_what_to_configure(bare):
+    assert suppose(bare, {"what": "a", "by": 1}).status == "no_model"
+    found = sensitivity.run(SensitivityInput(), bare)
+    assert found.status == "no_model"
+    assert found.configure
+    assert suppose(bare, {"what": "a", "by": 1}, of="setpoints").status == "no_model"
+
+
+def test_sensitivity_of_a_plan_gives_prices_and_their_ranges():
+    result = sensitivity.run(SensitivityInput(), with_plan())
+    capacity = next(item for item in result.limits if item.path == "units.cdu")
+    assert capacity.shadow_price == pytest.approx(7.5)
+    assert capacity.from_bound == pytest.approx(60)
+    assert capacity.to_bound == pytest.approx(60 + 31 / 0.7)
+    ranges = {item.what: item for item in result.prices}
+    # Heavy stays in the plan while it earns something, and light goes first while it earns more.
+    heavy = ranges["crudes.heavy"]
+    assert (heavy.low, heavy.high) == pytest.approx((56.5, 67.5))
+    light = ranges["crudes.light"]
+    assert light.high == pytest.approx(73.5)
+    assert light.low is None
+
+
+@pytest.mark.parametrize("price", [56.6, 67.4])
+def test_inside_its_range_a_price_leaves_the_plan_as_it_is(price):
+    before = suppose(with_plan(), {"what": "crudes.heavy.price", "to": price})
+    assert before.differences == ()
+
+
+@pytest.mark.parametrize("price", [56.4, 67.6])
+def test_outside_its_range_it_does_not(price):
+    assert suppose(with_plan(), {"what": "crudes.heavy.price", "to": price}).differences
+
+
+def test_sensitivity_of_the_set_points_names_what_binds():
+    result = sensitivity.run(SensitivityInput(current=PRESENT), with_economics())
+    assert result.of == "setpoints"
+    assert [item.path for item in result.limits] == ["t"]
+    assert result.limits[0].shadow_price == pytest.approx(24 * 2.5)
