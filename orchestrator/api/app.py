@@ -31,6 +31,7 @@ from orchestrator.api.endpoints import (
 )
 from orchestrator.api.metrics import Metrics
 from orchestrator.api.middleware.body_limit import MEGABYTE, BodyLimit
+from orchestrator.api.middleware.direct import DirectRoutes
 from orchestrator.api.middleware.errors import ProblemErrors
 from orchestrator.api.middleware.idempotency import Idempotency
 from orchestrator.api.middleware.request_context import RequestContext
@@ -44,7 +45,6 @@ Decides when work is worth doing on a refinery, has a module do it, and learns f
 Errors are RFC 9457 problem documents with a stable `type`. Every POST accepts an `Idempotency-Key`.
 Times are ISO 8601 UTC. Lists are `{"items", "next_cursor"}`.
 """
-# The hottest route first: routes are matched in order.
 RESOURCES = (
     orchestrate,
     invoke,
@@ -119,6 +119,7 @@ def create_app(
         app.include_router(resource.router)
     app.add_api_route("/", _front, include_in_schema=False)
     # The last one added is the outermost.
+    app.add_middleware(DirectRoutes, handlers={("POST", "/orchestrate"): orchestrate.orchestrate})
     app.add_middleware(Idempotency)
     app.add_middleware(BodyLimit, max_bytes=int(settings.service.max_body_mb * MEGABYTE))
     app.add_middleware(ProblemErrors)

@@ -6,13 +6,17 @@ import io
 import json
 import logging
 import sys
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TextIO
 
 import structlog
 
 from orchestrator.config import LoggingSettings
 
+access_log = structlog.get_logger("orchestrator.api.access")
+
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+ACCESS_LEVEL = LEVELS["info"]
 QUIET_LIBRARIES = ("dbos", "alembic", "asyncio", "httpx", "httpcore", "uvicorn.access")
 
 
@@ -32,6 +36,8 @@ class _StandardErrorHandler(logging.Handler):
 def configure_logging(settings: LoggingSettings) -> None:
     """Set the level and form of all logs of this process."""
     level = LEVELS[settings.level]
+    _access.shown = level <= ACCESS_LEVEL
+    _access.stream = None
     console = settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty())
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -47,7 +53,9 @@ def configure_logging(settings: LoggingSettings) -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(serializer=_dumps),
         ]
-        factory = structlog.WriteLoggerFactory(file=_line_stream())
+        stream = _line_stream()
+        _access.stream = stream
+        factory = structlog.WriteLoggerFactory(file=stream)
     structlog.configure(
         processors=shared,
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -61,8 +69,44 @@ def configure_logging(settings: LoggingSettings) -> None:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
+class _Access:
+    """Where the access log goes: straight to a stream of JSON lines, or through the log."""
+
+    shown = False
+    stream: TextIO | None = None
+
+
+_access = _Access()
+
+
+def log_access(request_id: str, method: str, path: str, status: int, seconds: float) -> None:
+    """One line for an answered request. In JSON it costs a few µs: it is on the hottest path."""
+    if not _access.shown:
+        return
+    milliseconds = round(seconds * 1000, 2)
+    if _access.stream is None:
+        access_log.info(
+            "request", method=method, path=path, status=status, milliseconds=milliseconds
+        )
+        return
+    line = {
+        "event": "request",
+        "request_id": request_id,
+        "method": method,
+        "path": path,
+        "status": status,
+        "milliseconds": milliseconds,
+        "level": "info",
+        "timestamp": datetime.now(UTC).isoformat(),
+    }
+    _access.stream.write(_encode(line) + "\n")
+
+
+_encode = json.JSONEncoder(default=str, ensure_ascii=False, check_circular=False).encode
+
+
 def _dumps(event: dict[str, Any], **_: Any) -> str:
-    return json.dumps(event, default=str, ensure_ascii=False)
+    return _encode(event)
 
 
 def _line_stream() -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from typing import Any, NoReturn, TypeVar
 
@@ -14,8 +13,9 @@ from orchestrator.errors import InputError, ParameterError
 Model = TypeVar("Model", bound=BaseModel)
 
 SHOWN_VALUE_LENGTH = 80
-# JSON has no NaN or infinity; the parser lets them and overflowing exponents through.
-_SUSPICIOUS = re.compile(rb"NaN|Infinity|[eE]\+?\d{3}")
+# JSON has no NaN or infinity; the parser lets them and overflowing exponents through. An exponent can
+# overflow with three digits only, which is seen fastest with all digits mapped to one.
+_EXPONENTS = bytes.maketrans(b"E123456789", b"e000000000")
 
 
 def parse_body(body: bytes, model: type[Model], where: str) -> Model:
@@ -25,7 +25,7 @@ def parse_body(body: bytes, model: type[Model], where: str) -> Model:
         InputError: not JSON, or it holds a number that is not finite (400).
         ParameterError: fields are missing, unknown or ill-typed (422).
     """
-    if _SUSPICIOUS.search(body):
+    if b"NaN" in body or b"Infinity" in body or b"e000" in body.translate(_EXPONENTS, b"+"):
         _refuse_non_finite(body, where)
     try:
         return model.model_validate_json(body)

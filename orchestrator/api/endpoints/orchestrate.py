@@ -36,5 +36,6 @@ async def orchestrate(request: Request) -> Response:
         for job in jobs
     ]
     document = decision.__pydantic_serializer__.to_json(decision)
-    body = b'{"decision":' + document + b',"jobs":' + json.dumps(listed).encode() + b"}"
+    jobs_document = json.dumps(listed).encode() if listed else b"[]"
+    body = b'{"decision":' + document + b',"jobs":' + jobs_document + b"}"
     return Response(body, media_type="application/json")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from orchestrator.api.bodies import whole_body
 from orchestrator.errors import InputError, UnavailableError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Idempotency:
     async def _once(
         self, key: str, store: Store, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        body = await _read(receive)
+        body = await whole_body(receive)
         query = scope["query_string"].decode("latin-1")
         route = f"POST {scope['path']}" + (f"?{query}" if query else "")
         digest = hashlib.sha256(body).hexdigest()
@@ -126,17 +127,6 @@ def _key_of(scope: Scope) -> str | None:
                 )
             return str(value, "ascii")
     return None
-
-
-async def _read(receive: Receive) -> bytes:
-    parts: list[bytes] = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise InputError("the request ended before its body did", remedy="send it again")
-        parts.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(parts)
 
 
 def _once_more(body: bytes, receive: Receive) -> Receive:

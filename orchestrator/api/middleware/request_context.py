@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from itertools import count
 from uuid import uuid4
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from orchestrator.api.logs import log_access
 from orchestrator.api.metrics import Metrics
-
-log = structlog.get_logger("orchestrator.api.access")
 
 HEADER = b"x-request-id"
 _ACCEPTED_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
@@ -24,12 +24,14 @@ class RequestContext:
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
+        self._prefix = uuid4().hex[:16]
+        self._numbers = count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _given_id(scope) or uuid4().hex
+        request_id = _given_id(scope) or f"{self._prefix}-{next(self._numbers):x}"
         scope["request_id"] = request_id
         id_header = (HEADER, request_id.encode())
         status = 0
@@ -50,14 +52,8 @@ class RequestContext:
             route = getattr(scope.get("route"), "path", "(none)")
             method, path = scope["method"], scope["path"]
             self._metrics.request(method, route, status, seconds)
-            write = log.debug if path in _PROBES and status < 400 else log.info
-            write(
-                "request",
-                method=method,
-                path=path,
-                status=status,
-                milliseconds=round(seconds * 1000, 2),
-            )
+            if path not in _PROBES or status >= 400:
+                log_access(request_id, method, path, status, seconds)
             structlog.contextvars.reset_contextvars(**tokens)
 
 
