@@ -43,6 +43,11 @@ class Turn(BaseModel):
     topic: tuple[str, ...] = ()
     pending: dict[str, Any] = Field(default_factory=dict)
 
+    @property
+    def about(self) -> tuple[str, ...]:
+        """The operations that a follow-up refers to."""
+        return self.topic or self.operations
+
 
 @dataclass(frozen=True)
 class QueryRequest:
@@ -370,8 +375,8 @@ def _without_want(
     history: bool,
 ) -> Reading:
     """Words that name no operation: a follow-up, a value of the past, something vague, or not our field."""
-    if turn is not None and turn.topic and (slots or _FOLLOW_UP.search(text)) and not history:
-        operations = tuple(op for op in turn.topic if op not in ruled_out)
+    if turn is not None and turn.about and (slots or _FOLLOW_UP.search(text)) and not history:
+        operations = tuple(op for op in turn.about if op not in ruled_out)
         if operations:
             merged = _merged(text, slots, operations, turn)
             return Reading(operations, merged, topic=operations, confidence=PLAIN)
@@ -393,7 +398,7 @@ def _without_want(
 
 
 def _why(slots: dict[str, Any], turn: Turn) -> Reading:
-    if any(name.startswith("forecasting.") for name in turn.topic):
+    if any(name.startswith("forecasting.") for name in turn.about):
         operations = ("forecasting.explain",)
         return Reading(operations, {**turn.slots, **slots}, topic=operations, confidence=PLAIN)
     return _nothing(ANSWERS["system"], slots, turn)
@@ -404,7 +409,7 @@ def _nothing(answer: str, slots: dict[str, Any], turn: Turn | None) -> Reading:
     return Reading(
         slots=slots if turn is None else turn.slots,
         answer=answer,
-        topic=turn.topic if turn else (),
+        topic=turn.about if turn else (),
         pending=turn.pending if turn else {},
     )
 
@@ -413,7 +418,7 @@ def _ask(question: str, slots: dict[str, Any], turn: Turn | None) -> Reading:
     return Reading(
         slots=slots if turn is None else turn.slots,
         clarify=question,
-        topic=turn.topic if turn else (),
+        topic=turn.about if turn else (),
         pending=slots,
         confidence=ASKING,
     )
@@ -431,7 +436,7 @@ def _slots(text: str, wanted: Mapping[str, float], turn: Turn | None) -> dict[st
     back = set(wanted) and all(_looks_back(name) for name in wanted)
     if not wanted and turn is not None:
         only_back = DAYS_BACK in before and HOURS_AHEAD not in before
-        back = only_back or all(map(_looks_back, turn.topic))
+        back = only_back or all(map(_looks_back, turn.about))
     for hours, slot in find_durations(text):
         key = slot or (DAYS_BACK if back and not _adjective(text, wanted) else HOURS_AHEAD)
         if key == DAYS_BACK:
@@ -469,7 +474,7 @@ def _merged(
     if turn is None:
         return slots
     names_subject = any(name in slots for name in ("tags", "product", "property", "unit"))
-    same_topic = bool(set(operations) & set(turn.topic))
+    same_topic = bool(set(operations) & set(turn.about))
     new_question = names_subject and not same_topic and not _FOLLOW_UP.search(text)
     if new_question and not turn.clarify:
         return slots
