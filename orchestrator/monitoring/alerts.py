@@ -109,7 +109,11 @@ class AlertBook:
                 )
             return events
         if current is not None and current.state != "normal":
-            events.append(self._step(current, "supersede", change.at))
+            events.append(
+                self._step(
+                    current, "supersede", change.at, shelved_until=None, withheld_reason=None
+                )
+            )
         events.append(self._raise(change))
         return events
 

@@ -79,6 +79,7 @@ class PrincipalComponents:
     """
 
     def __init__(self, z: FloatArray, variance_explained: float, false_alarm_rate: float) -> None:
+        rate = false_alarm_rate
         rows, tags = z.shape
         if rows < 4 * FOLDS or tags < 2:
             raise InsufficientDataError(
@@ -89,10 +90,10 @@ class PrincipalComponents:
         z = np.where(np.isfinite(z), z, 0.0)
         kept = np.ones(rows, dtype=np.bool_)
         for _ in range(OUTLIER_ROUNDS):
-            self._fit(z[kept], variance_explained, false_alarm_rate)
+            self._fit(z[kept], variance_explained, rate)
             t2, spe = self.components.statistics(self._centred(z))
-            normal = (t2 <= OUTLIER_FACTOR * self.t2_limit) & (
-                spe <= OUTLIER_FACTOR * self.spe_limit
+            normal = (t2 <= OUTLIER_FACTOR * self._theory) & (
+                spe <= OUTLIER_FACTOR * median_limit(spe[kept], self.components.rest, rate)
             )
             if normal.sum() < max(rows * 0.7, 4 * FOLDS) or np.array_equal(normal, kept):
                 break
@@ -110,8 +111,9 @@ class PrincipalComponents:
         n, k = len(z), len(self.components.variances)
         held_t2, held_spe = held_out(z, k)
         f = float(stats.f.ppf(1 - rate, k, n - k)) if n > k else np.inf
-        theory = k * (n * n - 1) / (n * (n - k)) * f if n > k else 0.0
-        self.t2_limit = max(theory, box_limit(held_t2, rate))
+        self._theory = k * (n * n - 1) / (n * (n - k)) * f if n > k else np.inf
+        held_limit = box_limit(held_t2, rate)
+        self.t2_limit = max(self._theory, held_limit) if n > k else held_limit
         self.spe_limit = max(
             jackson_mudholkar_limit(self.components.rest, rate), box_limit(held_spe, rate)
         )
@@ -230,6 +232,13 @@ def box_limit(values: FloatArray, rate: float) -> float:
     if mean <= 0 or variance <= 0:
         return max(mean, 1e-12)
     return variance / (2 * mean) * float(stats.chi2.ppf(1 - rate, 2 * mean**2 / variance))
+
+
+def median_limit(values: FloatArray, rest: FloatArray, rate: float) -> float:
+    """Limit of SPE from its median, which outliers hardly move, for the shape that ``rest`` tells."""
+    freedom = max(float(rest.sum()) ** 2 / max(float((rest**2).sum()), 1e-300), 0.5)
+    ratio = float(stats.chi2.ppf(1 - rate, freedom) / stats.chi2.median(freedom))
+    return max(float(np.median(values)) * ratio, 1e-12)
 
 
 def jackson_mudholkar_limit(rest: FloatArray, rate: float) -> float:

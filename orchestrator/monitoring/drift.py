@@ -15,6 +15,7 @@ import numpy as np
 from scipy import stats
 
 from orchestrator.monitoring.delays import BoolArray, Delay, FloatArray
+from orchestrator.monitoring.detectors import Components
 from orchestrator.monitoring.life_cycle import Change
 from orchestrator.monitoring.samples import moment
 from orchestrator.plant.tags import Tag
@@ -24,7 +25,10 @@ MEMORY = 0.2
 REDUNDANCY = 0.5
 """Least share of a tag's variance that the other tags explain."""
 LEAD = 2.0
-"""The tag's deviation against that of the next tag, both over their limits' scale."""
+"""How much more of SPE the tag explains than the next one does, as a ratio; two tags that carry the
+same information cannot be told apart, and no drift is told then."""
+LEAST = 0.3
+"""Smallest offset, in normal standard deviations, that is told."""
 ON_BINS = 2
 OFF_BINS = 4
 MOVED_ON_PURPOSE = frozenset({"valve", "state", "price", "lab", "computed"})
@@ -36,6 +40,8 @@ class DriftWatch:
     Args:
         tags: Tags of the model, in the order of its columns.
         residual: Matrix that takes scaled values to residuals, shape ``(n_tags, n_tags)``.
+        components: The components the matrix comes from.
+        training_rows: Scaled training values, shape ``(n_rows, n_tags)``.
         training_bins: Bin means of scaled training values, shape ``(n_bins, n_tags)``.
         false_alarm_rate: Share of normal bins that may be over a limit, over all tags.
     """
@@ -44,30 +50,34 @@ class DriftWatch:
         self,
         tags: Sequence[Tag],
         residual: FloatArray,
+        components: Components,
         training_rows: FloatArray,
         training_bins: FloatArray,
         false_alarm_rate: float,
     ) -> None:
         self._tags = tags
         self._residual = np.nan_to_num(residual)
+        # Reconstructing along a tag takes its squared residual over its own entry from SPE.
+        self._weight = 1.0 / np.maximum((self._residual**2).sum(axis=1), 1e-12)
         rows = np.nan_to_num(training_rows) @ self._residual.T
         movable = np.array(
             [tag.controllable or tag.kind in MOVED_ON_PURPOSE for tag in tags], dtype=np.bool_
         )
         modelled = np.isfinite(residual).all(axis=1)
         self._watched: BoolArray = modelled & (rows.var(axis=0) <= 1 - REDUNDANCY) & ~movable
-        average = np.zeros(len(tags))
+        self._score = components.loadings / np.sqrt(components.variances)
+        level = np.zeros(len(tags))
         averages = []
-        for bin_mean in np.nan_to_num(training_bins):
-            average = self._next(average, bin_mean)
-            averages.append(average)
+        for mean in np.nan_to_num(training_bins):
+            level = MEMORY * mean + (1 - MEMORY) * level
+            averages.append(self._residual @ level)
         spread = np.array(averages).std(axis=0) if len(averages) > 2 else np.full(len(tags), np.inf)
         self._limit = np.maximum(
             spread * float(stats.norm.isf(false_alarm_rate / (2 * len(tags)))),
             1.2 * np.abs(averages).max(axis=0) if averages else np.inf,
         )
-        self._limit = np.maximum(self._limit, 1e-9)
-        self._average: FloatArray = np.zeros(len(tags))
+        self._limit = np.maximum(self._limit, LEAST)
+        self._level: FloatArray = np.zeros(len(tags))
         self._delay = Delay(len(tags), ON_BINS, OFF_BINS)
         self._times: list[int] = []
 
@@ -76,14 +86,18 @@ class DriftWatch:
         self._times = [*self._times[-(OFF_BINS - 1) :], at]
         if not np.isfinite(mean).any():
             return []
-        self._average = self._next(self._average, np.nan_to_num(mean))
-        size = np.abs(self._average) / self._limit
+        self._level = MEMORY * np.nan_to_num(mean) + (1 - MEMORY) * self._level
+        average = self._residual @ self._level
+        # Away from where it was learned the model is less sure, as the leverage of a regression says.
+        leverage = float(((self._level @ self._score) ** 2).sum())
+        size = np.abs(average) / (self._limit * np.sqrt(1.0 + leverage))
         over = np.zeros(len(size), dtype=np.bool_)
         if len(size) > 1:
-            leader = int(np.argmax(size))
-            second = float(np.partition(size, -2)[-2])
-            alone = size[leader] > 1.0 and size[leader] >= LEAD * second
-            over[leader] = alone and bool(self._watched[leader]) and not explained
+            explains = average**2 * self._weight
+            leader = int(np.argmax(explains))
+            alone = explains[leader] >= LEAD * float(np.partition(explains, -2)[-2])
+            told = alone and bool(self._watched[leader]) and not explained
+            over[leader] = told and size[leader] > 1.0
             # A drift once told holds until its tag is back, whatever else happens.
             over |= self._delay.state & (size > 1.0)
         switches = self._delay.step(over[None])
@@ -102,13 +116,9 @@ class DriftWatch:
                     severity="medium",
                     tags=(name,),
                     message=(
-                        f"{name} reads {self._average[j]:+.2g} normal standard deviations off "
+                        f"{name} reads {average[j]:+.2g} normal standard deviations off "
                         "what the other tags say"
                     ),
                 )
             )
         return changes
-
-    def _next(self, average: FloatArray, mean: FloatArray) -> FloatArray:
-        moved: FloatArray = MEMORY * (self._residual @ mean) + (1 - MEMORY) * average
-        return moved

@@ -66,6 +66,7 @@ class Monitor:
         self.alerts = AlertBook()
         self.fitted = False
         self._tags = plant.tags
+        self._names = plant.tag_names
         self._column = {tag.name: j for j, tag in enumerate(plant.tags)}
         self._quality = QualityWatch(self._tags)
         self._limits = LimitWatch(self._tags, settings.limit_on_delay, settings.limit_off_delay)
@@ -171,7 +172,7 @@ class Monitor:
 
     def _aligned(self, block: SampleBlock) -> SampleBlock:
         """The block in the plant's columns; other columns are left out, absent ones hold nothing."""
-        if block.tags == self.plant.tag_names:
+        if block.tags == self._names:
             return block
         if block.tags != self._layout:
             pairs = [(i, self._column[t]) for i, t in enumerate(block.tags) if t in self._column]
@@ -186,7 +187,7 @@ class Monitor:
         quality = np.full(shape, int(Quality.NONE), dtype=np.uint8)
         values[:, self._target] = block.values[:, self._source]
         quality[:, self._target] = block.quality[:, self._source]
-        return SampleBlock(self.plant.tag_names, block.times, values, quality)
+        return SampleBlock(self._names, block.times, values, quality)
 
     def _in_order(self, block: SampleBlock) -> SampleBlock:
         times = block.times.astype("datetime64[us]").astype(np.int64)
@@ -241,6 +242,7 @@ class _Learned:
         self._drift = DriftWatch(
             tags,
             model.residual_model(),
+            model.components,
             z,
             np.array([mean for _, mean in bins]).reshape(-1, z.shape[1]),
             settings.false_alarm_rate,

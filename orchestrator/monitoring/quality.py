@@ -15,7 +15,7 @@ from orchestrator.monitoring.samples import Rows, Uint8Array
 from orchestrator.plant.samples import to_datetime64
 from orchestrator.plant.tags import Tag
 
-WINDOW = 120
+WINDOW = 60
 """Rows that the shares refer to."""
 SPIKE_FACTOR = 10.0
 """A spike goes this many usual steps away, and comes back with the next sample."""
@@ -192,11 +192,9 @@ class QualityWatch:
         size = SPIKE_FACTOR * self._step
         whole = np.concatenate([self._changes, change])
         calm, out = whole[:-2], whole[1:-1]
-        return (
-            (np.abs(out) > size)
-            & (np.abs(change + out) < 0.5 * np.abs(change))
-            & ~(np.abs(calm) > size)
-        )
+        back = np.abs(change + out) < 0.5 * np.abs(change)
+        found: BoolArray = back & (np.abs(out) > size) & ~(np.abs(calm) > size)
+        return found
 
     def _remember(self, flags: Uint8Array) -> None:
         flags = flags[-WINDOW:]

@@ -30,7 +30,8 @@ FAR = 4.0
 OUTSIDE = 3.0
 """Distance from normal, in standard deviations, that such a trend must have reached."""
 TOWARDS = 1.5
-"""Change over the window, in standard deviations, that matters when a limit is ahead."""
+"""Change over the window, in standard deviations, that matters when a limit is ahead. A trend that
+was told goes on for as long as it is significant."""
 ON_BINS = 2
 OFF_BINS = 3
 GROUP_LEAST = 5
@@ -91,7 +92,9 @@ class TrendWatch:
         count = len(tags)
         self._tags = tags
         self._bin = timedelta(seconds=bin_seconds)
+        # One tag among many is told by chance more often; a trend that was told is one tag.
         self._critical = float(stats.norm.isf(false_alarm_rate / (2 * count)))
+        self._critical_told = float(stats.norm.isf(false_alarm_rate / 2))
         self._varies = baseline.varies
         limits = [tag.limits for tag in tags]
         low = _nearest([(limit.low, limit.low_low) for limit in limits])
@@ -120,7 +123,8 @@ class TrendWatch:
         mattering = np.concatenate([rising > 0, rising < 0, [False]])
         if explained:
             mattering &= np.concatenate([towards, towards, [False]]) | begun | begun[-1]
-        grouped = int(mattering.sum()) > max(GROUP_LEAST, GROUP_SHARE * count)
+        together = int(mattering.sum())
+        grouped = together > (0 if begun[-1] else max(GROUP_LEAST, GROUP_SHARE * count))
         members: list[int] = np.flatnonzero(rising).tolist()
         if grouped:
             mattering[:] = False
@@ -162,7 +166,10 @@ class TrendWatch:
         enough = np.isfinite(self._window).sum(axis=0) >= LEAST_SHARE * BINS
         if not enough.any():
             return change, towards, left
-        significant = np.abs(mann_kendall(self._window)) > self._critical
+        state = self._delay.state
+        told = state[:count] | state[count : 2 * count] | state[-1]
+        critical = np.where(told, self._critical_told, self._critical)
+        significant = np.abs(mann_kendall(self._window)) > critical
         chosen = np.flatnonzero(significant & enough & self._varies)
         if not len(chosen):
             return change, towards, left
@@ -175,7 +182,8 @@ class TrendWatch:
         ahead = np.where((ahead >= 0) & (slope != 0), ahead, np.inf)
         reaching = (ahead <= BINS) & (np.abs(moved) >= TOWARDS)
         leaving = (np.abs(moved) >= FAR) & (level * np.sign(slope) >= OUTSIDE)
-        change[chosen] = np.where(reaching | leaving, moved, 0.0)
+        same = np.where(slope > 0, state[chosen], state[count + chosen]) | state[-1]
+        change[chosen] = np.where(reaching | leaving | same, moved, 0.0)
         towards[chosen] = reaching
         left[chosen] = np.where(reaching, ahead, np.inf)
         return change, towards, left
