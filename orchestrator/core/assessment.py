@@ -111,8 +111,8 @@ class Assessor:
                 {
                     "score": report.score,
                     "missing_share": report.missing_share,
-                    "stale_tags": report.stale_tags,
-                    "frozen_tags": report.frozen_tags,
+                    "stale_tags": len(report.stale_tags),
+                    "frozen_tags": len(report.frozen_tags),
                     "balance_error_pct": self._performance.balance_error_pct(at),
                 }
             )

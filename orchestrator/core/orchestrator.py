@@ -223,11 +223,12 @@ class Orchestrator:
                 await self._follow(job, decision)
 
     def _worth_recording(self, decision: Decision) -> bool:
-        """Whether it has actions, or differs from the last one in what fired or was held back."""
-        shape = (
-            tuple(trigger.name for trigger in decision.triggers),
-            tuple((a.operation, a.gate) for a in decision.alternatives),
-        )
+        """Whether it has actions, or differs from the last one in what fired or was held by a gate.
+
+        That a rule was named before, or its result is fresh, is no news.
+        """
+        held = [(a.operation, a.gate) for a in decision.alternatives if a.gate not in {None, "fresh"}]
+        shape = (tuple(trigger.name for trigger in decision.triggers), tuple(held))
         changed, self._last_shape = shape != self._last_shape, shape
         return bool(decision.actions) or (changed and bool(decision.triggers))
 
