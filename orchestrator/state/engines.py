@@ -18,7 +18,7 @@ from orchestrator.state.columns import encode_document
 SQLITE_FILE = "state.sqlite"
 BUSY_TIMEOUT_MS = 5000
 CONNECT_TIMEOUT_S = 5.0
-COMMAND_TIMEOUT_S = 15.0
+COMMAND_TIMEOUT_S = 10.0
 POOL_TIMEOUT_S = 10.0
 _ACCEPTED = (
     "accepted are postgresql://user:password@host:5432/name, postgres://…, sqlite:///path/to/file, "

@@ -106,11 +106,10 @@ class Decisions:
             query = query.where(columns.confidence <= max_confidence)
         if trigger is not None:
             fired = decision_triggers.c
-            query = query.where(
-                select(1).where(fired.decision_id == columns.id, fired.name == trigger).exists()
-            )
+            named = select(fired.decision_id).where(fired.name == trigger)
+            query = query.where(columns.id.in_(named))
         if module is not None or operation is not None:
-            query = query.where(_has_action(module, operation))
+            query = query.where(columns.id.in_(_with_action(module, operation)))
         async with self._database.read() as connection:
             return await fetch_page(
                 connection,
@@ -134,17 +133,16 @@ class Decisions:
             return await decision_analytics(connection, since, until)
 
 
-def _has_action(module: str | None, operation: str | None) -> Any:
+def _with_action(module: str | None, operation: str | None) -> Select[Any]:
+    """Ids of the decisions that have one action of this module and operation."""
     action = decision_actions.c
-    query = select(1).where(action.decision_id == decisions.c.id)
+    query = select(action.decision_id)
     if operation is not None:
         named, _, alone = operation.rpartition(".")
         query = query.where(action.operation == alone)
         if named:
             query = query.where(action.module == named)
-    if module is not None:
-        query = query.where(action.module == module)
-    return query.exists()
+    return query if module is None else query.where(action.module == module)
 
 
 def _decision_row(record: DecisionRecord) -> dict[str, Any]:
