@@ -4,6 +4,7 @@
     enabled      a disabled module is not selected, and nothing replaces it
     in_flight    a busy module is not selected, unless it says what runs and this is not it
     quality      what needs better plant data than there is gives way to etl.validate
+    history      live loop only: what needs more history than there is waits for it
     fresh        live loop only: a result that is still fresh is used instead of run again
     write_lock   live loop only: whatever would write to the plant is held
     resources    scarce processor or memory: urgent work goes ahead, the rest is deferred
@@ -137,7 +138,8 @@ class Gates:
         kept = []
         for candidate in passed.selected:
             held = (
-                _still_named(candidate, memory, now, rearm)
+                self._too_early(candidate, memory)
+                or _still_named(candidate, memory, now, rearm)
                 or _still_fresh(candidate, memory, now, fresh_for, parameters)
                 or self.write_locked(candidate, memory)
             )
@@ -146,6 +148,13 @@ class Gates:
             else:
                 passed.removed.append(Removal(candidate, *held))
         passed.selected = kept
+
+    def _too_early(self, candidate: Candidate, memory: Memory) -> tuple[Gate | None, str] | None:
+        operation = self._operations.get(candidate.operation)
+        needed = operation.needs.min_rows if operation is not None else 0
+        if memory.rows is None or memory.rows >= needed:
+            return None
+        return "history", f"there are {memory.rows} rows of history, {needed} are needed"
 
     def write_locked(self, candidate: Candidate, memory: Memory) -> tuple[Gate | None, str] | None:
         """Whether the write lock holds it."""

@@ -68,6 +68,7 @@ class LiveLoop:
         self._next_assessment: datetime | None = None
         self.lock = asyncio.Lock()
         self.rows = 0
+        self.history_rows = 0
         self.tag_samples = 0
         self.started_at: datetime | None = None
         self.ended_at: datetime | None = None
@@ -104,6 +105,7 @@ class LiveLoop:
             self._historian.append(block)
             self._assessor.learn_history(block)
             past.append(block)
+            self.history_rows += len(block)
         if past:
             self._clock.advance(past[-1].end)
         return past

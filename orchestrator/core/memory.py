@@ -21,11 +21,14 @@ REPLACEMENT = "etl.validate"
 class Memory:
     """Which rules have named what, which results there are, and whether the write lock is set.
 
+    ``rows`` is how many rows of history there are, ``None`` where that is not known.
+
     The live loop hands every decision that it starts to :meth:`note_started` and every outcome to
     :meth:`note_outcome`; the engine only reads.
     """
 
     write_lock: bool = False
+    rows: int | None = None
     _named: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
     _asked: OrderedDict[tuple[str, str], str] = field(default_factory=OrderedDict)
     _results: OrderedDict[str, datetime] = field(default_factory=OrderedDict)

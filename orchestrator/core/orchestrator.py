@@ -93,6 +93,7 @@ class Orchestrator:
         self._closing = AsyncExitStack()
         self._followers: set[asyncio.Task[None]] = set()
         self._last_shape: tuple[Any, ...] | None = None
+        self._rows_before = self.historian.count() // max(1, len(self.plant.tags))
         self.loop = self._make_loop(train)
 
     # -- opening and closing ------------------------------------------------------------------
@@ -211,6 +212,7 @@ class Orchestrator:
     async def _assess_and_act(self, at: datetime) -> None:
         try:
             situation = await self._situation(at)
+            self.memory.rows = self._rows_before + self._rows_taken()
             decision = self.engine.decide(situation, memory=self.memory, now=at)
             if not self._worth_recording(decision):
                 return
@@ -221,6 +223,9 @@ class Orchestrator:
         if self._lockstep:
             for job in jobs:
                 await self._follow(job, decision)
+
+    def _rows_taken(self) -> int:
+        return self.loop.rows + self.loop.history_rows if self.loop is not None else 0
 
     def _worth_recording(self, decision: Decision) -> bool:
         """Whether it has actions, or differs from the last one in what fired or was held by a gate.

@@ -89,7 +89,9 @@ class Needs:
 
     Attributes:
         min_quality: Least data-quality score, 0 to 1; ``None`` where plant data is not read.
-        history: How much history it reads by default; ``None`` where it reads none.
+        history: How much history it reads by default, or 400 sampling periods where that is longer;
+            ``None`` where it reads none.
+        min_rows: Rows of history under which the live loop does not start it.
         cost_seconds: Expected compute time, s, until observed values replace it.
         benefit_usd: Expected benefit of one run, USD, until observed values replace it.
         writes_to_plant: Whether it may write to the plant.
@@ -97,6 +99,7 @@ class Needs:
 
     min_quality: float | None = None
     history: timedelta | None = None
+    min_rows: int = 0
     cost_seconds: float = 1.0
     benefit_usd: float = 0.0
     writes_to_plant: bool = False
