@@ -13,8 +13,9 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from orchestrator.plant.historian import Historian
 
 TIME_COLUMN = "time"
+DEFAULT_ROWS = 400
+"""Rows that a default history reaches back at least, so that daily data has a past too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,13 @@ class Inputs:
         if span is None:
             return None
         end = min(now, span[1])
-        return DataReference(range=HistorianRange(start=end - operation.needs.history, end=end))
+        reach = max(operation.needs.history, DEFAULT_ROWS * self._usual_period())
+        return DataReference(range=HistorianRange(start=end - reach, end=end))
+
+    def _usual_period(self) -> timedelta:
+        """Median sampling period of the tags; nothing where none is known."""
+        periods = [tag.period_seconds for tag in self._plant.tags if tag.period_seconds]
+        return timedelta(seconds=median(periods)) if periods else timedelta()
 
     async def file_for(self, job: JobRecord) -> Path | None:
         """The Arrow IPC file of a job's data, written now if it is a range.
@@ -261,19 +270,12 @@ def _times(values: list[Any]) -> pa.Array:
 def _numbers(values: list[Any]) -> pa.Array:
     import pyarrow as pa
 
-    try:
-        array = pa.array(values, from_pandas=True)
-        numeric = (
-            pa.types.is_integer(array.type)
-            or pa.types.is_floating(array.type)
-            or pa.types.is_null(array.type)
-        )
-        if numeric:
-            return array.cast(pa.float64(), safe=False)
-        if pa.types.is_boolean(array.type):
-            return array.cast(pa.int8()).cast(pa.float64())
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        pass  # numbers and words mixed
+    if all(value is None or isinstance(value, int | float) for value in values):
+        try:
+            floats = [None if value is None else float(value) for value in values]
+            return pa.array(floats, pa.float64(), from_pandas=True)
+        except OverflowError:
+            pass  # an integer beyond every float is no measurement
     return _text(values)
 
 

@@ -70,6 +70,8 @@ def _serve(channel: socket.socket, stream: io.BufferedReader) -> None:
             send(reply)
             if isinstance(reply.error, WorkerLostError):
                 return
+            del message, reply
+            gc.collect()  # while nobody waits
 
 
 def _receive(stream: io.BufferedReader) -> Any:
@@ -109,7 +111,6 @@ def _run(task: Task, plant: Plant, send: Callable[[object], None]) -> Reply:
             remedy="the log of the service has the trace",
         )
         trace = traceback.format_exc()
-    gc.collect()
     return Reply(result, error, time.perf_counter() - started, resident_mb(), trace)
 
 

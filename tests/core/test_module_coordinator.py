@@ -442,7 +442,7 @@ async def test_stopping_is_quick_and_what_ran_is_resumed(tmp_path: Path) -> None
     file, mark = tmp_path / "runs", tmp_path / "mark"
     async with opened(tmp_path / "home", settings) as service:
         slow = await service.coordinator.invoke(
-            "counting", "count", {"file": str(file), "seconds": 5}
+            "counting", "count", {"file": str(file), "seconds": 2}
         )
         await appears(file)
         unwanted = await service.coordinator.invoke("counting", "hang", {"mark": str(mark)})
