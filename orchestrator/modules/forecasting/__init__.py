@@ -10,6 +10,8 @@ from orchestrator.modules.forecasting.models import (
     ExplainResult,
     ForecastInput,
     ForecastResult,
+    SoftSensorInput,
+    SoftSensorResult,
     TimeToLimitInput,
     TimeToLimitResult,
 )
@@ -58,6 +60,17 @@ MODULE = Module(
             output_model=ExplainResult,
             handler="orchestrator.modules.forecasting.explain:run",
             needs=Needs(MIN_QUALITY, history=_WEEK, cost_seconds=3.0, benefit_usd=200.0),
+        ),
+        Operation(
+            module="forecasting",
+            name="soft_sensor",
+            summary="What is a product property now, between laboratory samples?",
+            input_model=SoftSensorInput,
+            output_model=SoftSensorResult,
+            handler="orchestrator.modules.forecasting.soft_sensor:run",
+            needs=Needs(
+                MIN_QUALITY, history=timedelta(days=30), cost_seconds=5.0, benefit_usd=1000.0
+            ),
         ),
     ),
 )

@@ -179,8 +179,11 @@ class SoftSensorInput(DataInput):
         le=1000,
         description="Rows by which the analyser reports late: a value stands this far after its sample.",
     )
-    lags: int = Field(
-        default=8, ge=0, le=100, description="How many past rows of the inputs to use."
+    lags: int | None = Field(
+        default=None,
+        ge=0,
+        le=100,
+        description="How many past rows of the inputs to use; chosen from 0, 8 and 30 if null.",
     )
 
 
@@ -203,6 +206,7 @@ class SoftSensorResult(OperationResult):
         rmse_last_sample: Error there of carrying the last reported sample forward.
         samples: Laboratory values used.
         delay: Analyser delay that was assumed, rows.
+        lags: Past rows of the inputs that are used.
     """
 
     target: str
@@ -211,6 +215,7 @@ class SoftSensorResult(OperationResult):
     rmse_last_sample: float
     samples: int
     delay: int
+    lags: int
 
 
 class TimeToLimitInput(HorizonInput):

@@ -69,7 +69,7 @@ def test_intervals_contain_one_another_widen_and_cover(context_for):
 
 def test_intervals_cover_values_that_were_not_seen(context_for):
     inside = total = 0
-    for seed in range(12):
+    for seed in range(8):
         values = walk(207, seed)
         context = context_for({"time": days(200), "F": values[:200]})
         result = run(ForecastInput(targets=("F",), horizon=7), context)
