@@ -243,6 +243,8 @@ def _open(path: Path, memory_limit_mb: int) -> duckdb.DuckDBPyConnection:
             config={
                 "threads": THREADS,
                 "memory_limit": f"{memory_limit_mb}MB",
+                # Changes since the last checkpoint are held in memory as well as in the log.
+                "checkpoint_threshold": "4MB",
                 "temp_directory": str(path) + ".tmp",
             },
         )
