@@ -105,14 +105,14 @@ async def test_migrating_again_changes_nothing(store: Store, make: Maker) -> Non
 
 
 async def test_processes_that_migrate_at_once_do_it_once(
-    database_url: str, tmp_path: Path, start_rival: Callable[..., Rival]
+    empty_url: str, tmp_path: Path, start_rival: Callable[..., Rival]
 ) -> None:
-    rivals = [start_rival("migrate", database_url) for _ in range(3)]
+    rivals = [start_rival("migrate", empty_url) for _ in range(3)]
     for rival in rivals:
         rival.go()
     for rival in rivals:
         rival.finish()
-    database = await Database.open(database_url, tmp_path)
+    database = await Database.open(empty_url, tmp_path)
     assert await database.revision() == SCHEMA_REVISION
     await database.close()
 
@@ -126,9 +126,9 @@ async def test_a_newer_database_is_not_touched(database: Database) -> None:
 
 
 async def test_a_database_that_was_never_migrated_says_so(
-    database_url: str, tmp_path: Path, make: Maker
+    empty_url: str, tmp_path: Path, make: Maker
 ) -> None:
-    database = await Database.open(database_url, tmp_path)
+    database = await Database.open(empty_url, tmp_path)
     store = Store(database)
     with pytest.raises(DatabaseUnavailableError, match="migrate it first"):
         await store.decisions.list()
