@@ -31,7 +31,7 @@ class InFlightError(UnavailableError):
 class Idempotency:
     """Answers a repeated POST from the first answer, which outlives a restart.
 
-    An answer of 500 or above is not kept: repeating it may help.
+    A refusal or a failure leaves the key free: nothing was done that a repeat could do twice.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -74,7 +74,7 @@ class Idempotency:
         except BaseException:
             await store.idempotency.release(key)
             raise
-        if recorded.status >= 500:
+        if recorded.status >= 400:
             await store.idempotency.release(key)
         else:
             await store.idempotency.finish(key, recorded.document())
