@@ -19,6 +19,7 @@ from orchestrator.core.home import Home
 from orchestrator.core.module_coordinator import ModuleCoordinator
 from orchestrator.errors import (
     ConflictError,
+    DatabaseUnavailableError,
     GateRefusedError,
     HomeLockedError,
     NotFoundError,
@@ -491,6 +492,27 @@ async def test_after_the_stop_nothing_is_accepted(tmp_path: Path) -> None:
         with pytest.raises(UnavailableError, match="starting or stopping"):
             await service.coordinator.invoke("counting", "count", {})
         assert (await service.store.jobs.list()).items == []
+
+
+async def test_a_lost_database_refuses_new_work_and_loses_none(
+    tmp_path: Path, own_postgres: Any
+) -> None:
+    settings = settings_for(own_postgres.get_uri(), modules={"counting": {"max_concurrency": 2}})
+    file = tmp_path / "runs"
+    async with opened(tmp_path / "home", settings) as service:
+        job = await service.coordinator.invoke(
+            "counting", "count", {"file": str(file), "seconds": 1}
+        )
+        await appears(file)
+        await asyncio.to_thread(own_postgres.stop)
+        with pytest.raises(DatabaseUnavailableError):
+            await service.coordinator.invoke("counting", "count", {})
+        with pytest.raises(TimeoutError):
+            await service.coordinator.wait(job.id, 2)
+        await asyncio.to_thread(own_postgres.ensure_postgres_running)
+        assert (await service.coordinator.wait(job.id, 30)).status == "succeeded"
+        assert (await ended(service, "count")).status == "succeeded"
+    assert len(file.read_text().splitlines()) == 1
 
 
 async def test_two_services_on_one_postgresql_database_are_refused(
