@@ -13,6 +13,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
+import time
 import weakref
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 FLUSH_SAMPLES = 500_000
 FLUSH_SECONDS = 1.0
+SAVE_LATEST_SECONDS = 60.0
 MAX_PENDING_SAMPLES = 4 * FLUSH_SAMPLES
 BATCH_ROWS = 65_536
 
@@ -70,7 +72,12 @@ class Historian:
         self._folder = folder
         self._retention = None if retention_days is None else timedelta(days=retention_days)
         self._store = SampleStore(self.path, memory_limit_mb)
-        self._latest = Latest(self._store.tags(), self._store.latest(), self._store.span())
+        samples = self._store.latest()
+        self._latest = Latest(self._store.tags(), samples, self._store.span())
+        self._received = max(
+            (s.server_time for s in samples), default=datetime.min.replace(tzinfo=UTC)
+        )
+        self._saved_latest = time.monotonic()
         self._pending: list[tuple[SampleBlock, datetime]] = []
         self._pending_samples = 0
         self._lock = threading.Lock()
@@ -96,8 +103,10 @@ class Historian:
             return
         with self._lock:
             self._refuse_if_closed()
-            self._pending.append((block, datetime.now(UTC)))
-            self._latest.add(block)
+            # Never back, though the clock may go: what is newer than a saved state is found by it.
+            self._received = max(datetime.now(UTC), self._received)
+            self._pending.append((block, self._received))
+            self._latest.add(block, self._received)
             self._pending_samples += block.values.size
             pending = self._pending_samples
         if pending >= MAX_PENDING_SAMPLES:
@@ -111,16 +120,25 @@ class Historian:
         Raises:
             DatabaseUnavailableError: it could not be written; it stays buffered.
         """
+        self._flush(closing=False)
+
+    def _flush(self, *, closing: bool) -> None:
         with self._flushing:
             with self._lock:
                 taken, self._pending, self._pending_samples = self._pending, [], 0
                 self._latest.fold()
                 codes = dict(self._latest.codes)
-            if not taken:
+                due = closing or time.monotonic() - self._saved_latest > SAVE_LATEST_SECONDS
+                latest = list(self._latest.samples().values()) if due else []
+            if not taken and not closing:
                 return
             try:
-                self._store.write(taken, codes)
-                self._expire()
+                if taken:
+                    self._store.write(taken, codes)
+                    self._expire()
+                if due:
+                    self._store.save_latest(latest, codes)
+                    self._saved_latest = time.monotonic()
             except DatabaseUnavailableError:
                 with self._lock:
                     self._pending = taken + self._pending
@@ -223,7 +241,7 @@ class Historian:
             if self._closed:
                 return
         try:
-            self.flush()
+            self._flush(closing=True)
         finally:
             with self._lock:
                 self._closed = True
@@ -299,8 +317,8 @@ class Historian:
                 self._latest.set_oldest(oldest)
 
 
-def _micros(time: datetime | None) -> int | None:
-    return None if time is None else int(to_datetime64(time).astype(np.int64))
+def _micros(at: datetime | None) -> int | None:
+    return None if at is None else int(to_datetime64(at).astype(np.int64))
 
 
 def _as_rows(batch: Any, position: np.ndarray[Any, np.dtype[np.int32]]) -> LongRows:

@@ -22,7 +22,7 @@ class Latest:
 
     Args:
         tags: Tags in order of their codes.
-        samples: Newest samples at the start.
+        samples: Newest samples at the start; of several of one tag the newest counts.
         span: First and last time at the start, microseconds since 1970.
 
     Attributes:
@@ -45,15 +45,17 @@ class Latest:
         self._span = span
         self._code_all(tuple(tags))
         for sample in samples:
-            at = self.codes[sample.tag]
-            self._times[at] = _micros(sample.source_time)
+            at, time = self.codes[sample.tag], _micros(sample.source_time)
+            if time < self._times[at]:
+                continue
+            self._times[at] = time
             self._values[at] = np.nan if sample.value is None else sample.value
             self._quality[at] = sample.quality
             self._received[at] = _micros(sample.server_time)
 
-    def add(self, block: SampleBlock) -> None:
-        """Note a block as received now."""
-        self._unfolded.append((block, _micros(datetime.now(UTC))))
+    def add(self, block: SampleBlock, received: datetime) -> None:
+        """Note a block."""
+        self._unfolded.append((block, _micros(received)))
         if len(self._unfolded) >= FOLD_BLOCKS:
             self.fold()
 

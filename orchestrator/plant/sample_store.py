@@ -9,7 +9,7 @@ facts    format, and whether all samples lie in the file in order of time
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import groupby
@@ -72,14 +72,35 @@ class SampleStore:
         return [row[0] for row in rows]
 
     def latest(self) -> list[Sample]:
-        """The newest samples as of the last commit."""
+        """The newest samples as of the last commit; several of one tag where they were not saved."""
         rows = self._fetch(
-            "SELECT name, value, quality, time, received FROM latest JOIN tags ON tag = code"
+            "WITH newer AS (SELECT tag, arg_max({'v': value, 'q': quality, 'r': received}, time) AS s,"
+            " max(time) AS time FROM samples WHERE received >="
+            " coalesce((SELECT max(received) FROM latest), '-infinity'::TIMESTAMP) GROUP BY tag)"
+            " SELECT name, value, quality, time, received FROM latest JOIN tags ON tag = code"
+            " UNION ALL SELECT name, s.v, s.q, time, s.r FROM newer JOIN tags ON tag = code"
         )
         return [
             Sample(name, value, Quality(quality), time.replace(tzinfo=UTC), got.replace(tzinfo=UTC))
             for name, value, quality, time, got in rows
         ]
+
+    def save_latest(self, samples: Iterable[Sample], codes: Mapping[str, int]) -> None:
+        """Keep the newest samples, so that opening need not look for them among all."""
+        rows = [
+            (
+                codes[sample.tag],
+                sample.source_time.replace(tzinfo=None),
+                sample.value,
+                int(sample.quality),
+                sample.server_time.replace(tzinfo=None),
+            )
+            for sample in samples
+        ]
+        if rows:
+            with self._transaction() as cursor:
+                cursor.execute("DELETE FROM latest")
+                cursor.executemany("INSERT INTO latest VALUES (?, ?, ?, ?, ?)", rows)
 
     def span(self) -> tuple[int, int] | None:
         """First and last time, microseconds since 1970."""
@@ -95,7 +116,7 @@ class SampleStore:
         blocks: Sequence[tuple[SampleBlock, datetime]],
         codes: Mapping[str, int],
     ) -> None:
-        """Store blocks, new tags and newest samples in one transaction.
+        """Store blocks and new tags in one transaction.
 
         Raises:
             DatabaseUnavailableError: nothing of it is stored.
@@ -134,7 +155,6 @@ class SampleStore:
                 "INSERT INTO samples SELECT time, tag, value, quality, ?::TIMESTAMP FROM batch",
                 [received],
             )
-            _write_latest(cursor, rows, received)
             cursor.unregister("batch")
         self._stored_tags = len(codes)
         self._in_order = self._in_order and not late
@@ -299,32 +319,3 @@ def _newest_of_each(rows: LongRows) -> LongRows:
     last[:-1] = (times[1:] != times[:-1]) | (codes[1:] != codes[:-1])
     kept = order[last]
     return LongRows(rows.times[kept], rows.codes[kept], rows.values[kept], rows.quality[kept])
-
-
-def _write_latest(cursor: duckdb.DuckDBPyConnection, rows: LongRows, received: datetime) -> None:
-    """Bring the newest samples up to date with a batch in order of time."""
-    import pyarrow as pa
-
-    newest = np.full(int(rows.codes.max()) + 1, -1, dtype=np.int64)
-    newest[rows.codes] = np.arange(len(rows.codes))  # the last assignment stays
-    at = newest[newest >= 0]
-    values = rows.values[at]
-    changed = pa.table(
-        {
-            "tag": rows.codes[at],
-            "time": rows.times[at].view("datetime64[us]"),
-            "value": pa.array(values, mask=~np.isfinite(values)),
-            "quality": rows.quality[at],
-        }
-    )
-    cursor.register("changed", changed)
-    cursor.execute(
-        "DELETE FROM latest USING changed WHERE latest.tag = changed.tag"
-        " AND latest.time <= changed.time"
-    )
-    cursor.execute(
-        "INSERT INTO latest SELECT tag, time, value, quality, ?::TIMESTAMP FROM changed"
-        " WHERE NOT EXISTS (SELECT 1 FROM latest WHERE latest.tag = changed.tag)",
-        [received],
-    )
-    cursor.unregister("changed")

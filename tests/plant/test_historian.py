@@ -206,6 +206,7 @@ def test_killed_process_loses_nothing_older_than_two_seconds(tmp_path: Path) -> 
     old_enough = [number for number, seconds in seen if seconds < seen[-1][1] - 2]
     with Historian(path) as historian:
         stored = [value for _, value in rows(historian.read(["a"], *ALL))]
+        assert historian.last_values()["a"].value == stored[-1]
     assert stored == [float(i) for i in range(len(stored))]
     assert len(stored) >= len(old_enough) > 0
 
