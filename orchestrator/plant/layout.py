@@ -282,7 +282,10 @@ def _formats_of(
             cell for cell in first if detect_formats(pa.array([cell]), named=named is not None)
         ]
         if 2 * len(readable) >= max(1, len(first)):
-            formats = detect_formats(pa.array(readable, pa.string()), named=named is not None)
+            for sample in (readable, readable[:1]):
+                formats = formats or detect_formats(
+                    pa.array(sample, pa.string()), named=named is not None
+                )
     if len(formats) > 1 and rest:
         column = pa.array(rest, pa.string())
         formats = [item for item in formats if _reads(item, column)] or formats

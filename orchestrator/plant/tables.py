@@ -295,6 +295,12 @@ class Table:
             if which:
                 shown = ", ".join(which[:5]) + (", ..." if len(which) > 5 else "")
                 self.notes.append(f"{len(which)} column(s) with {what} left out: {shown}")
+        bad = {name: self.facts[name].others for name in self.tags if self.facts[name].others}
+        if bad:
+            shown = ", ".join(list(bad)[:5]) + (", ..." if len(bad) > 5 else "")
+            self.notes.append(
+                f"{sum(bad.values())} cell(s) are no number and count as bad: {shown}"
+            )
         if not self._ordered:
             self.notes.append("the rows were not in order of time and are sorted")
 

@@ -80,7 +80,9 @@ def test_decimal_commas(tmp_path: Path) -> None:
 def test_empty_cell_is_no_sample_and_nonsense_is_a_bad_one(tmp_path: Path) -> None:
     cells = ["1", "", "I/O Timeout", "nan", "inf", "null", "+2e0", "-.5"]
     rows = "".join(f"2024-01-01T00:0{i}:00Z,{cell},0\n" for i, cell in enumerate(cells))
-    block = whole(Table(written(tmp_path, "time,a,b\n" + rows)))
+    table = Table(written(tmp_path, "time,a,b\n" + rows))
+    assert "3 cell(s) are no number and count as bad: a" in table.notes
+    block = whole(table)
     assert block.quality[:, 0].tolist() == [GOOD, NONE, BAD, BAD, BAD, NONE, GOOD, GOOD]
     np.testing.assert_array_equal(
         block.values[:, 0], [1, np.nan, np.nan, np.nan, np.nan, np.nan, 2, -0.5]
@@ -238,6 +240,7 @@ def test_duplicate_samples_of_a_long_file(tmp_path: Path) -> None:
         ("time,a,b\n2024-01-01,1,2\n2024-01-02,1\n", r"line 3: Expected 3 columns, got 2"),
         ("time,a,b\n2024-01-01,1,2\n2024-01-02,1,2,3\n", r"line 3: Expected 3 columns, got 4"),
         ("time,a\n2024-01-01,1\n2024-02-30,2\n", r"line 3: '2024-02-30' is not a time"),
+        ("time,a\n2024-01-01T00:00Z,1\n2024-01-01 01:00,2\n", r"line 3: '2024-01-01 01:00' is not"),
         ("time,a\n2024-01-01,1\n,2\n", r"line 3: there is no time"),
         ("time,a\n01/02/2024,1\n02/02/2024,2\n", "can be read as"),
         ("time,tag,value\n2024-01-01,a,1\n2024-01-02,,2\n", "line 3: there is no tag"),
