@@ -86,14 +86,29 @@ class Inputs:
         if parameters.data is not None:
             await self._check(parameters.data)
             return DataReference(range=parameters.data)
-        if operation.needs.history is None:
+        needs = operation.needs
+        if needs.history is None:
             return None
         span = await asyncio.to_thread(self._historian.span)
         if span is None:
             return None
+        tags: tuple[str, ...] = ()
+        if needs.kinds:
+            stored = set(await asyncio.to_thread(self._historian.tags))
+            tags = tuple(
+                t.name for t in self._plant.tags if t.kind in needs.kinds and t.name in stored
+            )
+            if not tags:
+                return None
         end = min(now, span[1])
-        reach = max(operation.needs.history, DEFAULT_ROWS * self._usual_period())
-        return DataReference(range=HistorianRange(start=end - reach, end=end))
+        reach = needs.history
+        if not needs.kinds:
+            reach = max(reach, DEFAULT_ROWS * self._usual_period())
+        return DataReference(
+            range=HistorianRange(
+                tags=tags, start=end - reach, end=end, period_seconds=needs.period_seconds
+            )
+        )
 
     def _usual_period(self) -> timedelta:
         """Median sampling period of the tags; nothing where none is known."""

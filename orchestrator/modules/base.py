@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from orchestrator.errors import DataError, OperationError
-from orchestrator.plant.tags import Plant
+from orchestrator.plant.tags import Plant, TagKind
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,6 +91,8 @@ class Needs:
         min_quality: Least data-quality score, 0 to 1; ``None`` where plant data is not read.
         history: How much history it reads by default, or 400 sampling periods where that is longer;
             ``None`` where it reads none.
+        kinds: Kinds of tags to which this history is limited; all when empty.
+        period_seconds: Period of the means in which it is read, s; ``None`` for every sample.
         min_rows: Rows of history under which the live loop does not start it.
         cost_seconds: Expected compute time, s, until observed values replace it.
         benefit_usd: Expected benefit of one run, USD, until observed values replace it.
@@ -100,6 +102,8 @@ class Needs:
     min_quality: float | None = None
     history: timedelta | None = None
     min_rows: int = 0
+    kinds: tuple[TagKind, ...] = ()
+    period_seconds: float | None = None
     cost_seconds: float = 1.0
     benefit_usd: float = 0.0
     writes_to_plant: bool = False
