@@ -69,6 +69,12 @@ class Components:
 class PrincipalComponents:
     """The fitted model.
 
+    Attributes:
+        kept: Which training rows it was fitted on; outliers are left out.
+        components: Loadings and variances.
+        t2_limit: Limit of T².
+        spe_limit: Limit of SPE.
+
     Args:
         z: Scaled training rows, shape ``(n_rows, n_tags)``; NaN counts as the mean.
         variance_explained: Share of variance that the components keep.
@@ -98,7 +104,7 @@ class PrincipalComponents:
             if normal.sum() < max(rows * 0.7, 4 * FOLDS) or np.array_equal(normal, kept):
                 break
             kept = normal
-        self.rows = int(kept.sum())
+        self.kept = kept
         self._direction = self._index_matrix()
         self._patterns: dict[bytes, tuple[FloatArray, FloatArray]] = {}
 
@@ -152,8 +158,7 @@ class PrincipalComponents:
         Args:
             z: Scaled rows, shape ``(n_rows, n_tags)``.
         """
-        z = self._centred(z)
-        z = self._fill(z, np.isfinite(z))
+        z = self.complete(z)
         each = (z @ self._direction) ** 2 / np.diag(self._direction)
         total = each.sum(axis=1, keepdims=True)
         shares = each / np.where(total > 0, total, 1.0)
@@ -161,8 +166,13 @@ class PrincipalComponents:
         whole = float(mean.sum())
         return mean / whole if whole > 0 else np.full(len(mean), 1.0 / len(mean))
 
+    def complete(self, z: FloatArray) -> FloatArray:
+        """Rows as the model sees them, centred and scaled anew, missing values as it expects them."""
+        z = self._centred(z)
+        return self._fill(z, np.isfinite(z))
+
     def residual_model(self) -> FloatArray:
-        """Matrix ``R`` such that ``R z`` is each tag less its value as the other tags tell it.
+        """Matrix ``R`` such that ``R z`` of a complete row is each tag less its value as the other tags tell it.
 
         Row i is cᵢᵀ/cᵢᵢ with C = I − P Pᵀ: the reconstruction along tag i that brings SPE to its
         minimum (Dunia and others 1996). A tag that the components hold wholly has a row of NaN.

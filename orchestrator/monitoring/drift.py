@@ -15,7 +15,7 @@ import numpy as np
 from scipy import stats
 
 from orchestrator.monitoring.delays import BoolArray, Delay, FloatArray
-from orchestrator.monitoring.detectors import Components
+from orchestrator.monitoring.detectors import PrincipalComponents
 from orchestrator.monitoring.life_cycle import Change
 from orchestrator.monitoring.samples import moment
 from orchestrator.plant.tags import Tag
@@ -29,6 +29,7 @@ LEAD = 2.0
 same information cannot be told apart, and no drift is told then."""
 LEAST = 0.3
 """Smallest offset, in normal standard deviations, that is told."""
+LEAST_BINS = 5
 ON_BINS = 2
 OFF_BINS = 4
 MOVED_ON_PURPOSE = frozenset({"valve", "state", "price", "lab", "computed"})
@@ -39,54 +40,60 @@ class DriftWatch:
 
     Args:
         tags: Tags of the model, in the order of its columns.
-        residual: Matrix that takes scaled values to residuals, shape ``(n_tags, n_tags)``.
-        components: The components the matrix comes from.
-        training_rows: Scaled training values, shape ``(n_rows, n_tags)``.
-        training_bins: Bin means of scaled training values, shape ``(n_bins, n_tags)``.
+        model: The fitted model.
+        rows: Scaled training values, shape ``(n_rows, n_tags)``; NaN where missing or left out.
+        bins: Their bin means, shape ``(n_bins, n_tags)``.
         false_alarm_rate: Share of normal bins that may be over a limit, over all tags.
     """
 
     def __init__(
         self,
         tags: Sequence[Tag],
-        residual: FloatArray,
-        components: Components,
-        training_rows: FloatArray,
-        training_bins: FloatArray,
+        model: PrincipalComponents,
+        rows: FloatArray,
+        bins: FloatArray,
         false_alarm_rate: float,
     ) -> None:
         self._tags = tags
+        self._model = model
+        residual = model.residual_model()
         self._residual = np.nan_to_num(residual)
         # Reconstructing along a tag takes its squared residual over its own entry from SPE.
         self._weight = 1.0 / np.maximum((self._residual**2).sum(axis=1), 1e-12)
-        rows = np.nan_to_num(training_rows) @ self._residual.T
+        self._score = model.components.loadings / np.sqrt(model.components.variances)
         movable = np.array(
             [tag.controllable or tag.kind in MOVED_ON_PURPOSE for tag in tags], dtype=np.bool_
         )
+        known = np.isfinite(rows).any(axis=1)
+        spread = (model.complete(rows[known]) @ self._residual.T).var(axis=0)
         modelled = np.isfinite(residual).all(axis=1)
-        self._watched: BoolArray = modelled & (rows.var(axis=0) <= 1 - REDUNDANCY) & ~movable
-        self._score = components.loadings / np.sqrt(components.variances)
-        level = np.zeros(len(tags))
-        averages = []
-        for mean in np.nan_to_num(training_bins):
-            level = MEMORY * mean + (1 - MEMORY) * level
-            averages.append(self._residual @ level)
-        spread = np.array(averages).std(axis=0) if len(averages) > 2 else np.full(len(tags), np.inf)
-        self._limit = np.maximum(
-            spread * float(stats.norm.isf(false_alarm_rate / (2 * len(tags)))),
-            1.2 * np.abs(averages).max(axis=0) if averages else np.inf,
-        )
-        self._limit = np.maximum(self._limit, LEAST)
+        self._watched: BoolArray = modelled & (spread <= 1 - REDUNDANCY) & ~movable
+        self._limit = self._learn(bins, false_alarm_rate / (2 * len(tags)))
         self._level: FloatArray = np.zeros(len(tags))
         self._delay = Delay(len(tags), ON_BINS, OFF_BINS)
         self._times: list[int] = []
+
+    def _learn(self, bins: FloatArray, rate: float) -> FloatArray:
+        """Limit of each average residual from training; infinite where there are too few bins."""
+        level = np.zeros(len(self._tags))
+        averages = []
+        for mean in bins[np.isfinite(bins).any(axis=1)]:
+            level = MEMORY * self._model.complete(mean[None])[0] + (1 - MEMORY) * level
+            averages.append(self._residual @ level)
+        if len(averages) < LEAST_BINS:
+            return np.full(len(self._tags), np.inf)
+        found = np.array(averages)
+        by_spread = found.std(axis=0) * float(stats.norm.isf(rate))
+        limit: FloatArray = np.maximum(by_spread, 1.2 * np.abs(found).max(axis=0))
+        return np.maximum(limit, LEAST)
 
     def step(self, at: int, mean: FloatArray, explained: bool) -> list[Change]:
         """Take in a bin: time of the row that closed it (µs), scaled means, multivariate alert open."""
         self._times = [*self._times[-(OFF_BINS - 1) :], at]
         if not np.isfinite(mean).any():
             return []
-        self._level = MEMORY * np.nan_to_num(mean) + (1 - MEMORY) * self._level
+        complete = self._model.complete(mean[None])[0]
+        self._level = MEMORY * complete + (1 - MEMORY) * self._level
         average = self._residual @ self._level
         # Away from where it was learned the model is less sure, as the leverage of a regression says.
         leverage = float(((self._level @ self._score) ** 2).sum())
@@ -96,7 +103,7 @@ class DriftWatch:
             explains = average**2 * self._weight
             leader = int(np.argmax(explains))
             alone = explains[leader] >= LEAD * float(np.partition(explains, -2)[-2])
-            told = alone and bool(self._watched[leader]) and not explained
+            told = alone and self._watched[leader] and np.isfinite(mean[leader]) and not explained
             over[leader] = told and size[leader] > 1.0
             # A drift once told holds until its tag is back, whatever else happens.
             over |= self._delay.state & (size > 1.0)

@@ -50,6 +50,13 @@ class LimitWatch:
         self._limit: FloatArray = np.array([limit for _, _, limit in self._limits]) * self._sign
         bands: FloatArray = np.array([_dead_band(tags[j]) for j, _, _ in self._limits])
         self._clear = self._limit - bands
+        self._inner_low: FloatArray = np.full(len(tags), -np.inf)
+        self._inner_high: FloatArray = np.full(len(tags), np.inf)
+        for j, name, limit in self._limits:
+            if name.startswith("high"):
+                self._inner_high[j] = min(self._inner_high[j], limit)
+            else:
+                self._inner_low[j] = max(self._inner_low[j], limit)
         self._over: BoolArray = np.zeros(len(self._limits), dtype=np.bool_)
         self._delay = Delay(len(self._limits), on_delay, off_delay)
         self._times = Trail(max(on_delay, off_delay) - 1, np.zeros(0, dtype=np.int64))
@@ -63,17 +70,11 @@ class LimitWatch:
         """
         if not self._limits:
             return []
-        signed = held[:, self._columns] * self._sign
-        beyond = signed > self._limit
-        if not beyond.any() and not self._over.any():
-            over = beyond
+        outside = ((held > self._inner_high) | (held < self._inner_low)).any()
+        if outside or self._over.any():
+            over = self._beyond(held[:, self._columns] * self._sign)
         else:
-            decided = beyond | (signed <= self._clear)
-            row = np.arange(len(signed))[:, None]
-            decider = np.maximum.accumulate(np.where(decided, row, -1), axis=0)
-            found = np.take_along_axis(beyond, np.maximum(decider, 0), axis=0)
-            over = np.where(decider >= 0, found, self._over)
-            self._over = over[-1]
+            over = np.zeros((len(held), len(self._limits)), dtype=np.bool_)
         times, before = self._times.join(rows.times)
         switches = self._delay.step(over)
         changes = []
@@ -83,6 +84,17 @@ class LimitWatch:
             value = float(held[at, self._columns[channel]])
             changes.extend(self._change(rows.times[at], since, int(channel), bool(on), value, at))
         return changes
+
+    def _beyond(self, signed: FloatArray) -> BoolArray:
+        """Whether each limit is exceeded, counting the dead band, after each row."""
+        beyond = signed > self._limit
+        decided = beyond | (signed <= self._clear)
+        row = np.arange(len(signed))[:, None]
+        decider = np.maximum.accumulate(np.where(decided, row, -1), axis=0)
+        found = np.take_along_axis(beyond, np.maximum(decider, 0), axis=0)
+        over: BoolArray = np.where(decider >= 0, found, self._over)
+        self._over = over[-1].copy()
+        return over
 
     def _change(
         self, at: np.int64, since: np.int64, channel: int, on: bool, value: float, row: int

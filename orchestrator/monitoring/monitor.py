@@ -238,13 +238,13 @@ class _Learned:
     ) -> None:
         model = PrincipalComponents(z, settings.variance_explained, settings.false_alarm_rate)
         self._anomaly = AnomalyWatch(self.names, model, settings.on_delay, settings.off_delay)
-        bins = RowBins(self._bins.width, z.shape[1], 0).step(times, z)
+        normal = np.where(model.kept[:, None], z, np.nan)
+        bins = [mean for _, mean in RowBins(self._bins.width, z.shape[1], 0).step(times, normal)]
         self._drift = DriftWatch(
             tags,
-            model.residual_model(),
-            model.components,
-            z,
-            np.array([mean for _, mean in bins]).reshape(-1, z.shape[1]),
+            model,
+            normal,
+            np.array(bins).reshape(-1, z.shape[1]),
             settings.false_alarm_rate,
         )
 

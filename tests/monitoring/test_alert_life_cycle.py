@@ -6,7 +6,7 @@ import itertools
 from datetime import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.errors import ConflictError, NotFoundError, ParameterError
@@ -204,6 +204,7 @@ steps = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(steps)
 def test_any_order_of_steps_keeps_the_book_consistent(path: list[str]) -> None:
     book = AlertBook()

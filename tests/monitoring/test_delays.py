@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -30,6 +30,7 @@ def by_loop(over: np.ndarray, on: int, off: int) -> list[tuple[int, int, bool]]:
 masks = arrays(np.bool_, st.tuples(st.integers(1, 60), st.integers(1, 4)))
 
 
+@settings(deadline=None)
 @given(masks, st.integers(1, 5), st.integers(1, 5), st.lists(st.integers(0, 60), max_size=6))
 def test_switches_are_those_of_a_plain_loop_however_the_rows_are_cut(
     over: np.ndarray, on: int, off: int, cuts: list[int]

@@ -69,7 +69,7 @@ def test_few_rows_of_many_tags_do_not_raise_the_false_alarm_rate() -> None:
     assert found.over.mean() < 0.04
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 9), st.floats(20, 200), st.sampled_from([-1, 1]))
 def test_a_large_fault_of_one_tag_is_its_largest_contribution(
     tag: int, size: float, sign: int
@@ -110,7 +110,7 @@ def test_outliers_in_training_do_not_widen_the_limits(model: PrincipalComponents
     z = scaled(rows(600, 1))
     z[100:110] += 40 * np.sign(np.random.default_rng(8).standard_normal(10))
     spoiled = PrincipalComponents(z, 0.85, 0.01)
-    assert spoiled.rows <= 590
+    assert not spoiled.kept[100:110].any()
     fresh = scaled(rows(5000, 9))
     assert spoiled.score(fresh).over.mean() == pytest.approx(
         model.score(fresh).over.mean(), abs=0.01

@@ -47,6 +47,14 @@ def test_a_movement_of_the_process_is_no_drift() -> None:
     assert [alert for alert in alerts_of(values) if alert.kind == "drift"] == []
 
 
+def test_a_tag_that_is_missing_for_long_makes_no_drift_of_others() -> None:
+    mixing = np.random.default_rng(99).standard_normal((2, 10))
+    values = redundant(1500, 2)
+    values[300:] += np.minimum(0.005 * np.arange(1200), 1.0)[:, None] * mixing[0]
+    values[400:, 3] = np.nan
+    assert [alert for alert in alerts_of(values) if alert.kind == "drift"] == []
+
+
 def test_what_is_moved_on_purpose_does_not_drift() -> None:
     values = redundant(1500, 2)
     values[300:, 4] += 0.002 * np.arange(1200)

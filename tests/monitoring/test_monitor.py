@@ -56,7 +56,9 @@ def eventful(normal: Values, seed: int) -> SampleBlock:
     return SampleBlock(TAGS, times, block.values, quality)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     seed=st.integers(0, 10_000),
     cuts=st.lists(st.integers(1, ROWS - 1), max_size=12),

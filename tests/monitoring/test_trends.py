@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
@@ -21,12 +21,14 @@ from tests.monitoring.conftest import make_block, row_of
 series = arrays(np.float64, 20, elements=st.integers(-50, 50).map(float), unique=True)
 
 
+@settings(deadline=None)
 @given(series)
 def test_the_slope_is_that_of_theil_and_sen(values: np.ndarray) -> None:
     expected = stats.theilslopes(values, np.arange(20)).slope
     assert sen_slope(values[:, None])[0] == pytest.approx(expected)
 
 
+@settings(deadline=None)
 @given(series)
 def test_the_statistic_orders_like_kendalls_tau(values: np.ndarray) -> None:
     tau = stats.kendalltau(np.arange(20), values).statistic
