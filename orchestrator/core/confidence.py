@@ -9,11 +9,11 @@ threshold and more counts as 1. A plant that is stopped needs nothing else to be
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orchestrator.config import GateSettings
-from orchestrator.core.expression import Comparison, look_up
+from orchestrator.core.expression import Comparison, Path, look_up
 from orchestrator.core.gates import STOPPED
 from orchestrator.core.triggers import RuleBook
 
@@ -27,9 +27,11 @@ class ConfidenceRule:
 
     def __init__(self, rules: RuleBook, gates: GateSettings) -> None:
         self._compared = {path: tuple(set(c)) for path, c in rules.compared.items()}
-        self._compared_in = {
-            path: tuple(set(c)) for path, c in rules.compared_in.items() if len(path) == 1 and c
-        }
+        self._compared_in: dict[Path, set[Comparison]] = {}
+        for source, listed in rules.compared_in.items():
+            for comparison in listed:
+                if len(source) == len(comparison.path) == 1:
+                    self._compared_in.setdefault((*source, *comparison.path), set()).add(comparison)
         lists = {path[0] for path in rules.compared_in if len(path) == 1}
         self._fields = sorted(
             {path for path in rules.read_fields if path[0] not in lists}
@@ -47,25 +49,18 @@ class ConfidenceRule:
         return round(BASE + WEIGHT_KNOWN * known + WEIGHT_CLEAR * clear, 4)
 
     def _nearest(self, facts: Mapping[str, Any]) -> float:
-        nearest = CLEAR_DISTANCE
+        distances = [CLEAR_DISTANCE]
         for path, comparisons in self._compared.items():
-            nearest = min(nearest, _distance(look_up(facts, path), comparisons))
-        for (name,), comparisons in self._compared_in.items():
-            by_field: dict[str, list[Comparison]] = {}
-            for comparison in comparisons:
-                by_field.setdefault(comparison.path[0], []).append(comparison)
-            for element in facts.get(name, ()):
-                for field, group in by_field.items():
-                    nearest = min(nearest, _distance(element.get(field), group))
+            if values := _numbers([look_up(facts, path)]):
+                distances += [comparison.distance(values) for comparison in comparisons]
+        for (name, field), listed in self._compared_in.items():
+            if values := _numbers([element.get(field) for element in facts.get(name, ())]):
+                distances += [comparison.distance(values) for comparison in listed]
         score = look_up(facts, ("data_quality", "score"))
         if score is not None:
-            nearest = min(
-                [nearest, *(abs(score - limit) / limit for limit in self._quality if limit)]
-            )
-        return nearest
+            distances += [abs(score - limit) / limit for limit in self._quality if limit]
+        return min(distances)
 
 
-def _distance(value: Any, comparisons: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return CLEAR_DISTANCE
-    return min((comparison.distance(value) for comparison in comparisons), default=CLEAR_DISTANCE)
+def _numbers(values: Iterable[Any]) -> list[float]:
+    return [value for value in values if type(value) in {int, float}]

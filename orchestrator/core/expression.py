@@ -9,7 +9,7 @@ element by element: an element that lacks a field is unknown by itself and hides
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,7 @@ _COMPARISON = re.compile(
 )
 
 Path = tuple[str, ...]
+Shape = dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +89,27 @@ class Comparison:
             return value > self.threshold
         return value == self.threshold
 
-    def distance(self, value: float) -> float:
-        """Distance of ``value`` from the threshold, relative to the threshold (to 1 where it is 0)."""
+    def truth(self, value: Any) -> bool | None:
+        """Like :meth:`holds`; ``None`` for what is not a number."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        return self.holds(value)
+
+    def distance(self, values: Iterable[float]) -> float:
+        """Least distance of a value from the threshold, relative to it (to 1 where it is 0)."""
         scale = abs(self.threshold) or 1.0
-        return abs((abs(value) if self.absolute else value) - self.threshold) / scale
+        if self.absolute:
+            values = map(abs, values)
+        return min(abs(value - self.threshold) for value in values) / scale
 
 
 @dataclass(frozen=True)
 class Quantifier:
-    """``list.exists(variable, predicate)`` or ``.all``; ``slot`` stands for it in the condition."""
+    """``list.exists(variable, predicate)`` or ``.all``; ``slot`` stands for it in the condition.
+
+    ``simple`` is the predicate where it is one comparison of a field with a number, which needs no
+    expression language.
+    """
 
     slot: str
     source: Path
@@ -106,6 +119,7 @@ class Quantifier:
     fields: tuple[Path, ...]
     outer: tuple[str, ...]
     comparisons: tuple[Comparison, ...]
+    simple: Comparison | None
 
 
 @dataclass(frozen=True)
@@ -116,6 +130,7 @@ class Condition:
         text: As written.
         program: The condition with each quantifier replaced by its slot.
         quantifiers: What the slots stand for.
+        bare: Whether the program is nothing but one slot.
         paths: Fields that the program reads outside the quantifiers.
         comparisons: Comparisons of a field with a number, outside the quantifiers.
     """
@@ -123,6 +138,7 @@ class Condition:
     text: str
     program: cel.Program
     quantifiers: tuple[Quantifier, ...]
+    bare: bool
     paths: tuple[Path, ...]
     comparisons: tuple[Comparison, ...]
 
@@ -151,6 +167,7 @@ def compile_condition(text: str, where: str) -> Condition:
                 fields=tuple(path[1:] for path in paths if path[0] == variable),
                 outer=tuple(sorted({p[0] for p in paths} - {variable})),
                 comparisons=tuple(_comparisons(predicate, variable)),
+                simple=_simple(predicate, variable),
             )
         )
         remaining = f"{remaining[:start]}{slot}{remaining[end:]}"
@@ -159,6 +176,7 @@ def compile_condition(text: str, where: str) -> Condition:
         text=text,
         program=_checked(remaining, where),
         quantifiers=tuple(quantifiers),
+        bare=remaining.strip() in slots,
         paths=tuple(path for path in _paths(remaining) if path[0] not in slots),
         comparisons=tuple(_comparisons(remaining, None)),
     )
@@ -173,20 +191,27 @@ def holds(program: cel.Program, context: cel.Context) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def project(value: Any, paths: Sequence[Path]) -> Any:
-    """``value`` with only the parts that ``paths`` lead to; an empty path leads to all of it."""
-    if not isinstance(value, Mapping) or any(not path for path in paths):
-        return value
+def shape_of(paths: Iterable[Path]) -> Shape:
+    """What :func:`project` keeps so that ``paths`` can be read; an empty path keeps everything."""
     below: dict[str, list[Path]] = {}
-    for head, *rest in paths:
-        below.setdefault(head, []).append(tuple(rest))
-    return {name: project(value[name], rest) for name, rest in below.items() if name in value}
+    for path in paths:
+        if not path:
+            return None
+        below.setdefault(path[0], []).append(path[1:])
+    return {name: shape_of(rest) for name, rest in below.items()}
+
+
+def project(value: Any, shape: Shape) -> Any:
+    """``value`` with only what ``shape`` keeps."""
+    if shape is None or not isinstance(value, dict):
+        return value
+    return {name: project(value[name], below) for name, below in shape.items() if name in value}
 
 
 def look_up(facts: Any, path: Path) -> Any:
     """The value at ``path``; ``None`` where there is none."""
     for name in path:
-        if not isinstance(facts, Mapping) or name not in facts:
+        if not isinstance(facts, dict) or name not in facts:
             return None
         facts = facts[name]
     return facts
@@ -252,6 +277,13 @@ def _paths(text: str) -> Iterator[Path]:
             parts = parts[:-1]
         if parts and parts[0] not in {"true", "false", "null", "in"}:
             yield parts
+
+
+def _simple(predicate: str, variable: str) -> Comparison | None:
+    if not _COMPARISON.fullmatch(predicate.strip()):
+        return None
+    only = next(_comparisons(predicate, variable), None)
+    return only if only is not None and len(only.path) == 1 else None
 
 
 def _comparisons(text: str, variable: str | None) -> Iterator[Comparison]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator
+from pydantic_core import to_json
 
 from orchestrator.plant.tags import PlantMode
 
@@ -125,7 +125,7 @@ class Situation(SituationPart):
     ) -> dict[str, ModuleFact | None] | None:
         if value is None:
             return None
-        return {name: fact for name, fact in value.items() if fact is not None}
+        return {name: fact for name, fact in sorted(value.items()) if fact is not None}
 
     def unknown_fields(self) -> list[tuple[str, ...]]:
         """Paths of the fields that this version does not know; list elements under their list."""
@@ -144,12 +144,12 @@ class Situation(SituationPart):
         return list(dict.fromkeys(found))
 
     def facts(self) -> dict[str, Any]:
-        """The known facts only: no null at any depth, times as ISO 8601."""
+        """The known facts only, in one order: no null at any depth, times as ISO 8601."""
         document = self.model_dump(mode="json", exclude_none=True)
         return _without_nulls(document) if self.unknown_fields() else document
 
     def digest(self) -> str:
-        """SHA-256 over the canonical JSON of the known facts."""
+        """SHA-256 over the JSON of the known facts."""
         return digest_of(self.facts())
 
 
@@ -157,14 +157,14 @@ _PARTS = tuple(name for name in Situation.model_fields if name not in {"timestam
 
 
 def digest_of(facts: dict[str, Any]) -> str:
-    """SHA-256 over the canonical JSON of a situation's facts."""
-    text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    """SHA-256 over the JSON of facts as :meth:`Situation.facts` gives them, in that order."""
+    return hashlib.sha256(to_json(facts)).hexdigest()
 
 
 def _without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
+        known = [name for name in sorted(value) if value[name] is not None]
+        return {name: _without_nulls(value[name]) for name in known}
     if isinstance(value, list):
         return [_without_nulls(item) for item in value if item is not None]
     return value

@@ -24,6 +24,7 @@ from orchestrator.core.expression import (
     holds,
     look_up,
     project,
+    shape_of,
 )
 
 LABELS: dict[Path, tuple[str, str]] = {
@@ -39,8 +40,9 @@ LABELS: dict[Path, tuple[str, str]] = {
     ("modules", "forecasting", "last_success_minutes"): ("last good forecast", " min ago"),
     ("data_quality", "balance_error_pct"): ("balance error", " %"),
 }
-NAMED_FIELDS = ("tag", "id", "name")
 MOST_NAMED = 5
+MOST_CONTEXTS = 1000
+"""Contexts of list elements that are kept; alerts have few combinations of kind and severity."""
 
 _Key = tuple[Path, str]
 
@@ -62,7 +64,7 @@ class Fired:
     @property
     def subjects(self) -> tuple[str, ...]:
         """Tags and equipment that the rule is about; empty for a rule over the whole plant."""
-        return tuple(dict.fromkeys(_name(e) for part in self.elements.values() for e in part))
+        return tuple(dict.fromkeys(name_of(e) for part in self.elements.values() for e in part))
 
 
 class RuleBook:
@@ -87,6 +89,14 @@ class RuleBook:
                 known.extend(path for path in quantifier.fields if path not in known)
                 outer.update(quantifier.outer)
         self._outer = tuple(sorted(outer))
+        self._shape = shape_of(self._paths)
+        self._contexts: dict[_Key, dict[Any, cel.Context]] = {key: {} for key in self._fields}
+        self._in_language = {
+            (quantifier.source, quantifier.variable)
+            for condition in conditions
+            for quantifier in condition.quantifiers
+            if quantifier.simple is None
+        }
         self.compared: dict[Path, list[Comparison]] = {}
         self.compared_in: dict[Path, list[Comparison]] = {}
         for condition in conditions:
@@ -103,10 +113,17 @@ class RuleBook:
 
     def fired(self, facts: Mapping[str, Any]) -> list[Fired]:
         """The rules that hold on normalised facts, in the order of the policy."""
-        context = cel.Context(project(facts, self._paths), FUNCTIONS)
+        context = cel.Context(project(facts, self._shape), FUNCTIONS)
         outer = {name: facts[name] for name in self._outer if name in facts}
         lists = {
-            key: _Elements(look_up(facts, key[0]), key[1], fields, outer)
+            key: _Elements(
+                look_up(facts, key[0]),
+                key[1],
+                fields,
+                outer,
+                self._contexts[key],
+                group=key in self._in_language,
+            )
             for key, fields in self._fields.items()
         }
         return [
@@ -120,40 +137,60 @@ class _Elements:
     """The elements of one list, with equal ones (in the fields that are read) evaluated once."""
 
     def __init__(
-        self, values: Any, variable: str, fields: list[Path], outer: Mapping[str, Any]
+        self,
+        values: Any,
+        variable: str,
+        fields: list[Path],
+        outer: Mapping[str, Any],
+        contexts: dict[Any, cel.Context],
+        *,
+        group: bool,
     ) -> None:
-        self.given = isinstance(values, Sequence) and not isinstance(values, str)
+        self.values = values if isinstance(values, list) else None
         self.groups: list[tuple[cel.Context, list[Any]]] = []
-        if not self.given:
-            return
+        if group and self.values:
+            self._group(self.values, variable, fields, outer, contexts)
+
+    def _group(
+        self,
+        values: list[Any],
+        variable: str,
+        fields: list[Path],
+        outer: Mapping[str, Any],
+        contexts: dict[Any, cel.Context],
+    ) -> None:
         by_content: dict[Any, list[Any]] = {}
         names = [path[0] for path in fields if len(path) == 1]
         plain = len(names) == len(fields)
+        shape = shape_of(fields)
         for element in values:
+            same: list[Any] = []
+            content: Any = None
             if plain and isinstance(element, dict):
                 read = tuple(map(element.get, names))
-                key = (read, tuple(map(type, read)))
                 try:
-                    same = by_content.setdefault(key, [])
+                    content = (read, tuple(map(type, read)))
+                    same = by_content.setdefault(content, same)
                 except TypeError:  # a site's own field holds a list or an object
-                    same = []
-                same.append(element)
-                if len(same) > 1:
-                    continue
-                seen: Any = {name: element[name] for name in names if name in element}
-            else:
-                seen, same = project(element, fields), [element]
-            self.groups.append((cel.Context({**outer, variable: seen}, FUNCTIONS), same))
+                    content = None
+            same.append(element)
+            if len(same) > 1:
+                continue
+            context = contexts.get(content) if content and not outer else None
+            if context is None:
+                seen = {**outer, variable: project(element, shape)}
+                context = cel.Context(seen, FUNCTIONS)
+                if content and not outer and len(contexts) < MOST_CONTEXTS:
+                    contexts[content] = context
+            self.groups.append((context, same))
 
     def truth(self, quantifier: Quantifier) -> tuple[bool | None, list[Any]]:
         """The value of the quantifier, and the elements for which its predicate holds."""
-        if not self.given:
+        if self.values is None:
             return None, []
         matching: list[Any] = []
         false = unknown = False
-        predicate = quantifier.predicate
-        for context, elements in self.groups:
-            value = holds(predicate, context)
+        for value, elements in self._each(quantifier):
             if value:
                 matching.extend(elements)
             elif value is None:
@@ -163,6 +200,18 @@ class _Elements:
         if quantifier.every:
             return (False if false else None if unknown else True), matching
         return (True if matching else None if unknown else False), matching
+
+    def _each(self, quantifier: Quantifier) -> Iterator[tuple[bool | None, Sequence[Any]]]:
+        simple = quantifier.simple
+        if simple is None:
+            for context, elements in self.groups:
+                yield holds(quantifier.predicate, context), elements
+            return
+        (field,) = simple.path
+        truth = simple.truth
+        for element in self.values or ():
+            known = isinstance(element, dict) and field in element
+            yield (truth(element[field]) if known else None), (element,)
 
 
 def normalise(facts: dict[str, Any]) -> dict[str, Any]:
@@ -181,16 +230,20 @@ def _evaluate(
     lists: Mapping[_Key, _Elements],
 ) -> Fired | None:
     elements: dict[str, tuple[Any, ...]] = {}
-    if condition.quantifiers:
-        if not condition.paths and len(condition.quantifiers) == 1:
-            context = cel.Context()
-        for quantifier in condition.quantifiers:
-            value, matching = lists[quantifier.source, quantifier.variable].truth(quantifier)
-            if value is not None:
-                context.add_variable(quantifier.slot, value)
-            if matching:
-                elements[".".join(quantifier.source)] = tuple(matching)
-    if not holds(condition.program, context):
+    value: bool | None = None
+    slots: dict[str, bool] = {}
+    for quantifier in condition.quantifiers:
+        value, matching = lists[quantifier.source, quantifier.variable].truth(quantifier)
+        if value is not None:
+            slots[quantifier.slot] = value
+        if matching:
+            elements[".".join(quantifier.source)] = tuple(matching)
+    if not condition.bare:
+        if slots or condition.quantifiers:
+            known = project(facts, shape_of(condition.paths))
+            context = cel.Context({**known, **slots}, FUNCTIONS)
+        value = holds(condition.program, context)
+    if not value:
         return None
     return Fired(rule, "; ".join(_reasons(condition, facts, elements)) or rule.when, elements)
 
@@ -219,19 +272,18 @@ def _reasons(
         yield f"{name}: {shown}" + (f" and {more} more" if more > 0 else "")
 
 
-def _name(element: Any) -> str:
-    if isinstance(element, Mapping):
-        for field in NAMED_FIELDS:
-            if element.get(field):
-                return str(element[field])
+def name_of(element: Any) -> str:
+    """Tag, id or name of an alert, piece of equipment or the like."""
+    if isinstance(element, dict):
+        return str(element.get("tag") or element.get("id") or element.get("name") or "unnamed")
     return "unnamed"
 
 
 def _describe(element: Any) -> str:
-    if not isinstance(element, Mapping):
+    if not isinstance(element, dict):
         return str(element)
     facts = " ".join(_words(element))
-    return f"{_name(element)} ({facts})" if facts else _name(element)
+    return f"{name_of(element)} ({facts})" if facts else name_of(element)
 
 
 def _words(element: Mapping[str, Any]) -> Iterable[str]:

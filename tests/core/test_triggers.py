@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.config import TriggerRule
 from orchestrator.core.situation import Situation
@@ -86,6 +88,29 @@ def test_what_is_unknown_never_makes_a_rule_hold(when: str, situation: dict[str,
 )
 def test_what_is_known_and_true_holds(when: str, situation: dict[str, Any]) -> None:
     assert fires(when, situation)
+
+
+NUMBERS = st.sampled_from([-2.0, -0.5, 0.0, 0.5, 0.7, 0.7000001, 2.0])
+ELEMENTS = st.lists(
+    st.fixed_dictionaries({}, optional={"health": NUMBERS, "trend_per_day": NUMBERS}), max_size=4
+)
+
+
+@given(
+    ELEMENTS,
+    st.sampled_from(["e.health", "abs(e.health)", "e.trend_per_day"]),
+    st.sampled_from(["<=", ">=", "<", ">", "=="]),
+    NUMBERS,
+    st.sampled_from(["exists", "all"]),
+    st.sampled_from(["", "!"]),
+)
+def test_a_plain_comparison_in_a_list_means_what_the_language_says(
+    elements: list[dict[str, float]], field: str, op: str, number: float, every: str, negated: str
+) -> None:
+    situation = {"equipment": elements}
+    plain = f"{negated}equipment.{every}(e, {field} {op} {number})"
+    spelled_out = f"{negated}equipment.{every}(e, ({field} {op} {number}) && true)"
+    assert fires(plain, situation) == fires(spelled_out, situation)
 
 
 def test_a_fired_rule_names_its_subjects_and_numbers() -> None:
