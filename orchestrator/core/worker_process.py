@@ -32,6 +32,8 @@ from orchestrator.plant.tags import Plant
 
 NICENESS = 10
 PROGRESS_EVERY_S = 0.1
+COLLECT_AFTER_S = 0.5
+"""A run this long may leave much behind; collecting after each short one would cost more than it."""
 RESULT_LIMIT_BYTES = 32 * 1024 * 1024
 OWNER_CHECK_S = 1.0
 PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
@@ -70,8 +72,9 @@ def _serve(channel: socket.socket, stream: io.BufferedReader) -> None:
             send(reply)
             if isinstance(reply.error, WorkerLostError):
                 return
-            del message, reply
-            gc.collect()  # while nobody waits
+            if reply.seconds > COLLECT_AFTER_S:
+                del message, reply
+                gc.collect()  # while nobody waits, most likely
 
 
 def _receive(stream: io.BufferedReader) -> Any:
@@ -92,6 +95,7 @@ def _warm_up() -> None:
 
         pa.set_cpu_count(1)
         pa.set_io_thread_count(1)
+    gc.freeze()  # what was imported so far stays: leave it out of every collection
 
 
 def _run(task: Task, plant: Plant, send: Callable[[object], None]) -> Reply:
