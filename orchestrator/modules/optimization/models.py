@@ -82,6 +82,10 @@ class SetpointsInput(DataInput):
         description="Tags to bring back inside their alarm limits (less the dead band) before any "
         "money is made; tags that are outside now are restored without being named.",
     )
+    equipment: tuple[str, ...] = Field(
+        default=(),
+        description="Failing equipment: the limits of the tags of its health are restored as well.",
+    )
     current: dict[str, float] = Field(
         default_factory=dict,
         description="Present values that replace those of the data, in each tag's unit.",

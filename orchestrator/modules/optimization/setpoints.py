@@ -49,7 +49,7 @@ def run(parameters: SetpointsInput, context: OperationContext) -> SetpointsResul
     context.progress(0.3, "restoring limits" if outside else "searching the optimum")
     found = search(
         model,
-        parameters.restore,
+        model.restored,
         parameters.starts,
         context.seed,
         parameters.time_limit_seconds,

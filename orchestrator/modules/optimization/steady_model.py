@@ -110,15 +110,26 @@ class SteadyModel:
         self._bias = self._biases(present)
         self.now = np.array([handle.now for handle in self.handles])
         self.limits = tuple(self._all_limits(economics, parameters))
-        self.restore(parameters.restore)
+        modelled = self._responses.keys() | economics.handles.keys()
+        self.warnings += [
+            f"{tag} is not in the economic model, so it cannot be restored"
+            for tag in parameters.restore
+            if tag not in modelled
+        ]
+        wanted = {*parameters.restore, *self._stressed(parameters.equipment)}
+        self.restored = tuple(sorted(wanted & modelled))
+        self._draw_in(self.restored)
 
-    def restore(self, tags: tuple[str, ...]) -> None:
-        """Draw in the limits of some tags by their dead bands, so that their alarms return to normal."""
-        for tag in tags:
-            if tag not in self._responses and tag not in {h.tag for h in self.handles}:
-                self.warnings.append(
-                    f"{tag} is not in the economic model, so it cannot be restored"
-                )
+    def _stressed(self, equipment: tuple[str, ...]) -> set[str]:
+        """Tags that the health of some equipment is computed from."""
+        found: set[str] = set()
+        for item in self.plant.equipment:
+            if item.id in equipment:
+                found |= Expression.parse(item.health).names
+        return found
+
+    def _draw_in(self, tags: tuple[str, ...]) -> None:
+        """Draw in limits of some tags by their dead bands, so that their alarms return to normal."""
         self.limits = tuple(
             Limit(
                 item.name,

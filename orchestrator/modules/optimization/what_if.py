@@ -21,8 +21,15 @@ from orchestrator.modules.optimization.present import present_values
 
 if TYPE_CHECKING:
     from orchestrator.modules.base import OperationContext
+    from orchestrator.plant.tags import Plant
 
 _MAIN_FIELD = {"crudes": "price", "units": "capacity", "products": "price"}
+_WORDS = {
+    "price": {"crudes": "price", "products": "price"},
+    "capacity": {"units": "capacity"},
+    "demand": {"products": "max"},
+    "availability": {"crudes": "max"},
+}
 
 
 def run(parameters: WhatIfInput, context: OperationContext) -> WhatIfResult:
@@ -39,7 +46,7 @@ def run(parameters: WhatIfInput, context: OperationContext) -> WhatIfResult:
         )
     of = parameters.of
     if of == "auto":
-        tags = all(change.what in context.plant.by_name for change in parameters.changes)
+        tags = all(tag_of(change.what, context.plant) for change in parameters.changes)
         of = "setpoints" if tags and context.plant.economics is not None else "plan"
     return _setpoints(parameters, context) if of == "setpoints" else _plan(parameters, context)
 
@@ -58,11 +65,12 @@ def _setpoints(parameters: WhatIfInput, context: OperationContext) -> WhatIfResu
     present = present_values(context, parameters.average_minutes) | dict(parameters.current)
     supposed = dict(parameters.current)
     for change in parameters.changes:
-        if change.what not in context.plant.by_name:
+        tag = tag_of(change.what, context.plant)
+        if tag is None:
             raise ParameterError(
                 f"{change.what!r} is not a tag", where="changes", remedy="name a tag of the plant"
             )
-        supposed[change.what] = _apply(change, present.get(change.what), change.what)
+        supposed[tag] = _apply(change, present.get(tag), tag)
     changed = setpoints.run(asked.model_copy(update={"current": supposed}), context)
     before, after = _positions(base), _positions(changed)
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
@@ -124,23 +132,36 @@ def _plan(parameters: WhatIfInput, context: OperationContext) -> WhatIfResult:
     )
 
 
+def tag_of(words: str, plant: Plant) -> str | None:
+    """The tag that words name: its name, or one of its aliases, whatever the case."""
+    if words in plant.by_name:
+        return words
+    plain = words.strip().casefold()
+    found = [
+        tag.name
+        for tag in plant.tags
+        if plain == tag.name.casefold() or plain in (alias.casefold() for alias in tag.aliases)
+    ]
+    return found[0] if len(found) == 1 else None
+
+
 def resolve(what: str, model: PlanModel) -> list[str]:
     """The path of a number in a plan model that a change names.
 
-    A bare name of a crude, unit or product stands for its price, capacity and price.
+    Besides a path, a bare name of a crude, unit or product stands for its price, capacity or price,
+    and a name with one of the words price, capacity, demand or availability for that number.
 
     Raises:
         ParameterError: there is no such number, or the name fits more than one.
     """
     document = model.model_dump()
     parts = what.split(".")
-    if len(parts) == 1:
-        kinds = [kind for kind in _MAIN_FIELD if what in document[kind]]
-        if len(kinds) == 1:
-            return [kinds[0], what, _MAIN_FIELD[kinds[0]]]
-        if len(kinds) > 1:
-            choices = " or ".join(f"{kind}.{what}.{_MAIN_FIELD[kind]}" for kind in kinds)
-            raise ParameterError(f"{what!r} is not one thing", remedy=f"write {choices}")
+    candidates = _named(what, document) if len(parts) == 1 else []
+    if len(candidates) > 1:
+        choices = " or ".join(".".join(path) for path in candidates)
+        raise ParameterError(f"{what!r} is not one thing", remedy=f"write {choices}")
+    if candidates:
+        return candidates[0]
     place: Any = document
     for part in parts:
         if not isinstance(place, dict) or part not in place:
@@ -154,6 +175,21 @@ def resolve(what: str, model: PlanModel) -> list[str]:
     if isinstance(place, dict | tuple | list):
         raise ParameterError(f"{what!r} is not a number of the plan's model", where="changes")
     return parts
+
+
+def _named(what: str, document: dict[str, Any]) -> list[list[str]]:
+    """Paths that a name fits, with or without a word for the number."""
+    words = what.casefold().split()
+    fields = dict(_MAIN_FIELD)
+    if len(words) > 1 and words[-1] in _WORDS:
+        fields = _WORDS[words.pop()]
+    name = " ".join(words)
+    return [
+        [kind, known, field]
+        for kind, field in fields.items()
+        for known in document[kind]
+        if name in (known.casefold(), known.casefold().replace("_", " "))
+    ]
 
 
 def _apply(change: ChangeOf, present: float | None, what: str) -> float:

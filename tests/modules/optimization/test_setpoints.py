@@ -15,7 +15,7 @@ from orchestrator.modules.base import OperationContext
 from orchestrator.modules.optimization.models import SetpointsInput
 from orchestrator.modules.optimization.setpoints import run
 from orchestrator.plant.expressions import Expression
-from orchestrator.plant.tags import Plant, load_plant
+from orchestrator.plant.tags import Equipment, Plant, load_plant
 from orchestrator.plant.twin import PLANT_FILE
 from orchestrator.plant.twin.scenario import Fault, Scenario
 from orchestrator.plant.twin.source import TwinSource
@@ -150,6 +150,15 @@ def test_a_tag_outside_its_limit_is_restored_before_money_is_made():
 def test_a_tag_to_restore_comes_back_by_its_dead_band():
     model = plant({**LINEAR, "objective": "10 * x + 10 * y"}, t={"high": 8})
     result = propose(model, {"x": 2.0, "y": 2.0, "t": 8.2, "price": 3.0}, restore=("t",))
+    assert result.expected["t"].to == pytest.approx(7.5)
+
+
+def test_the_limits_of_failing_equipment_are_restored():
+    model = plant({**LINEAR, "objective": "10 * x + 10 * y"}, t={"high": 8})
+    failing = model.model_copy(
+        update={"equipment": (Equipment(id="H-1", kind="furnace", health="1 - t / 100"),)}
+    )
+    result = propose(failing, {"x": 2.0, "y": 2.0, "t": 6.0, "price": 3.0}, equipment=("H-1",))
     assert result.expected["t"].to == pytest.approx(7.5)
 
 

@@ -37,7 +37,11 @@ def with_plan():
 
 
 def with_economics():
-    tags = [{"name": "x", "normal": [0, 10]}, {"name": "t"}, {"name": "price"}]
+    tags = [
+        {"name": "x", "normal": [0, 10]},
+        {"name": "t"},
+        {"name": "price", "aliases": ["Product price"]},
+    ]
     plant = Plant.model_validate({"tags": tags, "economics": ECONOMICS})
     return OperationContext(now=NOW, plant=plant)
 
@@ -64,6 +68,8 @@ def test_more_capacity_is_worth_its_shadow_price():
         ({"what": "crudes.light.price", "by": 10, "unit": "percent"}, 55 / 0.7 * 7.5 - 960),
         ({"what": "products.gasoline.price", "to": 101}, 48),
         ({"what": "gasoline", "by": 1, "unit": "USD"}, 48),
+        ({"what": "Gasoline price", "by": 1}, 48),
+        ({"what": "cdu capacity", "by": 1}, 7.5),
     ],
 )
 def test_a_change_is_read_by_path_or_name_absolute_or_relative(change, worth):
@@ -78,8 +84,9 @@ def test_a_change_that_cannot_be_done_says_which_limits_conflict():
     assert result.worth is None
 
 
-def test_a_price_change_at_the_running_unit_is_solved_again():
-    result = suppose(with_economics(), {"what": "price", "by": 1}, current=PRESENT)
+@pytest.mark.parametrize("words", ["price", "product price"])
+def test_a_price_change_at_the_running_unit_is_solved_again(words):
+    result = suppose(with_economics(), {"what": words, "by": 1}, current=PRESENT)
     assert result.of == "setpoints"
     assert result.worth == pytest.approx(24 * 6)
     assert result.base == pytest.approx(24 * (5 * 6 - 40))
