@@ -75,9 +75,9 @@ class LiveLoop:
 
     async def run(self) -> None:
         """Run until the source ends or the task is cancelled."""
+        await self._prepare()
         blocks = self._source.blocks(self._interval)
         try:
-            await self._prepare()
             while (block := await asyncio.to_thread(next, blocks, None)) is not None:
                 await self._pacer.wait_for(block.end)
                 await self._take(block)
@@ -95,14 +95,20 @@ class LiveLoop:
         if self._train is not None:
             training = await asyncio.to_thread(lambda s: list(s.blocks(BULK)), self._train)
             await asyncio.to_thread(self._fit, training)
-        past = await asyncio.to_thread(self._take_history)
+        span = await asyncio.to_thread(self._historian.span)
+        if span is not None:
+            log.info("the source resumes", after=span[1].isoformat())
+            self._source.resume_after(span[1])
+        past = await asyncio.to_thread(self._take_history, span[1] if span else None)
         if not self._monitor.fitted and past:
             await asyncio.to_thread(self._fit, past)
 
-    def _take_history(self) -> list[SampleBlock]:
+    def _take_history(self, held_until: datetime | None) -> list[SampleBlock]:
+        """The source's own past; the historian takes what it does not hold yet."""
         past: list[SampleBlock] = []
         for block in self._source.history():
-            self._historian.append(block)
+            if held_until is None or block.start > held_until:
+                self._historian.append(block)
             self._assessor.learn_history(block)
             past.append(block)
             self.history_rows += len(block)

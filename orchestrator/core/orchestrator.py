@@ -44,6 +44,8 @@ log = structlog.get_logger(__name__)
 
 MODE_KEY = "plant_mode"
 SESSION_LIFE = timedelta(days=30)
+OBSERVED = timedelta(days=30)
+"""Age of the outcomes from which success, time and cost are estimated."""
 Verdict = Literal["right", "wrong", "unclear"]
 
 
@@ -144,7 +146,8 @@ class Orchestrator:
 
     async def _learn_from_outcomes(self) -> None:
         if not self._lockstep:
-            self.estimates.refresh(await self.store.outcomes.statistics())
+            since = self.clock.now() - OBSERVED
+            self.estimates.refresh(await self.store.outcomes.statistics(since))
 
     async def close(self) -> None:
         """Stop in good order; what is running is resumed at the next start."""
@@ -232,7 +235,9 @@ class Orchestrator:
 
         That a rule was named before, or its result is fresh, is no news.
         """
-        held = [(a.operation, a.gate) for a in decision.alternatives if a.gate not in {None, "fresh"}]
+        held = [
+            (a.operation, a.gate) for a in decision.alternatives if a.gate not in {None, "fresh"}
+        ]
         shape = (tuple(trigger.name for trigger in decision.triggers), tuple(held))
         changed, self._last_shape = shape != self._last_shape, shape
         return bool(decision.actions) or (changed and bool(decision.triggers))

@@ -114,6 +114,10 @@ _SYSTEM = re.compile(
     r"|\b(?:decisions?|recommendations?|status|uptime|job queue|jobs|feedback)\b"
     r"|\b(?:who|what) are you\b|\bwhat can you do\b|\bhelp\b$|^help\b|\bwhich model\b|\bare you (?:up|there|ok|alive|running|working)\b|\byour version\b"
 )
+_OWN_DOINGS = re.compile(
+    r"\b(?:why|when|how come|pourquoi)\b.{0,15}\b(?:was|were|is|wasn't|weren't|did|didn't|has|have|hasn't|a|as)\b.{0,40}"
+    r"\b(?:run|ran|started?|skipped|deferred|refused|selected|chosen|choose|queued|triggered|decided?|recommend(?:ed)?|lance)\b"
+)
 _GREETING = re.compile(
     r"^(?:hi|hello|hey|hallo|good (?:morning|evening|afternoon|day|night)|morning|evening|bonjour|salut|bonsoir|"
     r"thanks?|thank you|thx|cheers|merci|ta|great|perfect|nice|well done|bye|goodbye|au revoir|see you|ok(?:ay)?|"
@@ -123,7 +127,7 @@ _GREETING = re.compile(
 _HISTORY = re.compile(
     rf"\b(?:what(?:'s| is| was| were| are| did)|show|give|read|how (?:hot|high|full|much|low|fast)|plot|display|quel\w* (?:est|etait)|combien)\b.*"
     rf"(?:\b{groups()['measured']}\b|\b\d{{1,3}}[a-z]{{2,4}}\d+\b|\b[a-z]{{2,4}}-?\d{{2,4}}\b|\btanks?\b|\bxme?[av]s?_\d+)"
-    r"|\b(?:current|present|latest|last|average|mean|max\w*|min\w*|peak) (?:value|reading|level|temp\w*|flow|rate|pressure|feed)\b"
+    r"|\bvaleurs? (?:actuelles?|de|du)\b|\b(?:current|present|latest|last|average|mean|max\w*|min\w*|peak) (?:value|reading|level|temp\w*|flow|rate|pressure|feed)\b"
     r"|\b(?:in|of) (?:our|the|my) (?:own )?tanks?\b|\bour (?:own )?tanks?\b|\b(?:tank|tk-?) ?\d+\b|\b(?:nos|dans nos) (?:bacs|reservoirs)\b"
 )
 _OWN_TANKS = re.compile(
@@ -190,6 +194,10 @@ _VAGUE: tuple[tuple[re.Pattern[str], str], ...] = (
             r"\b(?:how (?:are|is|were) (?:we|things|it|the (?:plant|unit|refinery))(?: doing| looking| going)?|what should we do|what do you (?:suggest|recommend|think)|any (?:ideas?|suggestions?)|what now|make it better|can we do better)\b"
         ),
         "About what: the operation of the unit, the plan, or the market?",
+    ),
+    (
+        re.compile(r"\b(?:margins?|marges?|profit\w*|economics)\b"),
+        "Do you mean the margins in the market, or what the plant can do to earn more?",
     ),
 )
 
@@ -352,6 +360,8 @@ def _best(clause: str) -> tuple[str, float] | None:
 
 
 def _is_system(text: str, wanted: Mapping[str, float]) -> bool:
+    if _OWN_DOINGS.search(text):
+        return True
     if not _SYSTEM.search(text):
         return False
     asks_model = {"forecasting.explain", "forecasting.backtest", "forecasting.time_to_limit"} & set(

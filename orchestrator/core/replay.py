@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from orchestrator.plant.tags import Plant
 from orchestrator.state.records import AlertRecord, DecisionRecord, JobRecord, OutcomeRecord
 
 PAGE = 500
+LEAST_TRAINING_ROWS = 20
 OnProgress = Callable[[int, datetime | None], None]
 
 
@@ -53,8 +54,14 @@ async def replay(
     """
     source = ReplaySource(path, plant=plant, time_column=time_column)
     training: Source | None = None
+    notes: list[str] = []
     if train is not None:
         training = ReplaySource(train, plant=plant, time_column=time_column)
+    else:
+        settings, first = _trained_on_first_rows(settings, source.rows)
+        notes.append(
+            f"the monitor was trained on the first {first} rows: no anomaly can be found in them"
+        )
     with tempfile.TemporaryDirectory(prefix="dan-g-replay-") as scratch:
         place = home or Path(scratch)
         own = settings.model_copy(update={"state": StateSettings(home=place)})
@@ -65,10 +72,18 @@ async def replay(
                 on_orchestrator(orchestrator)
             await orchestrator.run()
             await orchestrator.settle()
-            return await report(orchestrator)
+            return await report(orchestrator, notes)
 
 
-async def report(orchestrator: Orchestrator) -> dict[str, Any]:
+def _trained_on_first_rows(settings: Settings, rows: int) -> tuple[Settings, int]:
+    """Settings that train on a quarter of the file, or on the configured number of rows if fewer."""
+    monitoring = settings.monitoring
+    first = max(LEAST_TRAINING_ROWS, min(monitoring.training_rows, rows // 4))
+    changed = monitoring.model_copy(update={"training_rows": first})
+    return settings.model_copy(update={"monitoring": changed}), first
+
+
+async def report(orchestrator: Orchestrator, notes: Sequence[str] = ()) -> dict[str, Any]:
     """What happened: samples, alerts, decisions and results, times in the data's own UTC."""
     loop, source = orchestrator.loop, orchestrator.source
     assert loop is not None
@@ -86,7 +101,7 @@ async def report(orchestrator: Orchestrator) -> dict[str, Any]:
         "tags": len(source.plant.tags),
         "start": _iso(loop.started_at),
         "end": _iso(loop.ended_at),
-        "notes": list(getattr(source, "notes", [])),
+        "notes": [*getattr(source, "notes", []), *notes],
         "alerts": [_alert(record) for record in alerts],
         "decisions": [_decision(record) for record in decisions],
         "results": [

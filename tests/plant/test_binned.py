@@ -1,5 +1,6 @@
 """Means over bins: the same however the samples are cut into blocks, and equal to plain means."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -35,7 +36,7 @@ def streams(draw) -> tuple[SampleBlock, list[int]]:
 def test_means_equal_plain_means_however_the_stream_is_cut(stream) -> None:
     block, cuts = stream
     binned = BinnedMeans(("B", "A", "ABSENT"), WIDTH, BINS)
-    for first, last in zip(cuts, cuts[1:], strict=False):
+    for first, last in itertools.pairwise(cuts):
         if last > first:
             binned.update(block.rows(first, last))
     end = block.times[-1]

@@ -18,6 +18,7 @@ from orchestrator.modules.forecasting.models import (
 
 MIN_QUALITY = 0.70
 _WEEK = timedelta(days=7)
+_ROWS = 40
 
 MODULE = Module(
     name="forecasting",
@@ -30,7 +31,9 @@ MODULE = Module(
             input_model=ForecastInput,
             output_model=ForecastResult,
             handler="orchestrator.modules.forecasting.forecast:run",
-            needs=Needs(MIN_QUALITY, history=_WEEK, cost_seconds=15.0, benefit_usd=1500.0),
+            needs=Needs(
+                MIN_QUALITY, history=_WEEK, min_rows=_ROWS, cost_seconds=15.0, benefit_usd=1500.0
+            ),
         ),
         Operation(
             module="forecasting",
@@ -40,7 +43,11 @@ MODULE = Module(
             output_model=TimeToLimitResult,
             handler="orchestrator.modules.forecasting.time_to_limit:run",
             needs=Needs(
-                MIN_QUALITY, history=timedelta(days=14), cost_seconds=20.0, benefit_usd=3000.0
+                MIN_QUALITY,
+                history=timedelta(days=14),
+                min_rows=_ROWS,
+                cost_seconds=20.0,
+                benefit_usd=3000.0,
             ),
         ),
         Operation(

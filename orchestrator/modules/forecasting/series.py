@@ -132,6 +132,7 @@ def plan(frame: Frame, horizon: int | None, horizon_hours: float | None) -> Plan
     rows = int((times[-1] - times[0]).astype("timedelta64[us]").astype(np.int64) / 1e6 / native) + 1
     if horizon is not None:
         return Plan(native, horizon, native, regular, tuple(notes))
+    chosen = horizon_hours is None
     if horizon_hours is None:
         if native >= DAY * 0.8:
             steps = max(1, min(7, rows // HISTORY_PER_STEP))
@@ -144,6 +145,9 @@ def plan(frame: Frame, horizon: int | None, horizon_hours: float | None) -> Plan
     if period != native:
         notes.append(f"values are means over {span(period)}, so that the horizon takes few steps")
     steps = max(1, round(horizon_hours * 3600 / period + 0.4999))
+    if chosen:
+        whole_periods = int(rows * native // period) - 1  # the first and last may be incomplete
+        steps = max(1, min(steps, whole_periods // HISTORY_PER_STEP))
     return Plan(period, steps, native, regular, tuple(notes))
 
 

@@ -34,6 +34,13 @@ class Source(Protocol):
         """What the source knows from before :meth:`blocks` begins; often nothing."""
         ...
 
+    def resume_after(self, time: datetime) -> None:
+        """Hand on only samples later than ``time``; called before any are taken.
+
+        A recording skips what was taken before; a simulation begins after it.
+        """
+        ...
+
     def blocks(self, max_span: timedelta) -> Iterator[SampleBlock]:
         """All samples in order of time, not paced.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from orchestrator.errors import DataError, UnknownTagError
-from orchestrator.plant.samples import SampleBlock
+from orchestrator.plant.samples import SampleBlock, to_datetime64
 from orchestrator.plant.sources.base import split_by_span
 from orchestrator.plant.sources.infer import draft_plant
 from orchestrator.plant.tables import Table
@@ -51,6 +51,7 @@ class ReplaySource:
         self.simulated = self.plant.simulated
         self._conversions = self._unit_conversions() if plant is not None else {}
         self._closed = False
+        self._after: datetime | None = None
 
     @property
     def rows(self) -> int:
@@ -61,6 +62,10 @@ class ReplaySource:
         """Nothing: a file has no past of its own."""
         return iter(())
 
+    def resume_after(self, time: datetime) -> None:
+        """Skip the rows up to ``time``."""
+        self._after = time
+
     def blocks(self, max_span: timedelta) -> Iterator[SampleBlock]:
         """All rows in order of time, one row a time; see :class:`~.base.Source`.
 
@@ -70,6 +75,11 @@ class ReplaySource:
         for block in split_by_span(self._converted(), max_span):
             if self._closed:
                 return
+            if self._after is not None and block.start <= self._after:
+                first = int(block.times.searchsorted(to_datetime64(self._after), side="right"))
+                if first == len(block):
+                    continue
+                block = block.rows(first, len(block))
             yield block
         self._note_duplicates()
 

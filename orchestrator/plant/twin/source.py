@@ -70,6 +70,11 @@ class TwinSource:
         """Names of the faults present at the last row handed out."""
         return self._simulation.faults.active((self._next - self._period - self.start) / _MINUTE)
 
+    def resume_after(self, time: datetime) -> None:
+        """Begin the paced part one period after ``time``, where that is later than its start."""
+        self.start = max(self.start, time.astimezone(UTC) + self._period)
+        self._next = self.start - self._warm_up_rows * self._period
+
     def history(self, max_span: timedelta = HISTORY_SPAN) -> Iterator[SampleBlock]:
         """Daily prices, then normal operation up to the start of the paced part."""
         if self._next < self.start:
