@@ -159,6 +159,6 @@ def _plant(file: Path | None, target: Target) -> Plant:
         from orchestrator.plant.sources.infer import infer_plant
 
         return infer_plant(settings.plant.source.path)
-    from orchestrator.plant.twin.scenario import PLANT_FILE
+    from orchestrator.plant.twin import PLANT_FILE
 
     return load_plant(PLANT_FILE)

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from orchestrator.plant.historian import Historian
 
 TIME_COLUMN = "time"
-DEFAULT_ROWS = 400
-"""Rows that a default history reaches back at least, so that daily data has a past too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ class Inputs:
         end = min(now, span[1])
         reach = needs.history
         if not needs.kinds:
-            reach = max(reach, DEFAULT_ROWS * self._usual_period())
+            reach = max(reach, needs.rows * self._usual_period())
         return DataReference(
             range=HistorianRange(
                 tags=tags, start=end - reach, end=end, period_seconds=needs.period_seconds

@@ -46,6 +46,7 @@ MODE_KEY = "plant_mode"
 SESSION_LIFE = timedelta(days=30)
 OBSERVED = timedelta(days=30)
 """Age of the outcomes from which success, time and cost are estimated."""
+OLD_NEWS = frozenset({None, "fresh", "in_flight"})
 Verdict = Literal["right", "wrong", "unclear"]
 
 
@@ -233,11 +234,9 @@ class Orchestrator:
     def _worth_recording(self, decision: Decision) -> bool:
         """Whether it has actions, or differs from the last one in what fired or was held by a gate.
 
-        That a rule was named before, or its result is fresh, is no news.
+        That a rule was named before, or its operation runs or ran just now, is no news.
         """
-        held = [
-            (a.operation, a.gate) for a in decision.alternatives if a.gate not in {None, "fresh"}
-        ]
+        held = [(a.operation, a.gate) for a in decision.alternatives if a.gate not in OLD_NEWS]
         shape = (tuple(trigger.name for trigger in decision.triggers), tuple(held))
         changed, self._last_shape = shape != self._last_shape, shape
         return bool(decision.actions) or (changed and bool(decision.triggers))

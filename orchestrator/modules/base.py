@@ -89,8 +89,10 @@ class Needs:
 
     Attributes:
         min_quality: Least data-quality score, 0 to 1; ``None`` where plant data is not read.
-        history: How much history it reads by default, or 400 sampling periods where that is longer;
-            ``None`` where it reads none.
+        history: How much history it reads by default, or ``rows`` sampling periods where that is
+            longer; ``None`` where it reads none.
+        rows: Sampling periods that the default history covers at least, so that slow data has a
+            past too.
         kinds: Kinds of tags to which this history is limited; all when empty.
         period_seconds: Period of the means in which it is read, s; ``None`` for every sample.
         min_rows: Rows of history under which the live loop does not start it.
@@ -101,6 +103,7 @@ class Needs:
 
     min_quality: float | None = None
     history: timedelta | None = None
+    rows: int = 400
     min_rows: int = 0
     kinds: tuple[TagKind, ...] = ()
     period_seconds: float | None = None

@@ -114,7 +114,7 @@ class LimitWatch:
             active=on,
             severity=SEVERITY[name],
             tags=(tag.name,),
-            message=f"{tag.name} {value:.6g}{unit} is beyond its {words} limit {limit:.6g}{unit}",
+            message=f"{tag.name} passed its {words} limit {limit:.6g}{unit}; {value:.6g}{unit} now",
         )
         return [(int(row), change)]
 

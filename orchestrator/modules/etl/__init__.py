@@ -51,7 +51,7 @@ MODULE = Module(
             input_model=ReconcileInput,
             output_model=ReconcileResult,
             handler="orchestrator.modules.etl.reconcile:run",
-            needs=Needs(history=timedelta(hours=4), cost_seconds=1.5, benefit_usd=2000.0),
+            needs=Needs(history=timedelta(hours=2), rows=2, cost_seconds=1.5, benefit_usd=2000.0),
         ),
     ),
 )

@@ -179,6 +179,8 @@ def _summary(score: float, tags: list[TagQuality], time: TimeQuality) -> str:
     if worst:
         named = "; ".join(f"{tag.tag} {100 * tag.score:.0f} % ({_main(tag)})" for tag in worst)
         return f"{text}. Worst: {named}."
+    if tags[0].reasons:
+        return f"{text}; no tag is below {100 * FIT:.0f} %. {tags[0].tag}: {_main(tags[0])}."
     return f"{text}; no tag is below {100 * FIT:.0f} %."
 
 

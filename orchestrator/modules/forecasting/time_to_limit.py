@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,6 +62,7 @@ def run(parameters: TimeToLimitInput, context: OperationContext) -> TimeToLimitR
     watched = list(_watched(parameters, context.plant, frame, skipped))
     frame = _with_health(frame, context.plant, watched, skipped)
     watched = [item for item in watched if item.name not in skipped]
+    frame = _known_rows(frame, [item.name for item in watched])
     grid = _plan(frame, parameters)
     found: list[LimitForecast] = []
     for i, item in enumerate(watched):
@@ -83,6 +84,16 @@ def run(parameters: TimeToLimitInput, context: OperationContext) -> TimeToLimitR
         horizon=grid.steps,
         period_seconds=grid.period,
     )
+
+
+def _known_rows(frame: Frame, names: Sequence[str]) -> Frame:
+    """The rows from the first in which anything watched is known; a longer past says nothing."""
+    columns = [frame.names.index(name) for name in names if name in frame.names]
+    known = np.flatnonzero(np.isfinite(frame.values[:, columns]).any(axis=1))
+    if not len(known):
+        return frame
+    first = int(known[0])
+    return Frame(frame.times[first:], frame.names, frame.values[first:], frame.skipped)
 
 
 def _plan(frame: Frame, parameters: TimeToLimitInput) -> Plan:
