@@ -8,7 +8,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 DecidedBy = Literal["policy", "advisor", "cache", "operator"]
-Gate = Literal["plant_mode", "enabled", "in_flight", "quality", "resources", "history", "fresh", "write_lock"]
+Gate = Literal[
+    "plant_mode", "enabled", "in_flight", "quality", "resources", "history", "fresh", "write_lock"
+]
 TriggerFamily = Literal["performance", "market", "equipment", "schedule", "prediction", "data"]
 
 
