@@ -73,7 +73,10 @@ class Orchestrator:
         self.home = parts.home
         self.source = source
         self.plant = source.plant if source is not None else configured_plant(settings) or Plant()
-        self.clock: Clock = PlantClock() if source is not None else SystemClock()
+        held = self.historian.span()
+        self.clock: Clock = (
+            PlantClock(held[1] if held else None) if source is not None else SystemClock()
+        )
         self.events = EventBus()
         self.monitor = Monitor(self.plant, settings.monitoring) if self.plant.tags else None
         book = self.monitor.alerts if self.monitor is not None else AlertBook()

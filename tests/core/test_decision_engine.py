@@ -14,6 +14,7 @@ from orchestrator.core.decision import Decision
 from orchestrator.core.decision_engine import DecisionEngine, Memory, QueryRequest
 from orchestrator.core.situation import Situation
 from orchestrator.errors import ConfigurationError
+from orchestrator.modules.registry import load_registry
 from orchestrator.state.records import OutcomeRecord
 
 NOW = datetime(2026, 3, 1, 6, tzinfo=UTC)
@@ -232,3 +233,32 @@ def test_a_request_for_what_no_module_has_is_refused_with_that_reason() -> None:
     )
     decision = decide(engine, GOOD, request=QueryRequest("blend 5000 m3 of diesel on spec"))
     assert [(r.operation, r.gate) for r in decision.refused] == [("optimization.blend", "registry")]
+
+
+def test_what_the_words_say_reaches_the_operation_where_it_fits() -> None:
+    engine = DecisionEngine(Settings(), load_registry())
+
+    def parameters(text: str) -> dict[str, Any]:
+        (action,) = decide(engine, GOOD, request=QueryRequest(text)).actions
+        return action.parameters
+
+    assert parameters("jet fuel prices over the last 30 days") == {
+        "product": "jet",
+        "period_days": 30,
+    }
+    assert parameters("how long does E-101 last") == {"equipment": ["E-101"]}
+    assert parameters("explain the forecast of 11TI042") == {"target": "11TI042"}
+    assert parameters("brent price, last 12 hours") == {"product": "crude"}
+
+
+def test_limit_alerts_and_failing_equipment_are_restored_first() -> None:
+    engine = DecisionEngine(Settings(), load_registry())
+    situation = GOOD | {
+        "alerts": [{"tag": "11TI042", "kind": "limit", "severity": "critical"}],
+        "equipment": [{"id": "E-101", "health": 0.4}],
+    }
+    by_name = {action.name: action for action in decide(engine, situation).actions}
+    setpoints = by_name["optimization.setpoints"]
+    assert setpoints.parameters == {"restore": ["11TI042"], "equipment": ["E-101"]}
+    assert setpoints.priority == 1
+    assert setpoints.depends_on == ("forecasting.time_to_limit",)
