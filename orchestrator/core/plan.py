@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from orchestrator.core.criteria import priority
 from orchestrator.core.decision import Action
 from orchestrator.core.gates import Candidate
+from orchestrator.core.slots import GRADES
 from orchestrator.modules.base import Operation
 
 ORDER = (
@@ -44,6 +47,21 @@ FEEDS: dict[str, tuple[str, ...]] = {
 
 EQUIPMENT = re.compile(r"(?:[A-Z]|TK)-?\d+[A-Z]?")
 """Numbers of equipment as people write them: one letter, or TK, and digits."""
+
+MARKET_PRODUCTS = {
+    "jet fuel": "jet",
+    "kerosene": "jet",
+    "heating oil": "diesel",
+    "distillate": "diesel",
+    "middle distillates": "diesel",
+    "light naphtha": "naphtha",
+    "heavy naphtha": "naphtha",
+    "vgo": "gas_oil",
+    "fuel oil": "residue",
+    "vlsfo": "residue",
+    **{grade: "crude" for _, grade in GRADES},
+}
+"""Products as people name them, and the series by which the market knows them."""
 
 _RANK = {name: number for number, name in enumerate(ORDER)}
 _INSIDE = {
@@ -121,5 +139,18 @@ def parameters_of(
         "equipment": sorted(equipment),
         **{name: value for name, value in slots.items() if name != "tags"},
     }
+    if candidate.module == "analysis" and "product" in slots:
+        offered["product"] = MARKET_PRODUCTS.get(slots["product"], slots["product"])
     accepted = operation.input_model.model_fields
-    return {name: value for name, value in offered.items() if value and name in accepted}
+    given = {name: value for name, value in offered.items() if value and name in accepted}
+    return _valid(given, operation) if slots else given
+
+
+def _valid(given: dict[str, Any], operation: Operation) -> dict[str, Any]:
+    """Those parameters that fit; words may say more, or less exactly, than an operation takes."""
+    try:
+        operation.input_model.model_validate(given)
+    except ValidationError as error:
+        unfit = {item["loc"][0] for item in error.errors() if item["loc"]}
+        return {name: value for name, value in given.items() if name not in unfit}
+    return given
