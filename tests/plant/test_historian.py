@@ -245,7 +245,7 @@ def test_samples_are_written_without_anyone_asking(tmp_path: Path) -> None:
     with Historian(path) as historian:
         historian.append(block([0], [[1, 1]]))
         deadline = time.monotonic() + 10
-        while historian._pending and time.monotonic() < deadline:
+        while historian._store.count() < 2 and time.monotonic() < deadline:
             time.sleep(0.02)
         assert not historian._pending
         assert historian._store.count() == 2
