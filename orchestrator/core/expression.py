@@ -8,8 +8,9 @@ element by element: an element that lacks a field is unknown by itself and hides
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +53,14 @@ _NATIVE_FUNCTIONS = frozenset(
         "hasValue",
     )
 )
+_NUMBERS = frozenset({int, float})
+_OPERATORS: dict[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+    "==": operator.eq,
+}
 _UNKNOWN = (KeyError, RuntimeError, TypeError, ValueError, IndexError)
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'')
 _QUANTIFIER = re.compile(r"(?<![\w.])([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\.(exists|all)\(")
@@ -77,23 +86,17 @@ class Comparison:
 
     def holds(self, value: float) -> bool:
         """Whether ``value`` satisfies it."""
-        if self.absolute:
-            value = abs(value)
-        if self.op == "<=":
-            return value <= self.threshold
-        if self.op == ">=":
-            return value >= self.threshold
-        if self.op == "<":
-            return value < self.threshold
-        if self.op == ">":
-            return value > self.threshold
-        return value == self.threshold
+        return bool(_OPERATORS[self.op](abs(value) if self.absolute else value, self.threshold))
 
-    def truth(self, value: Any) -> bool | None:
-        """Like :meth:`holds`; ``None`` for what is not a number."""
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return None
-        return self.holds(value)
+    def truths(self, values: Iterable[Any]) -> list[bool | None]:
+        """Whether each value satisfies it; ``None`` for what is not a number."""
+        compare, threshold = _OPERATORS[self.op], self.threshold
+        if self.absolute:
+            return [
+                compare(abs(value), threshold) if type(value) in _NUMBERS else None
+                for value in values
+            ]
+        return [compare(value, threshold) if type(value) in _NUMBERS else None for value in values]
 
     def distance(self, values: Iterable[float]) -> float:
         """Least distance of a value from the threshold, relative to it (to 1 where it is 0)."""

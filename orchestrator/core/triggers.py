@@ -64,7 +64,9 @@ class Fired:
     @property
     def subjects(self) -> tuple[str, ...]:
         """Tags and equipment that the rule is about; empty for a rule over the whole plant."""
-        return tuple(dict.fromkeys(name_of(e) for part in self.elements.values() for e in part))
+        if not self.elements:
+            return ()
+        return tuple(dict.fromkeys([name_of(e) for part in self.elements.values() for e in part]))
 
 
 class RuleBook:
@@ -188,30 +190,28 @@ class _Elements:
         """The value of the quantifier, and the elements for which its predicate holds."""
         if self.values is None:
             return None, []
-        matching: list[Any] = []
-        false = unknown = False
-        for value, elements in self._each(quantifier):
-            if value:
-                matching.extend(elements)
-            elif value is None:
-                unknown = True
-            else:
-                false = True
-        if quantifier.every:
-            return (False if false else None if unknown else True), matching
-        return (True if matching else None if unknown else False), matching
-
-    def _each(self, quantifier: Quantifier) -> Iterator[tuple[bool | None, Sequence[Any]]]:
         simple = quantifier.simple
         if simple is None:
-            for context, elements in self.groups:
-                yield holds(quantifier.predicate, context), elements
-            return
-        (field,) = simple.path
-        truth = simple.truth
-        for element in self.values or ():
-            known = isinstance(element, dict) and field in element
-            yield (truth(element[field]) if known else None), (element,)
+            truths = [holds(quantifier.predicate, context) for context, _ in self.groups]
+            matching = [
+                element
+                for value, (_, elements) in zip(truths, self.groups, strict=True)
+                if value
+                for element in elements
+            ]
+        else:
+            truths = simple.truths(self._column(simple.path[0]))
+            matching = [e for value, e in zip(truths, self.values, strict=True) if value]
+        if quantifier.every:
+            return (False if False in truths else None if None in truths else True), matching
+        return (True if matching else None if None in truths else False), matching
+
+    def _column(self, field: str) -> list[Any]:
+        """A field of every element; ``None`` where it is absent."""
+        return [
+            element.get(field) if isinstance(element, dict) else None
+            for element in self.values or ()
+        ]
 
 
 def normalise(facts: dict[str, Any]) -> dict[str, Any]:
