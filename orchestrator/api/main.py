@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -116,6 +117,10 @@ async def _serve(
             while not (server.started or serving.done()):  # noqa: ASYNC110  uvicorn has no event
                 await asyncio.sleep(0.01)
             if server.started:
+                # What the imports made stays: without this each full collection walks through it,
+                # and the requests of that moment wait a tenth of a second.
+                gc.collect()
+                gc.freeze()
                 log.info("listening", url=url)
                 if on_ready is not None:
                     on_ready(app, url)

@@ -78,12 +78,12 @@ def _sqlite_engine(path: Path, pool_size: int) -> tuple[AsyncEngine, str]:
         json_deserializer=json.loads,
         hide_parameters=True,
     )
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "connect", prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine, f"SQLite {path}"
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def prepare_sqlite(connection: Any, _record: Any) -> None:
     """``synchronous=FULL`` syncs the log at each commit: an accepted action must outlive a power
     cut, and grouped commits make one sync serve many decisions.
     """

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.errors import DatabaseUnavailableError
 from orchestrator.state.database import Database
+from orchestrator.state.direct_inserts import Batch
 from orchestrator.state.tables import metadata
 
 MAX_GROUP = 128
@@ -131,9 +132,11 @@ class GroupedCommits:
     async def _commit(self, group: list[_Waiting]) -> None:
         if not group:
             return
+        batches = self._batches(row for one in group for row in one.rows)
         try:
-            async with self._database.write() as connection:
-                await self._insert(connection, [row for one in group for row in one.rows])
+            if not await self._database.insert_directly(batches):
+                async with self._database.write() as connection:
+                    await _insert(connection, batches)
         except DatabaseUnavailableError as error:
             _fail(group, error)
         except Exception as error:  # noqa: BLE001 - handed to the caller whose row it is
@@ -153,7 +156,7 @@ class GroupedCommits:
                 for waiting in group:
                     try:
                         async with connection.begin_nested():
-                            await self._insert(connection, waiting.rows)
+                            await _insert(connection, self._batches(waiting.rows))
                     except Exception as error:
                         if connection.invalidated:
                             raise
@@ -166,14 +169,18 @@ class GroupedCommits:
             self.commits += 1
             _succeed(good)
 
-    async def _insert(
-        self, connection: AsyncConnection, rows: Iterable[tuple[Table, _RowValues]]
-    ) -> None:
+    def _batches(self, rows: Iterable[tuple[Table, _RowValues]]) -> list[Batch]:
+        """The rows by statement, parents first."""
         by_table: dict[Table, list[_RowValues]] = {}
         for table, values in rows:
             by_table.setdefault(table, []).append(values)
-        for table in sorted(by_table, key=_PARENTS_FIRST.__getitem__):
-            await connection.exec_driver_sql(self._inserts[table].statement, by_table[table])
+        tables = sorted(by_table, key=_PARENTS_FIRST.__getitem__)
+        return [(self._inserts[table].statement, by_table[table]) for table in tables]
+
+
+async def _insert(connection: AsyncConnection, batches: Iterable[Batch]) -> None:
+    for statement, rows in batches:
+        await connection.exec_driver_sql(statement, list(rows))
 
 
 def _succeed(group: list[_Waiting]) -> None:
