@@ -18,6 +18,7 @@ from orchestrator.errors import DanGError, InputError
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+TRACEBACK_VARIABLE = "DAN_G_TRACEBACK"
 
 app = typer.Typer(
     name="dan-g",
@@ -83,7 +84,20 @@ def run(arguments: Sequence[str]) -> int:
         # The reader has gone (head, less): nothing is left to say, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    except Exception as error:
+        if os.environ.get(TRACEBACK_VARIABLE):
+            raise
+        return _unforeseen(error, as_json=as_json)
     return result if isinstance(result, int) else 0
+
+
+def _unforeseen(error: Exception, *, as_json: bool) -> int:
+    said = DanGError(
+        f"an error that nobody foresaw: {type(error).__name__}: {error}",
+        where="dan-g",
+        remedy=f"set {TRACEBACK_VARIABLE}=1 and run it again to see where it comes from",
+    )
+    return report(said, as_json=as_json)
 
 
 def _usage(error: typer.TyperException, *, as_json: bool) -> int:

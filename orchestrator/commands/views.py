@@ -51,6 +51,7 @@ def show_decision(out: Console, decision: dict[str, Any]) -> None:
 def show_decisions(out: Console, decisions: list[dict[str, Any]]) -> None:
     """A list of decisions."""
     rows = table("id", "time", "conf.", "by", "runs", "triggers")
+    rows.columns[0].no_wrap = True
     for decision in decisions:
         actions = [f"{a['module']}.{a['operation']}" for a in decision["actions"]]
         rows.add_row(
@@ -88,6 +89,7 @@ def outcome_text(job: dict[str, Any]) -> str:
 def show_alerts(out: Console, alerts: list[dict[str, Any]]) -> None:
     """A list of alerts."""
     rows = table("id", "start", "end", "severity", "kind", "state", "tags", "message")
+    rows.columns[0].no_wrap = True
     for alert in alerts:
         state = alert["state"]
         if state == "shelved":
@@ -108,7 +110,7 @@ def show_alerts(out: Console, alerts: list[dict[str, Any]]) -> None:
 def show_status(out: Console, status: dict[str, Any]) -> None:
     """How every part is."""
     plant = status["plant"]
-    simulated = "SIMULATED plant" if plant["simulated"] else "plant"
+    simulated = "SIMULATED plant" if plant["simulated"] else "plant:"
     out.print(
         f"DAN_G Orchestrator {status['version']}: {status['status']}\n"
         f"{simulated} {plant['name']}: mode {plant['mode'] or 'unknown'}"

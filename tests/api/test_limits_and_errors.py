@@ -1,0 +1,125 @@
+"""Large bodies, wrong routes and unforeseen errors end in a problem document, and harm nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+from serving import Running
+
+MEGABYTE = 1_000_000
+
+
+def test_fifty_megabytes_are_refused_before_they_are_read(service: Running) -> None:
+    process = psutil.Process()
+    before = process.memory_info().rss
+    address = urlsplit(service.url)
+    with closing(HTTPConnection(address.hostname or "", address.port, timeout=10)) as connection:
+        connection.putrequest("POST", "/orchestrate")
+        connection.putheader("Content-Length", str(50 * MEGABYTE))
+        connection.endheaders()  # and not a byte of the body
+        answer = connection.getresponse()
+        problem = json.loads(answer.read())
+    assert answer.status == 413
+    assert problem["type"] == "urn:dan-g:problem:payload-too-large"
+    assert "50.0 MB is above the limit of 1 MB" in problem["detail"]
+    assert process.memory_info().rss - before < 20 * MEGABYTE
+
+
+def test_a_client_that_sends_all_fifty_megabytes_still_reads_the_answer(service: Running) -> None:
+    answer = service.http.post("/orchestrate", content=b"x" * (50 * MEGABYTE))
+    assert answer.status_code == 413
+    assert answer.json()["max_bytes"] == MEGABYTE
+
+
+def test_a_chunked_body_is_refused_as_soon_as_it_is_too_large(service: Running) -> None:
+    sent = 0
+
+    def chunks() -> Iterator[bytes]:
+        nonlocal sent
+        for _ in range(500):
+            sent += 100_000
+            yield b"x" * 100_000
+
+    answer = service.http.post("/orchestrate", content=chunks())
+    assert answer.status_code == 413
+    assert answer.json()["title"] == "The request is too large"
+
+
+def test_after_a_refused_body_the_service_answers_as_before(service: Running) -> None:
+    service.http.post("/orchestrate", content=b"x" * (2 * MEGABYTE))
+    assert service.http.post("/orchestrate", json={"dry_run": True}).status_code == 200
+
+
+def test_a_content_length_that_is_no_number_is_refused(service: Running) -> None:
+    address = urlsplit(service.url)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        connection.sendall(b"POST /orchestrate HTTP/1.1\r\nHost: x\r\nContent-Length: ten\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 400")
+
+
+def test_an_unknown_route_and_a_wrong_method_are_problems(service: Running) -> None:
+    missing = service.http.get("/nowhere")
+    assert missing.status_code == 404
+    assert missing.json()["detail"].startswith("there is no /nowhere")
+    wrong = service.http.get("/orchestrate")
+    assert wrong.status_code == 405
+    assert "POST" in wrong.headers["allow"]
+    assert "use POST" in wrong.json()["detail"]
+    assert wrong.headers["content-type"] == "application/problem+json"
+
+
+def test_query_parameters_that_do_not_fit_are_named(service: Running) -> None:
+    answer = service.http.get("/decisions", params={"limit": 0, "since": "yesterday"})
+    assert answer.status_code == 422
+    fields = {error["field"] for error in answer.json()["errors"]}
+    assert fields == {"limit", "since"}
+
+
+def test_a_cursor_of_another_list_is_refused(service: Running) -> None:
+    answer = service.http.get("/decisions", params={"cursor": "bogus"})
+    assert answer.status_code == 422
+    assert "cursor" in answer.json()["detail"]
+
+
+def test_an_unforeseen_error_says_nothing_of_its_inside(service: Running) -> None:
+    async def broken() -> None:
+        raise RuntimeError("secret of the inside")
+
+    service.app.add_api_route("/broken", broken)
+    answer = service.http.get("/broken", headers={"x-request-id": "my-request"})
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
+    assert "Traceback" not in answer.text
+    assert answer.json()["request_id"] == "my-request"
+
+
+def test_request_ids_are_kept_when_sane_and_made_when_not(service: Running) -> None:
+    given = service.http.get("/healthz", headers={"x-request-id": "panel-7"})
+    assert given.headers["x-request-id"] == "panel-7"
+    strange = service.http.get("/healthz", headers={"x-request-id": "a b" * 200})
+    assert re.fullmatch(r"[0-9a-f]{16}-[0-9a-f]+", strange.headers["x-request-id"])
+
+
+def test_half_a_request_does_not_hold_others_up(service: Running) -> None:
+    address = urlsplit(service.url)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        connection.sendall(b"POST /orchestrate HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        started = time.monotonic()
+        assert service.http.get("/healthz").status_code == 200
+        assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("path", ["/decisions/none", "/jobs/none", "/alerts/none", "/modules/none"])
+def test_what_is_not_there_is_not_found(service: Running, path: str) -> None:
+    answer = service.http.get(path)
+    assert answer.status_code == 404
+    assert "none" in answer.json()["detail"]
