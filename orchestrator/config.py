@@ -108,6 +108,8 @@ class TriggerRule(Section):
     family: Literal["performance", "market", "equipment", "schedule", "prediction", "data"]
     when: str
     operations: tuple[str, ...] = Field(min_length=1)
+    says: str | None = None
+    """What it means when it holds, in words, where its facts do not say it."""
     urgent: bool = False
     """Goes ahead when resources are scarce."""
     rearm: float | None = Field(default=None, ge=0)

@@ -125,6 +125,7 @@ async def _serve(
                 if on_ready is not None:
                     on_ready(app, url)
             await serving
+            gc.unfreeze()
 
 
 def _make_server(app: FastAPI, settings: Settings) -> uvicorn.Server:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SEVERITY_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 STATUS_STYLES = {"succeeded": "green", "failed": "red", "timed_out": "red", "cancelled": "yellow"}
-TRANSITIONS_SHOWN = frozenset({"raised", "started", "ended", "returned", "returned_to_normal"})
+PAST_TENSE = {"raise": "raised", "escalate": "escalated", "return": "back to normal"}
 
 
 class LivePrinter:
@@ -78,14 +78,17 @@ def _decision(decision: dict[str, Any]) -> str:
         f"{a['module']}.{a['operation']}" + (" (deferred)" if a["deferred"] else "")
         for a in decision["actions"]
     )
-    because = "; ".join(trigger["because"] for trigger in decision["triggers"])
+    running = {f"{a['module']}.{a['operation']}" for a in decision["actions"]}
+    behind = [t for t in decision["triggers"] if running & set(t["operations"])]
+    because = dict.fromkeys(trigger["because"] for trigger in behind or decision["triggers"])
     return f"run {runs or 'nothing'} (confidence {decision['confidence']:.2f}): " + (
-        because or decision["rationale"]
+        "; ".join(because) or decision["rationale"]
     )
 
 
 def _alert(payload: dict[str, Any]) -> tuple[str, str, str]:
     alert = payload["alert"]
-    transition = str(payload["transition"]).replace("_", " ")
+    transition = str(payload["transition"])
+    transition = PAST_TENSE.get(transition, transition.replace("_", " "))
     text = f"{alert['severity']} {alert['kind']}, {transition}: {alert['message']}"
     return "ALERT", text, SEVERITY_STYLES.get(alert["severity"], "")

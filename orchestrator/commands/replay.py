@@ -159,7 +159,7 @@ def _decisions(decisions: list[dict[str, Any]]) -> Any:
         rows.add_row(
             short_time(decision["time"]),
             ", ".join(f"{a['module']}.{a['operation']}" for a in decision["actions"]) or "nothing",
-            "; ".join(t["because"] for t in decision["triggers"]),
+            "; ".join(dict.fromkeys(t["because"] for t in decision["triggers"])),
         )
     return rows
 

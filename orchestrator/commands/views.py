@@ -88,7 +88,7 @@ def outcome_text(job: dict[str, Any]) -> str:
 
 def show_alerts(out: Console, alerts: list[dict[str, Any]]) -> None:
     """A list of alerts."""
-    rows = table("id", "start", "end", "severity", "kind", "state", "tags", "message")
+    rows = table("id", "from", "what", "state", "message")
     rows.columns[0].no_wrap = True
     for alert in alerts:
         state = alert["state"]
@@ -96,12 +96,10 @@ def show_alerts(out: Console, alerts: list[dict[str, Any]]) -> None:
             state = f"shelved until {short_time(alert['shelved_until'])}: {alert['shelve_reason']}"
         rows.add_row(
             alert["id"],
-            short_time(alert["start"]),
-            short_time(alert["end"]) or "open",
-            alert["severity"],
-            alert["kind"],
+            short_time(alert["start"])
+            + (f" to {short_time(alert['end'])}" if alert["end"] else ""),
+            f"{alert['severity']} {alert['kind']}",
             state.replace("_", " "),
-            ", ".join(alert["tags"][:3]),
             alert["message"],
         )
     out.print(rows if alerts else "no alerts")

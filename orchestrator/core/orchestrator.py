@@ -224,6 +224,7 @@ class Orchestrator:
             if not self._worth_recording(decision):
                 return
             jobs = await self._accept(decision, situation)
+            self.memory.note_started(decision, at)
         except UnavailableError as error:
             log.error("no decision could be recorded", error=str(error))
             return
@@ -267,18 +268,18 @@ class Orchestrator:
         if query is not None:
             if session_id:
                 session = await self.store.sessions.get(session_id, user, now)
-            previous = Turn(operations=session.operations, slots=session.slots) if session else None
+            previous = Turn.model_validate(session.turn) if session else None
             request = QueryRequest(text=query, previous=previous)
         decision = self.engine.decide(basis, request=request, now=now, dry_run=dry_run)
         jobs = await self._accept(decision, basis, session_id=session_id)
         reading = decision.interpretation
-        if session_id and reading is not None and reading.operations:
+        if session_id and reading is not None:
             await self.store.sessions.put(
                 SessionRecord(
                     id=session_id,
                     user=user,
                     operations=reading.operations,
-                    slots=reading.slots,
+                    turn=reading.model_dump(mode="json"),
                     updated_at=now,
                     expires_at=now + SESSION_LIFE,
                     turns=(session.turns if session else 0) + 1,
@@ -304,7 +305,6 @@ class Orchestrator:
             session_id=session_id,
         )
         jobs = await self.coordinator.submit(record, decision)
-        self.memory.note_started(decision, self.clock.now())
         self.events.publish("decision", decision.created_at, document)
         if not self._lockstep:
             for job in jobs:

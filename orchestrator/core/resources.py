@@ -6,7 +6,8 @@ import os
 import time
 from pathlib import Path
 
-SPAN_S = 0.5
+SPAN_S = 15.0
+LEAST_SPAN_S = 3.0
 _PROC = Path("/proc")
 _CGROUP = Path("/sys/fs/cgroup")
 _CGROUP_UNLIMITED = 1 << 60
@@ -15,32 +16,33 @@ _CGROUP_UNLIMITED = 1 << 60
 class ResourceMeter:
     """Free shares of processor and memory, 0 to 1; ``None`` where the system does not tell.
 
-    The processor's share is a mean since the last reading that is at least ``span_s`` seconds old,
-    so that two readings in one instant give the same value.
+    The processor's share is a mean over the last ``span_s`` seconds or more. It is not known until
+    ``least_span_s`` after it was first asked for: a start is busy, which tells little of the machine.
     """
 
-    def __init__(self, span_s: float = SPAN_S) -> None:
+    def __init__(self, span_s: float = SPAN_S, least_span_s: float = LEAST_SPAN_S) -> None:
         self._span_s = span_s
-        self._times = _cpu_times()
-        self._read_at = time.monotonic()
+        self._least_span_s = min(least_span_s, span_s)
+        self._times: tuple[float, float] | None = None
+        self._read_at = 0.0
         self._cpu_free: float | None = None
 
     def cpu_free_share(self) -> float | None:
         """Share of processor time that was idle."""
         if self._times is None:
-            return _free_share_from_load()
+            self._times, self._read_at = _cpu_times(), time.monotonic()
+            return None if self._times is not None else _free_share_from_load()
         age = time.monotonic() - self._read_at
-        if self._cpu_free is not None and age < self._span_s:
+        if age < (self._least_span_s if self._cpu_free is None else self._span_s):
             return self._cpu_free
         now = _cpu_times()
         if now is None:
             return None
         idle, total = now[0] - self._times[0], now[1] - self._times[1]
         if total <= 0:
-            return self._cpu_free if self._cpu_free is not None else _free_share_from_load()
+            return self._cpu_free
         self._cpu_free = min(1.0, max(0.0, idle / total))
-        if age >= self._span_s:
-            self._times, self._read_at = now, time.monotonic()
+        self._times, self._read_at = now, time.monotonic()
         return self._cpu_free
 
     def memory_free_share(self) -> float | None:
@@ -66,10 +68,10 @@ def resident_mb(pid: int | str = "self") -> float | None:
 
 
 def _cpu_times() -> tuple[float, float] | None:
-    """Idle and total processor time since boot, in ticks."""
+    """Free and total processor time since boot, in ticks; niced work, our workers', gives way."""
     try:
         fields = [float(x) for x in (_PROC / "stat").read_text().splitlines()[0].split()[1:9]]
-        return fields[3] + fields[4], sum(fields)
+        return fields[1] + fields[3] + fields[4], sum(fields)
     except (OSError, ValueError, IndexError):
         return None
 

@@ -245,7 +245,9 @@ def _evaluate(
         value = holds(condition.program, context)
     if not value:
         return None
-    return Fired(rule, "; ".join(_reasons(condition, facts, elements)) or rule.when, elements)
+    return Fired(
+        rule, "; ".join(_reasons(condition, facts, elements)) or rule.says or rule.when, elements
+    )
 
 
 def _reasons(
@@ -261,7 +263,7 @@ def _reasons(
             if comparison.path in told:
                 yield f"{size}{limit}"
             else:
-                yield f"{label} {value:g}{unit} ({size}{limit})"
+                yield f"{label} {value:.4g}{unit} ({size}{limit})"
             told.add(comparison.path)
     for path in dict.fromkeys(condition.paths):
         if path not in told and look_up(facts, path) is True:
@@ -291,6 +293,6 @@ def _words(element: Mapping[str, Any]) -> Iterable[str]:
         if field in element:
             yield str(element[field]).replace("_", " ")
     if "health" in element:
-        yield f"health {element['health']:g}"
+        yield f"health {element['health']:.3g}"
     if "trend_per_day" in element:
-        yield f"trend {element['trend_per_day']:+g} a day"
+        yield f"trend {element['trend_per_day']:+.2g} a day"

@@ -177,12 +177,15 @@ class IdempotencyRecord:
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """What a conversation carries from its last turn to the next one."""
+    """What a conversation carries from its last turn to the next one.
+
+    ``turn`` is how the last turn was read: operations, slots, topic, and what was asked back.
+    """
 
     id: str
     user: str
     operations: tuple[str, ...]
-    slots: dict[str, Any]
+    turn: dict[str, Any]
     updated_at: datetime
     expires_at: datetime | None = None
     turns: int = 1

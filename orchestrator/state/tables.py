@@ -215,7 +215,7 @@ sessions = Table(
     Column("id", Words, primary_key=True),
     Column("user", Words, nullable=False),
     Column("operations", document_type(), nullable=False),
-    Column("slots", document_type(), nullable=False),
+    Column("turn", document_type(), nullable=False),
     Column("turns", Integer, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime),

@@ -22,10 +22,18 @@ from orchestrator.state.repositories import Store
 SUPPORT = Path(counting.__file__).parent
 REQUESTS_A_LIFE = 12
 LONGEST_LIFE_S = 1.5
+LONGEST_RUN_S = 0.8
 
 
-def live(folder: Path, url: str | None, first: int, count: int, seconds: float | None) -> list[str]:
-    """One life of the service, killed ``seconds`` after it begins to open; what it accepted."""
+def live(
+    folder: Path,
+    url: str | None,
+    first: int,
+    count: int,
+    seconds: float | None,
+    after: str = "opening",
+) -> list[str]:
+    """One life of the service, killed ``seconds`` after it first says ``after``; what it accepted."""
     process = subprocess.Popen(
         [sys.executable, accept_and_run.__file__, str(folder), url or "", str(first), str(count)],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
@@ -37,7 +45,7 @@ def live(folder: Path, url: str | None, first: int, count: int, seconds: float |
     with process:
         for line in process.stdout:
             said.append(line)
-            if line == "opening\n":
+            if line.split()[0] == after and killer.ident is None:
                 killer.start()
         process.wait()
         killer.cancel()
@@ -73,8 +81,11 @@ def kill_and_resume(folder: Path, url: str | None, kills: int) -> None:
     moments = random.Random(kills)  # the same instants in each run, spread over a whole life
     accepted: list[str] = []
     for life in range(kills):
-        seconds = LONGEST_LIFE_S * (life + moments.random()) / kills
-        accepted += live(folder, url, life * REQUESTS_A_LIFE, REQUESTS_A_LIFE, seconds)
+        # Every other life is killed while it opens and takes up what is left, or soon after; the
+        # others while they accept and run.
+        after, longest = (("opening", LONGEST_LIFE_S), ("accepted", LONGEST_RUN_S))[life % 2]
+        seconds = longest * (life + moments.random()) / kills
+        accepted += live(folder, url, life * REQUESTS_A_LIFE, REQUESTS_A_LIFE, seconds, after)
     live(folder, url, 0, 0, None)
 
     assert accepted, "every life was killed before it accepted anything"

@@ -31,6 +31,7 @@ def test_resident_memory_agrees_with_psutil() -> None:
 
 def test_a_busy_processor_shows_and_readings_close_together_agree() -> None:
     meter = ResourceMeter(span_s=0.3)
+    assert meter.cpu_free_share() is None
     busy = [
         subprocess.Popen([sys.executable, "-c", "while True: pass"])
         for _ in range(os.cpu_count() or 1)
@@ -50,6 +51,6 @@ def test_a_busy_processor_shows_and_readings_close_together_agree() -> None:
 
 
 def test_scarce_means_less_than_the_least_share() -> None:
-    meter = ResourceMeter()
+    meter = ResourceMeter(span_s=0.0)
     assert not meter.scarce(0.0)
     assert meter.scarce(1.01)

@@ -76,7 +76,10 @@ def test_unknown_name_is_named() -> None:
         Expression.parse("a + b").evaluate({"a": 1.0})
 
 
-@pytest.mark.parametrize("text", ["a / b", "min(a / b, 5)", "1 / (a / b)", "log(b)", "sqrt(a - 5)", "9 ** 9 ** 9 ** 9", "b / b"])
+@pytest.mark.parametrize(
+    "text",
+    ["a / b", "min(a / b, 5)", "1 / (a / b)", "log(b)", "sqrt(a - 5)", "9 ** 9 ** 9 ** 9", "b / b"],
+)
 def test_no_finite_value_is_nan(text: str) -> None:
     assert math.isnan(float(Expression.parse(text).evaluate({"a": 1.0, "b": 0.0})))
 

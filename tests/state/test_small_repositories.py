@@ -29,7 +29,7 @@ SESSION = SessionRecord(
     id="s1",
     user="operator-1",
     operations=("forecasting.forecast",),
-    slots={"targets": ["11TI042"], "horizon_hours": 24},
+    turn={"targets": ["11TI042"], "horizon_hours": 24},
     updated_at=T0,
     expires_at=T0 + timedelta(hours=8),
 )
@@ -164,9 +164,7 @@ async def test_settings_are_put_read_and_deleted(store: Store) -> None:
 
 async def test_a_session_carries_the_last_turn(store: Store) -> None:
     await store.sessions.put(SESSION)
-    later = replace(
-        SESSION, operations=("etl.validate",), slots={}, updated_at=T0 + MINUTE, turns=2
-    )
+    later = replace(SESSION, operations=("etl.validate",), turn={}, updated_at=T0 + MINUTE, turns=2)
     await store.sessions.put(later)
     assert await store.sessions.get("s1", "operator-1", T0 + 2 * MINUTE) == later
 

@@ -39,7 +39,7 @@ class Sessions:
         values = {
             "user": record.user,
             "operations": record.operations,
-            "slots": record.slots,
+            "turn": record.turn,
             "turns": record.turns,
             "updated_at": record.updated_at,
             "expires_at": record.expires_at,

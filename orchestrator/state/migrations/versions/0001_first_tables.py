@@ -92,7 +92,7 @@ def upgrade() -> None:
         sa.Column("id", Words(), nullable=False),
         sa.Column("user", Words(), nullable=False),
         sa.Column("operations", document_type(), nullable=False),
-        sa.Column("slots", document_type(), nullable=False),
+        sa.Column("turn", document_type(), nullable=False),
         sa.Column("turns", sa.Integer(), nullable=False),
         sa.Column("updated_at", UtcTime(), nullable=False),
         sa.Column("expires_at", UtcTime(), nullable=True),
