@@ -35,7 +35,7 @@ def on_pre_build(config: Any) -> None:  # noqa: ARG001
 
 def api_page() -> str:
     """Every route of the service."""
-    from orchestrator.api.application import create_app
+    from orchestrator.api.app import create_app
 
     from orchestrator.config import load_settings
 
