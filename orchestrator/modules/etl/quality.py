@@ -54,6 +54,23 @@ def frozen(
     return found
 
 
+def standing(values: NDArray[np.float64]) -> int:
+    """Length of the run of equal samples at the end, 0 unless it is clearly longer than usual.
+
+    Clearly is four times the 90th percentile of the runs before it, and at least five samples: a
+    first sign, long before :func:`frozen` condemns the samples.
+    """
+    series = values[np.isfinite(values)]
+    if len(series) < 2:
+        return 0
+    starts = np.flatnonzero(np.concatenate(([True], series[1:] != series[:-1])))
+    if len(starts) < 3:
+        return 0
+    lengths = np.diff(starts)
+    last = int(len(series) - starts[-1])
+    return last if last >= max(5.0, 4.0 * float(np.percentile(lengths, 90))) else 0
+
+
 def hampel(
     values: NDArray[np.float64], half_width: int, sigmas: float
 ) -> tuple[Mask, NDArray[np.float64]]:

@@ -49,7 +49,7 @@ def run(parameters: ValidateInput, context: OperationContext) -> ValidateResult:
     mean = float(np.mean([item.score for item in found])) if found else 0.0
     score = round(mean * order_share, 4)
     return ValidateResult(
-        summary=_summary(score, found, time),
+        summary=" ".join([_summary(score, found, time), *_standing(frame, context.plant)]),
         warnings=_warnings(time, found),
         score=score,
         time=time,
@@ -117,8 +117,7 @@ def _check(
     infinite = np.isinf(values)
     findings.add("not_finite", infinite, "{count} samples are infinite")
     values[infinite] = np.nan
-    holds = tag is not None and (tag.controllable or tag.kind in HOLDING_KINDS)
-    if not holds:
+    if not _holds(tag):
         findings.add(
             "frozen",
             quality.frozen(values, min_run=min_run),
@@ -164,6 +163,24 @@ def _no_numbers(name: str, rows: int) -> TagQuality:
     return TagQuality(
         tag=name, score=0.0, samples=0, last_value=None, last_time=None, reasons=(reason,)
     )
+
+
+def _standing(frame: Frame, plant: Plant) -> list[str]:
+    """Tags that have stopped moving just now, which a score over the whole range hardly shows."""
+    said = []
+    for i, name in enumerate(frame.names):
+        tag = plant.by_name.get(name)
+        values = frame.values[:, i]
+        count = 0 if _holds(tag) else quality.standing(values)
+        if count:
+            known = np.flatnonzero(np.isfinite(values))
+            since = iso(frame.times[known[-count]])
+            said.append(f"{name} has stood at {values[known[-1]]:.6g} since {since}.")
+    return said[:3]
+
+
+def _holds(tag: Tag | None) -> bool:
+    return tag is not None and (tag.controllable or tag.kind in HOLDING_KINDS)
 
 
 def _summary(score: float, tags: list[TagQuality], time: TimeQuality) -> str:

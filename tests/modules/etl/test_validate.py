@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from orchestrator.errors import DataError, UnknownTagError
+from orchestrator.modules.etl import quality
 from orchestrator.modules.etl.models import TagQuality, ValidateInput, ValidateResult
 from orchestrator.modules.etl.validate import run
 from orchestrator.plant.tags import Limits, Plant, Tag
@@ -148,3 +149,12 @@ def test_the_frozen_liquid_of_the_real_crude_unit_is_found(context_for, shared):
     name = "Rich_Gas_Knockout_Drum_Liquid_to_CDU"
     quality = tag_of(run(ValidateInput(tags=(name,)), context_for(table)), name)
     assert {"missing", "frozen"} <= kinds(quality)
+
+
+def test_a_tag_that_has_just_stopped_moving_is_named_although_the_score_is_high() -> None:
+    values = np.random.default_rng(5).normal(100, 1, 300)
+    values[-9:] = values[-9]
+    assert quality.standing(values) == 9
+    assert quality.standing(values[:-7]) == 0
+    held = np.repeat(np.random.default_rng(6).normal(100, 1, 60), 5)
+    assert quality.standing(held) == 0
