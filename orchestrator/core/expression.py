@@ -136,6 +136,7 @@ class Condition:
         bare: Whether the program is nothing but one slot.
         paths: Fields that the program reads outside the quantifiers.
         comparisons: Comparisons of a field with a number, outside the quantifiers.
+        simple: The condition where it is one such comparison, which needs no expression language.
     """
 
     text: str
@@ -144,6 +145,7 @@ class Condition:
     bare: bool
     paths: tuple[Path, ...]
     comparisons: tuple[Comparison, ...]
+    simple: Comparison | None
 
 
 def compile_condition(text: str, where: str) -> Condition:
@@ -182,6 +184,7 @@ def compile_condition(text: str, where: str) -> Condition:
         bare=remaining.strip() in slots,
         paths=tuple(path for path in _paths(remaining) if path[0] not in slots),
         comparisons=tuple(_comparisons(remaining, None)),
+        simple=_simple(remaining, None),
     )
 
 
@@ -282,11 +285,12 @@ def _paths(text: str) -> Iterator[Path]:
             yield parts
 
 
-def _simple(predicate: str, variable: str) -> Comparison | None:
+def _simple(predicate: str, variable: str | None) -> Comparison | None:
+    """The one comparison that a predicate, or a whole condition, is; of an element, one field."""
     if not _COMPARISON.fullmatch(predicate.strip()):
         return None
     only = next(_comparisons(predicate, variable), None)
-    return only if only is not None and len(only.path) == 1 else None
+    return only if only is not None and (variable is None or len(only.path) == 1) else None
 
 
 def _comparisons(text: str, variable: str | None) -> Iterator[Comparison]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator
@@ -144,7 +145,14 @@ class Situation(SituationPart):
         return list(dict.fromkeys(found))
 
     def facts(self) -> dict[str, Any]:
-        """The known facts only, in one order: no null at any depth, times as ISO 8601."""
+        """The known facts only, in one order: no null at any depth, times as ISO 8601.
+
+        They are made once, as a situation never changes: do not change them either.
+        """
+        return self._facts
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
         document = self.model_dump(mode="json", exclude_none=True)
         return _without_nulls(document) if self.unknown_fields() else document
 

@@ -238,7 +238,9 @@ def _evaluate(
             slots[quantifier.slot] = value
         if matching:
             elements[".".join(quantifier.source)] = tuple(matching)
-    if not condition.bare:
+    if condition.simple is not None:
+        value = condition.simple.truths([look_up(facts, condition.simple.path)])[0]
+    elif not condition.bare:
         if slots or condition.quantifiers:
             known = project(facts, shape_of(condition.paths))
             context = cel.Context({**known, **slots}, FUNCTIONS)
