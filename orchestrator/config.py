@@ -360,6 +360,7 @@ def load_settings(
         ConfigurationError: names file, key, value and what is accepted.
     """
     environment = os.environ if environment is None else environment
+    _refuse_unknown_sections()
     if path is None:
         return _validated({}, "the environment")
     file = find_config(path)
@@ -373,6 +374,17 @@ def load_settings(
             f"one key 'orchestrator' is accepted at the top, got {found!r}", where=str(file)
         )
     return _validated(substitute(document.get("orchestrator") or {}, environment), str(file))
+
+
+def _refuse_unknown_sections() -> None:
+    for name in os.environ:
+        section, nested, _ = name.removeprefix("DAN_G_").partition("__")
+        if name.startswith("DAN_G_") and nested and section.lower() not in Settings.model_fields:
+            raise ConfigurationError(
+                f"{name} names no section",
+                where="the environment",
+                remedy=f"DAN_G_<SECTION>__<KEY> with a section of {', '.join(Settings.model_fields)}",
+            )
 
 
 def _validated(values: Any, where: str) -> Settings:

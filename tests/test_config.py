@@ -119,3 +119,9 @@ def test_without_a_file_the_embedded_defaults_hold() -> None:
     assert set(settings.modules) >= {"etl", "forecasting", "analysis", "optimization"}
     assert settings.service.port == 8000
     assert settings.service.host == "127.0.0.1"
+
+
+def test_an_override_of_a_section_that_there_is_not_is_refused(monkeypatch) -> None:
+    monkeypatch.setenv("DAN_G_SERVCE__PORT", "9")
+    with pytest.raises(ConfigurationError, match="DAN_G_SERVCE__PORT names no section"):
+        load_settings()

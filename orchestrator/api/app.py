@@ -35,6 +35,7 @@ from orchestrator.api.middleware.direct import DirectRoutes
 from orchestrator.api.middleware.errors import ProblemErrors
 from orchestrator.api.middleware.idempotency import Idempotency
 from orchestrator.api.middleware.request_context import RequestContext
+from orchestrator.api.middleware.same_origin import SameOrigin
 from orchestrator.api.problems import http_exception, request_validation
 from orchestrator.api.service import OrchestratorFactory, Service, open_configured
 from orchestrator.config import Settings
@@ -122,6 +123,7 @@ def create_app(
     app.add_middleware(DirectRoutes, handlers={("POST", "/orchestrate"): orchestrate.orchestrate})
     app.add_middleware(Idempotency)
     app.add_middleware(BodyLimit, max_bytes=int(settings.service.max_body_mb * MEGABYTE))
+    app.add_middleware(SameOrigin)
     app.add_middleware(ProblemErrors)
     app.add_middleware(RequestContext, metrics=metrics)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

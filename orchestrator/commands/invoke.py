@@ -41,12 +41,14 @@ def invoke(
 ) -> None:
     """Run one operation and print its result."""
     parameters = _parameters(params)
+    notes: list[str] = []
     if data is not None:
         if "data" in parameters:
             raise ParameterError(
                 "data is in --params and in --data", where="--data", remedy="give it once"
             )
-        parameters["data"] = {"columns": _columns(data, time_column)}
+        columns, notes = _columns(data, time_column)
+        parameters["data"] = {"columns": columns}
     from orchestrator.commands.client import Api, call
     from orchestrator.commands.progress import waiting
 
@@ -61,6 +63,9 @@ def invoke(
     job = call(Target(config, home, url), work)
     if job["status"] != "succeeded":
         raise RemoteError(_problem(job))
+    if notes:
+        # What the reader mended is not in the columns that were sent, and must not be lost.
+        job["result"]["warnings"] = [*job["result"].get("warnings", ()), *notes]
     if as_json:
         emit(job["result"])
         return
@@ -104,11 +109,12 @@ def _parameters(text: str) -> dict[str, Any]:
     return parameters
 
 
-def _columns(path: Path, time_column: str | None) -> dict[str, list[Any]]:
-    """The file's columns as JSON: times as ISO 8601, what is no number as null."""
-    from orchestrator.plant.tables import read_table
+def _columns(path: Path, time_column: str | None) -> tuple[dict[str, list[Any]], list[str]]:
+    """The file's columns as JSON (times as ISO 8601, no number as null), and what was mended."""
+    from orchestrator.plant.tables import Table
 
-    table = read_table(path, time_column=time_column)
+    file = Table(path, time_column=time_column)
+    table = file.read()
     columns: dict[str, list[Any]] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         values = column.to_pylist()
@@ -116,7 +122,8 @@ def _columns(path: Path, time_column: str | None) -> dict[str, list[Any]]:
             columns[name] = [value.isoformat() for value in values]
         else:
             columns[name] = [_finite(value) for value in values]
-    return columns
+    notes = [*file.notes, *([file.duplicates.note] if file.duplicates.note else [])]
+    return columns, [f"{path.name}: {note}" for note in notes]
 
 
 def _finite(value: Any) -> Any:

@@ -78,12 +78,15 @@ def _decision(decision: dict[str, Any]) -> str:
         f"{a['module']}.{a['operation']}" + (" (deferred)" if a["deferred"] else "")
         for a in decision["actions"]
     )
+    if not decision["actions"]:
+        held = [f"{a['operation']}: {a['why_not']}" for a in decision["alternatives"]]
+        return f"run nothing: {'; '.join(held[:3]) or decision['rationale']}"
     running = {f"{a['module']}.{a['operation']}" for a in decision["actions"]}
     behind = [t for t in decision["triggers"] if running & set(t["operations"])]
     because = dict.fromkeys(trigger["because"] for trigger in behind or decision["triggers"])
-    return f"run {runs or 'nothing'} (confidence {decision['confidence']:.2f}): " + (
-        "; ".join(because) or decision["rationale"]
-    )
+    dry = "dry run, would " if decision["dry_run"] else ""
+    said = "; ".join(because) or decision["rationale"]
+    return f"{dry}run {runs} (confidence {decision['confidence']:.2f}): {said}"
 
 
 def _alert(payload: dict[str, Any]) -> tuple[str, str, str]:

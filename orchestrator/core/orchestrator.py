@@ -6,6 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
+from statistics import median
 from typing import Any, Literal, Self, get_args
 from uuid import uuid4
 
@@ -84,7 +85,8 @@ class Orchestrator:
         self.assessor = Assessor(self.plant, self.monitor, settings.plant.maintenance)
         self.estimates = Estimates(self.registry)
         self.engine = DecisionEngine(settings, self.registry, self.estimates)
-        self.memory = Memory()
+        periods = [tag.period_seconds for tag in self.plant.tags if tag.period_seconds]
+        self.memory = Memory(period_seconds=median(periods) if periods else 0.0)
         self.coordinator = ModuleCoordinator(
             settings,
             self.registry,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import to_json
 
 from orchestrator.plant.tags import PlantMode
@@ -22,6 +22,8 @@ def _aware(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+"""From 0 to 1; a percentage given instead would open a gate that bad data should close."""
 UtcTime = Annotated[datetime, AfterValidator(_aware)]
 
 
@@ -34,8 +36,8 @@ class SituationPart(BaseModel):
 class DataQuality(SituationPart):
     """Fitness of the plant data: shares from 0 to 1, counts, and the balance error in %."""
 
-    score: float | None = None
-    missing_share: float | None = None
+    score: Share | None = None
+    missing_share: Share | None = None
     stale_tags: int | None = None
     frozen_tags: int | None = None
     balance_error_pct: float | None = None
@@ -93,8 +95,8 @@ class ModuleFact(SituationPart):
 class ResourcesFact(SituationPart):
     """Free shares of the machine, 0 to 1, and the length of the queue."""
 
-    cpu_free_share: float | None = None
-    memory_free_share: float | None = None
+    cpu_free_share: Share | None = None
+    memory_free_share: Share | None = None
     queue_depth: int | None = None
 
 

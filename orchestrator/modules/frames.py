@@ -95,6 +95,8 @@ def read_frame(table: pa.Table, tags: Sequence[str] = ()) -> Frame:
         column = table.column(name)
         if pa.types.is_null(column.type):
             column = column.cast(pa.float64())
+        if pa.types.is_string(column.type):
+            column = _numbers_in(column)
         kind = column.type
         if not (
             pa.types.is_floating(kind)
@@ -110,6 +112,17 @@ def read_frame(table: pa.Table, tags: Sequence[str] = ()) -> Frame:
         columns.append(column.cast(pa.float64()).to_numpy())
     values = np.column_stack(columns) if columns else np.empty((table.num_rows, 0))
     return Frame(_times(table.column(TIME_COLUMN)), tuple(names), values, tuple(skipped))
+
+
+def _numbers_in(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Text as numbers, null where a cell is none; the text itself where no cell is a number."""
+    import pandas as pd
+    import pyarrow as pa
+
+    numbers = pd.to_numeric(column.to_pandas(), errors="coerce")
+    if not numbers.notna().any():
+        return column
+    return pa.chunked_array([pa.array(numbers, type=pa.float64(), from_pandas=True)])
 
 
 def _times(column: pa.ChunkedArray) -> NDArray[np.datetime64]:

@@ -106,6 +106,8 @@ class LimitWatch:
         if not on and name == outer and getattr(tag.limits, inner) is not None:
             return []
         words, unit = name.replace("_", "-"), f" {tag.unit}" if tag.unit else ""
+        beyond = value > limit if name.startswith("high") else value < limit
+        now = f"; {value:.6g}{unit} now" if beyond else f"; {value:.6g}{unit} now, not yet clear"
         change = Change(
             at=moment(at),
             since=moment(since),
@@ -114,7 +116,7 @@ class LimitWatch:
             active=on,
             severity=SEVERITY[name],
             tags=(tag.name,),
-            message=f"{tag.name} passed its {words} limit {limit:.6g}{unit}; {value:.6g}{unit} now",
+            message=f"{tag.name} passed its {words} limit {limit:.6g}{unit}{now}",
         )
         return [(int(row), change)]
 

@@ -25,6 +25,16 @@ class Duplicates:
     identical: int = 0
     conflicting: int = 0
 
+    @property
+    def note(self) -> str | None:
+        """What came twice, in words; null when nothing did."""
+        if not (self.identical or self.conflicting):
+            return None
+        return (
+            f"times that came more than once: {self.identical} repeats dropped, "
+            f"{self.conflicting} with other values (the last one counts)"
+        )
+
 
 class LongRows(NamedTuple):
     """Samples as columns of equal length: time in microseconds since 1970, code of the tag

@@ -299,10 +299,21 @@ def load_plant(path: Path) -> Plant:
             remedy="draft one from data with: dan-g tags infer FILE",
         )
     try:
-        return Plant.model_validate(document)
+        plant = Plant.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "(top)"
         raise ConfigurationError(
             f"{field}: {first['msg']}, got {first.get('input')!r}", where=str(path)
         ) from error
+    from orchestrator.plant.consistency import faults_of
+
+    faults = list(faults_of(plant))
+    if faults:
+        raise ConfigurationError(
+            "; ".join(faults),
+            where=str(path),
+            remedy="mend these, then check with: dan-g tags check FILE",
+            context={"faults": faults},
+        )
+    return plant

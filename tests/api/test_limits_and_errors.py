@@ -6,6 +6,8 @@ import json
 import re
 import socket
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
@@ -32,6 +34,33 @@ def test_fifty_megabytes_are_refused_before_they_are_read(service: Running) -> N
     assert problem["type"] == "urn:dan-g:problem:payload-too-large"
     assert "50.0 MB is above the limit of 1 MB" in problem["detail"]
     assert process.memory_info().rss - before < 20 * MEGABYTE
+
+
+def test_a_client_that_reads_only_after_sending_gets_the_answer_too(service: Running) -> None:
+    request = urllib.request.Request(
+        f"{service.url}/orchestrate", data=b"x" * (50 * MEGABYTE), method="POST"
+    )
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=20)
+    assert caught.value.code == 413
+    caught.value.close()
+
+
+def test_a_page_of_another_site_cannot_change_anything(service: Running) -> None:
+    foreign = {"Origin": "http://evil.example"}
+    for method, path in (("POST", "/orchestrate"), ("PUT", "/mode"), ("POST", "/invoke/etl")):
+        answer = service.http.request(method, path, json={}, headers=foreign)
+        assert answer.status_code == 403, path
+        assert answer.json()["type"] == "urn:dan-g:problem:foreign-origin"
+    assert (
+        service.http.post(
+            "/orchestrate", json={"dry_run": True}, headers={"Sec-Fetch-Site": "cross-site"}
+        ).status_code
+        == 403
+    )
+    own = {"Origin": service.url, "Sec-Fetch-Site": "same-origin"}
+    assert service.http.post("/orchestrate", json={"dry_run": True}, headers=own).status_code == 200
+    assert service.http.get("/status", headers=foreign).status_code == 200
 
 
 def test_a_client_that_sends_all_fifty_megabytes_still_reads_the_answer(service: Running) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from full_registry import full_registry
+from pydantic import ValidationError
 
 from orchestrator.config import Settings, TriggerRule
 from orchestrator.core.criteria import Estimates
@@ -138,6 +139,27 @@ def test_a_rule_that_keeps_holding_names_its_operation_once_per_rearm_time(engin
     assert again.actions == ()
     assert "still hold; again from 2026-03-01T07:00:00" in again.alternatives[0].why_not
     assert decide(engine, TREND, memory=memory, now=NOW + timedelta(hours=1)).actions
+
+
+def test_slow_data_names_an_operation_again_only_after_some_new_rows(engine) -> None:
+    memory = Memory(period_seconds=86_400.0)
+    first = decide(engine, TREND, memory=memory, now=NOW)
+    memory.note_started(first, NOW)
+    assert not decide(engine, TREND, memory=memory, now=NOW + timedelta(days=3)).actions
+    assert decide(engine, TREND, memory=memory, now=NOW + timedelta(days=4)).actions
+
+
+def test_an_operation_waits_for_the_history_it_needs() -> None:
+    engine = DecisionEngine(load_settings(), load_registry())
+    early = decide(engine, TREND, memory=Memory(rows=3), now=NOW)
+    assert early.actions == ()
+    assert early.alternatives[0].gate == "history"
+    assert decide(engine, TREND, memory=Memory(rows=400), now=NOW).actions
+
+
+def test_a_score_in_percent_is_refused_rather_than_taken_for_perfect() -> None:
+    with pytest.raises(ValidationError, match="less than or equal to 1"):
+        Situation.model_validate({"data_quality": {"score": 40}})
 
 
 def test_a_new_alert_is_not_silenced_by_an_older_one(engine) -> None:

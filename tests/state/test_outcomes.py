@@ -119,3 +119,16 @@ async def test_outcomes_of_a_decision_in_the_order_they_ended(store: Store, make
     await store.outcomes.record(late)
     await store.outcomes.record(early)
     assert await store.outcomes.of_decision(decision.id) == [early, late]
+
+
+async def test_what_a_caller_got_wrong_is_no_failure_of_the_operation(
+    store: Store, make: Maker
+) -> None:
+    for status in (422, 500, None):
+        job = make.job(module="etl", operation="clean")
+        await store.jobs.add(job)
+        error = {"type": "urn:dan-g:problem:x", **({"status": status} if status else {})}
+        failed = make.outcome(job, status="failed", result=None, error=error)
+        await store.outcomes.record(failed)
+    found = (await store.outcomes.statistics())["etl.clean"]
+    assert (found["count"], found["success_rate"]) == (2, 0.0)

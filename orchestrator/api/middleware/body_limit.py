@@ -1,12 +1,17 @@
-"""Bodies over the limit are refused before they are read."""
+"""Bodies over the limit are refused without being kept."""
 
 from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.errors import InputError, PayloadTooLargeError
 
 MEGABYTE = 1_000_000
+MOST_DRAINED = 256 * MEGABYTE
+DRAIN_S = 2.0
 
 
 class BodyLimit:
@@ -23,6 +28,7 @@ class BodyLimit:
         announced = _announced_length(scope)
         if announced is not None:
             if announced > self._max_bytes:
+                await _drain(receive, announced)
                 raise self._too_large(f"a body of {announced / MEGABYTE:.1f} MB")
             # The server delivers exactly the announced length, so nothing need be counted.
             await self._app(scope, receive, send)
@@ -47,6 +53,17 @@ class BodyLimit:
             "or raise service.max_body_mb",
             context={"max_bytes": self._max_bytes},
         )
+
+
+async def _drain(receive: Receive, announced: int) -> None:
+    """Take the body in and drop it: many clients read the answer only once they have sent all."""
+    if announced > MOST_DRAINED:
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_S):
+            while (message := await receive())["type"] == "http.request":
+                if not message.get("more_body"):
+                    return
 
 
 def _announced_length(scope: Scope) -> int | None:

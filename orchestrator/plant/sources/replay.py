@@ -143,10 +143,6 @@ class ReplaySource:
             yield block
 
     def _note_duplicates(self) -> None:
-        counts = self._table.duplicates
-        note = (
-            f"times that came more than once: {counts.identical} repeats dropped, "
-            f"{counts.conflicting} with other values (the last one counts)"
-        )
-        if (counts.identical or counts.conflicting) and note not in self.notes:
+        note = self._table.duplicates.note
+        if note is not None and note not in self.notes:
             self.notes.append(note)

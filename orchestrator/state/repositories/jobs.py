@@ -51,7 +51,9 @@ class Jobs:
         async with self._database.read() as connection:
             row = (await connection.execute(select(jobs).where(jobs.c.id == id))).mappings().first()
         if row is None:
-            raise NotFoundError(f"no job {id!r}", remedy="list the jobs with: dan-g status")
+            raise NotFoundError(
+                f"no job {id!r}", remedy="list the jobs with: GET /jobs or dan-g decisions"
+            )
         return _job(row)
 
     async def list(

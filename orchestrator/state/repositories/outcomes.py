@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, case, func, select, update
+from sqlalchemy import RowMapping, and_, case, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -73,14 +73,17 @@ class Outcomes:
     async def statistics(self, since: datetime | None = None) -> dict[str, dict[str, Any]]:
         """What is known of each operation (``module.operation``) from its outcomes since ``since``.
 
-        ``count`` is how many ended, without those cancelled, ``success_rate`` the share of them
+        ``count`` is how many ended, without those cancelled and those that failed for what the
+        caller gave (a status of 4xx), ``success_rate`` the share of them
         that succeeded, ``p95_seconds`` the 95th percentile (nearest rank) of the time that the
         successful ones took, ``last_success_at`` when the last of them ended; the last two are
         null before the first success.
         """
         columns = outcomes.c
+        fault = columns.error["status"].as_integer()
         within = and_(
             columns.status != "cancelled",
+            or_(columns.error.is_(None), ~fault.between(400, 499), fault.is_(None)),
             *([] if since is None else [columns.ended_at >= since]),
         )
         succeeded = columns.status == "succeeded"

@@ -1,0 +1,41 @@
+"""What is wrong in a plant file beyond its single fields: units, expressions, tags they name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from orchestrator.errors import DanGError
+from orchestrator.plant.tags import Plant
+
+
+def faults_of(plant: Plant) -> Iterator[str]:
+    """Unknown units, broken expressions, and expressions over tags that there are not."""
+    from orchestrator.plant.expressions import Expression
+    from orchestrator.plant.units import known, normalise
+
+    names = set(plant.tag_names)
+    for tag in plant.tags:
+        if tag.unit and not known(normalise(tag.unit)):
+            yield f"tag {tag.name}: unit {tag.unit!r} is not known"
+    for place, text in _expressions(plant):
+        try:
+            missing = Expression.parse(text).names - names
+        except DanGError as error:
+            yield f"{place}: {error.what}"
+            continue
+        if missing:
+            yield f"{place}: names unknown tags {', '.join(sorted(missing))}"
+
+
+def _expressions(plant: Plant) -> Iterator[tuple[str, str]]:
+    for tag in plant.tags:
+        if tag.expression:
+            yield f"tag {tag.name}: expression", tag.expression
+    for name, kpi in plant.kpis.items():
+        yield f"kpi {name}", kpi.expression
+    for equipment in plant.equipment:
+        yield f"equipment {equipment.id}: health", equipment.health
+    fields: dict[str, Any] = plant.market.model_dump(exclude_none=True)
+    for name, text in fields.items():
+        yield f"market.{name}", text
