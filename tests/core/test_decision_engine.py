@@ -9,7 +9,7 @@ import pytest
 from full_registry import full_registry
 from pydantic import ValidationError
 
-from orchestrator.config import Settings, TriggerRule
+from orchestrator.config import Settings, TriggerRule, load_settings
 from orchestrator.core.criteria import Estimates
 from orchestrator.core.decision import Decision
 from orchestrator.core.decision_engine import DecisionEngine, Memory, QueryRequest
