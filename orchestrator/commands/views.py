@@ -22,8 +22,9 @@ def show_decision(out: Console, decision: dict[str, Any]) -> None:
     out.print(decision["rationale"], markup=False)
     interpretation = decision.get("interpretation") or {}
     for name in ("clarify", "answer"):
-        if interpretation.get(name):
-            out.print(interpretation[name], markup=False)
+        said = interpretation.get(name)
+        if said and said not in decision["rationale"]:
+            out.print(said, markup=False)
     if decision["actions"]:
         rows = table("runs", "priority", "after", "parameters")
         for action in decision["actions"]:

@@ -11,6 +11,7 @@ DecidedBy = Literal["policy", "advisor", "cache", "operator"]
 Gate = Literal[
     "plant_mode", "enabled", "in_flight", "quality", "resources", "history", "fresh", "write_lock"
 ]
+Statistic = Literal["last", "at", "mean", "minimum", "maximum", "change"]
 TriggerFamily = Literal["performance", "market", "equipment", "schedule", "prediction", "data"]
 
 
@@ -85,10 +86,33 @@ class Refusal(Record):
     reason: str
 
 
+class ValueAnswer(Record):
+    """A present or past value of a tag, from the historian: evidence, or why there is none.
+
+    ``statistic`` is ``last`` (the newest sample), ``at`` (the one that held at ``end``), or taken over
+    ``start`` to ``end``. ``time`` is that of the sample; absent for a mean or a change. ``reason`` says
+    why there is no value, or what limits the trust in it.
+    """
+
+    source: Literal["historian"] = "historian"
+    tag: str | None = None
+    description: str = ""
+    statistic: Statistic = "last"
+    value: float | None = None
+    unit: str = ""
+    quality: Literal["good", "uncertain", "bad"] | None = None
+    time: datetime | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    samples: int | None = None
+    reason: str | None = None
+
+
 class Interpretation(Record):
     """What the words of a query ask for, before the gates.
 
-    ``answer`` is what the system says itself where nothing runs for it. ``topic`` holds the
+    ``answer`` is what the system says itself where nothing runs for it, and ``values`` the present and
+    past values of tags that it rests on. ``topic`` holds the
     operations that a follow-up refers to: those of this turn, or of the last one that had any;
     ``pending`` the slots of a turn that asked back.
     """
@@ -97,6 +121,7 @@ class Interpretation(Record):
     slots: dict[str, Any] = Field(default_factory=dict)
     clarify: str | None = None
     answer: str | None = None
+    values: tuple[ValueAnswer, ...] = ()
     topic: tuple[str, ...] = ()
     pending: dict[str, Any] = Field(default_factory=dict)
 

@@ -27,6 +27,7 @@ from orchestrator.core.recommendations import recommendation_from
 from orchestrator.core.situation import Situation
 from orchestrator.core.sources import configured_plant
 from orchestrator.core.status import describe
+from orchestrator.core.value_answers import ValueAnswers
 from orchestrator.errors import DanGError, ParameterError, UnavailableError
 from orchestrator.modules.registry import Registry
 from orchestrator.monitoring.alerts import AlertBook
@@ -83,6 +84,7 @@ class Orchestrator:
         book = self.monitor.alerts if self.monitor is not None else AlertBook()
         self.alerts = AlertDesk(book, self.store, self.events, self.clock)
         self.assessor = Assessor(self.plant, self.monitor, settings.plant.maintenance)
+        self.values = ValueAnswers(self.plant, self.historian, self.monitor)
         self.estimates = Estimates(self.registry)
         self.engine = DecisionEngine(settings, self.registry, self.estimates)
         periods = [tag.period_seconds for tag in self.plant.tags if tag.period_seconds]
@@ -273,6 +275,8 @@ class Orchestrator:
             previous = Turn.model_validate(session.turn) if session else None
             request = QueryRequest(text=query, previous=previous)
         decision = self.engine.decide(basis, request=request, now=now, dry_run=dry_run)
+        if query is not None:
+            decision = await self.values.complete(decision, query, now)
         jobs = await self._accept(decision, basis, session_id=session_id)
         reading = decision.interpretation
         if session_id and reading is not None:

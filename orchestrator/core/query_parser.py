@@ -113,7 +113,7 @@ def read_query(request: QueryRequest) -> Reading:
     """Read a request, in the light of the turn before."""
     text = fold(request.text[:LONGEST_TEXT])
     turn = _turn(request.previous)
-    stripped, overstep = _without_overstep(text)
+    stripped, overstep = without_overstep(text)
     wanted, ruled_out = _wants(stripped)
     history_only = HISTORY.search(stripped) is not None
     slots = _slots(text, wanted, turn)
@@ -142,7 +142,7 @@ def _turn(previous: Any) -> Turn | None:
     return Turn.model_validate(previous)
 
 
-def _without_overstep(text: str) -> tuple[str, str | None]:
+def without_overstep(text: str) -> tuple[str, str | None]:
     """The text less the clauses that try to overstep, and what they try."""
     kind: str | None = None
     kept: list[str] = []
@@ -168,11 +168,11 @@ def _wants(text: str) -> tuple[dict[str, float], set[str]]:
     positive = NEGATED.sub(" ", text)
     wanted: dict[str, float] = {}
     for clause in _clauses(positive):
-        best = _best(clause)
+        best = best_want(clause)
         if best is not None:
             name, value = best
             wanted[name] = max(value, wanted.get(name, 0.0))
-    if not wanted and (whole_text := _best(positive)) is not None:
+    if not wanted and (whole_text := best_want(positive)) is not None:
         wanted[whole_text[0]] = whole_text[1]
     clear = {name: value for name, value in wanted.items() if value > ENOUGH}
     return clear or wanted, ruled_out
@@ -191,10 +191,10 @@ def _clauses(text: str) -> list[str]:
     parts = [part.strip() for part in SPLIT.split(kept) if part and part.strip()]
     joined: list[str] = []
     for part in parts:
-        alone = _best(part)
-        if joined and (alone is None or _best(joined[-1]) is None):
-            together = _best(f"{joined[-1]}, {part}")
-            before = _best(joined[-1])
+        alone = best_want(part)
+        if joined and (alone is None or best_want(joined[-1]) is None):
+            together = best_want(f"{joined[-1]}, {part}")
+            before = best_want(joined[-1])
             if (
                 before is None
                 or alone is None
@@ -263,7 +263,8 @@ def _weighed(clause: str, scores: dict[str, float]) -> dict[str, float]:
     return scores
 
 
-def _best(clause: str) -> tuple[str, float] | None:
+def best_want(clause: str) -> tuple[str, float] | None:
+    """The operation that a folded clause wants most, with its score; ``None`` where it wants none."""
     scores = _scores(clause)
     if not scores:
         return None

@@ -66,6 +66,8 @@ HISTORY = re.compile(
     rf"|{PAST}|\b{groups()['measured']}\b.*\b{groups()['now']}\b|\b{groups()['measured']}\b.*\b(?:yesterday|last (?:week|night|month|shift|hour|year)|this (?:week|morning|month)|"
     r"on (?:mon|tues|wednes|thurs|fri|satur|sun)day|hier|la semaine derniere)\b|\b(?:bacs?|reservoirs?) \d+"
     r"|\bvaleurs? (?:actuelles?|de|du)\b|\b(?:current|present|latest|last|average|mean|max\w*|min\w*|peak|highest|lowest) (?:value|reading|level|temp\w*|flow|rate|pressure|feed|cot|of \S*\d)"
+    r"|\b(?:average|mean|max\w*|min\w*|peak|highest|lowest|moyenne)\b.*\b(?:(?:last|past|previous) (?:\w+ )?(?:h(?:ou)?rs?|h|min\w*|days?|weeks?|shifts?|months?)|since|yesterday|today|overnight|this morning|dernier\w*)\b"
+    r"|\b(?:value|reading)s? (?:of|for|from) \S*\d"
     r"|\b(?:in|of) (?:our|the|my) (?:own )?tanks?\b|\bour (?:own )?tanks?\b|\b(?:tank|tk-?) ?\d+\b|\b(?:nos|dans nos) (?:bacs|reservoirs)\b"
 )
 OWN_TANKS = re.compile(

@@ -12,6 +12,11 @@ from typing import Any
 
 HOURS_AHEAD, DAYS_BACK = "horizon_hours", "period_days"
 
+_NO_TIME = "".join(
+    f"(?<!{word} )"
+    for word in ("s", "hour", "day", "week", "month", "year", "min", "minute", "h", "while")
+)
+"""In front of AGO (atmospheric gas oil), so that ``6 hours ago`` names no product."""
 PRODUCTS: tuple[tuple[str, str], ...] = (
     (r"light naphtha|naphta leger|\bln\b|light cut", "light naphtha"),
     (r"heavy naphtha|naphta lourd|\bhn\b|heavy cut", "heavy naphtha"),
@@ -19,7 +24,7 @@ PRODUCTS: tuple[tuple[str, str], ...] = (
     (r"jet ?fuel|jet a-?1|\bjet\b|carbureacteur|avtur|aviation fuel", "jet fuel"),
     (r"kerosene|kerosine|\bkeros?\b|\bdpk\b|kerosen", "kerosene"),
     (r"heating oil|gasoil de chauffage|fioul domestique|\bfod\b", "heating oil"),
-    (r"diesel|gazoles?|\bulsd\b|\bago\b|\bderv\b", "diesel"),
+    (rf"diesel|gazoles?|\bulsd\b|{_NO_TIME}\bago\b|\bderv\b", "diesel"),
     (r"gasoline|petrol\b|\bpms\b|\bessence\b|mogas", "gasoline"),
     (r"\blpg\b|\bgpl\b", "lpg"),
     (r"propane", "propane"),
