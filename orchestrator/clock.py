@@ -6,6 +6,11 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 
+def iso(at: datetime) -> str:
+    """An aware time as every document spells it: ISO 8601 in UTC with ``Z``."""
+    return at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+
+
 class Clock(Protocol):
     """Tells the time as timezone-aware UTC."""
 

@@ -26,6 +26,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from orchestrator.errors import ConfigurationError
+from orchestrator.field_errors import field_errors, json_text
 
 RETIRED_MODELS = {"deepseek-chat": "deepseek-flash", "deepseek-reasoner": "deepseek-flash"}
 HOSTED_MODELS = ("deepseek-flash", "deepseek-v4-pro")
@@ -367,13 +368,34 @@ def load_settings(
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(str(error), where=str(file)) from error
+        raise unreadable(error, file) from error
     if not isinstance(document, dict) or set(document) - {"orchestrator"}:
-        found = sorted(document) if isinstance(document, dict) else type(document).__name__
+        found = sorted(map(str, document)) if isinstance(document, dict) else document
         raise ConfigurationError(
-            f"one key 'orchestrator' is accepted at the top, got {found!r}", where=str(file)
+            f"one key 'orchestrator' is accepted at the top, got {json_text(found)}",
+            where=str(file),
+            remedy="put all sections under one key orchestrator, as in config/demo.yaml",
         )
     return _validated(substitute(document.get("orchestrator") or {}, environment), str(file))
+
+
+def unreadable(error: Exception, file: Path) -> ConfigurationError:
+    """Why a YAML file cannot be read, with the line and the column where it goes wrong."""
+    mark = getattr(error, "problem_mark", None)
+    if isinstance(error, yaml.YAMLError):
+        problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        before = getattr(error, "context", None)
+        what = f"is not valid YAML: {f'{before}, ' if before else ''}{problem}"
+        place = f"{file}, line {mark.line + 1}, column {mark.column + 1}" if mark else str(file)
+        remedy = "mend the quotes, brackets or indentation at or before that place"
+        return ConfigurationError(what, where=place, remedy=remedy)
+    if isinstance(error, UnicodeDecodeError):
+        what = f"is not UTF-8 text (byte {error.start})"
+        return ConfigurationError(what, where=str(file), remedy="save it as UTF-8")
+    what = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    return ConfigurationError(
+        what, where=str(file), remedy="give a file that exists and that you may read"
+    )
 
 
 def _refuse_unknown_sections() -> None:
@@ -390,25 +412,32 @@ def _refuse_unknown_sections() -> None:
 def _validated(values: Any, where: str) -> Settings:
     if not isinstance(values, dict):
         raise ConfigurationError(
-            f"'orchestrator' must hold sections, got {type(values).__name__}", where=where
+            f"'orchestrator' must hold sections, got {json_text(values)}",
+            where=where,
+            remedy="see the accepted keys with: dan-g config show --defaults",
         )
     try:
         return Settings(**values)
     except ValidationError as error:
+        found = field_errors(error.errors(), secret=_is_secret)
         raise ConfigurationError(
-            "; ".join(_describe(item) for item in error.errors()),
+            "; ".join(_described(item) for item in found),
             where=where,
             remedy="see the accepted keys with: dan-g config show --defaults",
+            context={"errors": found},
         ) from error
 
 
-def _describe(item: Any) -> str:
-    key = ".".join(str(part) for part in item["loc"]) or "(top)"
+def _is_secret(key: str) -> bool:
+    return "key" in key or "url" in key
+
+
+def _described(item: Mapping[str, str]) -> str:
+    key = item["field"]
     if item["type"] == "extra_forbidden":
-        return f"unknown key {key!r}; accepted here: {', '.join(_accepted(item['loc']))}"
-    secret = "key" in key or "url" in key
-    value = "(hidden)" if secret else repr(item.get("input"))
-    return f"{key} = {value}: {item['msg']}"
+        accepted = ", ".join(_accepted(tuple(key.split("."))))
+        return f"unknown key {key!r}; accepted here: {accepted}"
+    return f"{key}: {item['message']}"
 
 
 def _accepted(location: tuple[int | str, ...]) -> list[str]:

@@ -29,7 +29,10 @@ so each one pickles with all its attributes.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+from orchestrator.field_errors import in_words
 
 PROBLEM_TYPE_PREFIX = "urn:dan-g:problem:"
 
@@ -142,11 +145,41 @@ class InsufficientDataError(DataError):
 
 
 class ParameterError(InputError):
-    """The parameters of an operation or a request do not fit its schema."""
+    """The parameters of an operation or a request do not fit its schema.
+
+    Its problem document lists ``errors``, each ``{"field", "message", "type"}``.
+    """
 
     code = "parameters"
     title = "The parameters do not fit"
     status = 422
+
+    @classmethod
+    def of_fields(
+        cls,
+        errors: Sequence[Mapping[str, str]],
+        *,
+        where: str | None = None,
+        why: str | None = None,
+        remedy: str | None = None,
+    ) -> Self:
+        """One error for all fields that do not fit."""
+        listed = {"errors": [dict(item) for item in errors]}
+        return cls(in_words(errors), where=where, why=why, remedy=remedy, context=listed)
+
+    @classmethod
+    def of_field(
+        cls,
+        field: str,
+        message: str,
+        *,
+        where: str | None = None,
+        why: str | None = None,
+        remedy: str | None = None,
+    ) -> Self:
+        """An error in one field; ``message`` goes on after its name."""
+        item = {"field": field, "message": message, "type": "value_error"}
+        return cls.of_fields([item], where=where, why=why, remedy=remedy)
 
 
 class PayloadTooLargeError(InputError):

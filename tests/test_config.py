@@ -62,12 +62,15 @@ def test_a_retired_model_name_is_refused_with_the_current_ones(write) -> None:
     [
         ("orchestrator: {llm: {modl: x}}", ["llm.modl", "max_tokens", "site.yaml"]),
         ("orchestrator: {plants: {}}", ["'plants'", "decision_engine"]),
-        ("orchestrator: {modules: {etl: {timeout: soon}}}", ["modules.etl.timeout", "'soon'"]),
+        ("orchestrator: {modules: {etl: {timeout: soon}}}", ["modules.etl.timeout", '"soon"']),
         ("orchestrator: {modules: {etl: {time_out: 3}}}", ["modules.etl.time_out", "timeout"]),
         ("orchestrator: {decision_engine: {cache_ttl: -1}}", ["cache_ttl", "-1"]),
         ("llm: {}", ["'orchestrator'", "llm"]),
-        ("orchestrator: [1, 2]", ["list"]),
-        ("orchestrator: {a: [}", ["site.yaml"]),
+        ("orchestrator: [1, 2]", ["must hold sections", "[1, 2]"]),
+        (
+            "orchestrator: {a: [}",
+            ["site.yaml, line 1, column 20", "is not valid YAML", "mend the quotes"],
+        ),
     ],
 )
 def test_an_error_names_file_key_value_and_what_is_accepted(write, text, parts) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse
 
 from orchestrator import __version__
 from orchestrator.api.bodies import DOCUMENTED
+from orchestrator.api.dependencies import known_parameters
 from orchestrator.api.endpoints import (
     alerts,
     decisions,
@@ -117,7 +118,11 @@ def create_app(
     app.state.metrics = metrics
     app.state.heartbeat_seconds = heartbeat_seconds
     for resource in RESOURCES:
-        app.include_router(resource.router)
+        app.include_router(
+            resource.router,
+            # Whoever watches a probe may add parameters of his own.
+            dependencies=[] if resource is probes else [Depends(known_parameters)],
+        )
     app.add_api_route("/", _front, include_in_schema=False)
     # The last one added is the outermost.
     app.add_middleware(DirectRoutes, handlers={("POST", "/orchestrate"): orchestrate.orchestrate})

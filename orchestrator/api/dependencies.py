@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from orchestrator.api.schemas import Problem
-from orchestrator.errors import UnavailableError
+from orchestrator.errors import ParameterError, UnavailableError
 
 if TYPE_CHECKING:
     from orchestrator.core.orchestrator import Orchestrator
@@ -44,6 +44,34 @@ def orchestrator_of(request: Request) -> Orchestrator:
     if found is None:
         raise UnavailableError("the service is starting or ending", remedy="try again shortly")
     return found
+
+
+def accepted_parameters(request: Request) -> tuple[str, ...]:
+    """Names of the query parameters that the request's route accepts."""
+    route = request.scope.get("route")
+    dependant = getattr(route, "dependant", None)
+    return tuple(field.alias for field in dependant.query_params) if dependant else ()
+
+
+async def known_parameters(request: Request) -> None:
+    """Refuses query parameters that the route does not know: a misspelt filter would filter nothing.
+
+    Raises:
+        ParameterError: names each of them and those that are accepted.
+    """
+    if request.method != "GET" or not request.query_params:
+        return
+    accepted = accepted_parameters(request)
+    unknown = [name for name in request.query_params if name not in accepted]
+    if unknown:
+        raise ParameterError.of_fields(
+            [
+                {"field": name, "message": "is not a known parameter", "type": "extra_forbidden"}
+                for name in unknown
+            ],
+            where=f"GET {request.url.path}",
+            remedy=f"it accepts: {', '.join(accepted) or 'no parameters'}",
+        )
 
 
 @cache

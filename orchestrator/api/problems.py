@@ -10,8 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from orchestrator.api.validation import validation_error
-from orchestrator.errors import PROBLEM_TYPE_PREFIX, DanGError, NotFoundError
+from orchestrator.api.dependencies import accepted_parameters
+from orchestrator.errors import PROBLEM_TYPE_PREFIX, DanGError, NotFoundError, ParameterError
+from orchestrator.field_errors import field_errors
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -74,8 +75,10 @@ async def http_exception(request: Request, error: Exception) -> Response:
 
 async def request_validation(request: Request, error: Exception) -> Response:
     """Problem documents for query and path parameters that do not fit."""
-    errors = error.errors()  # type: ignore[attr-defined]
-    raised = validation_error(
-        errors, f"{request.method} {request.url.path}", ("query", "path", "body")
+    given = {**request.path_params, **request.query_params}
+    raised = ParameterError.of_fields(
+        field_errors(error.errors(), given, ("query", "path", "body")),  # type: ignore[attr-defined]
+        where=f"{request.method} {request.url.path}",
+        remedy=f"it accepts: {', '.join(accepted_parameters(request)) or 'no parameters'}",
     )
     return problem_response(problem_of(raised, request.url.path, request.scope.get("request_id")))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from orchestrator.errors import InputError, ParameterError
+from orchestrator.field_errors import field_errors
 
 Model = TypeVar("Model", bound=BaseModel)
 
-SHOWN_VALUE_LENGTH = 80
 # JSON has no NaN or infinity; the parser lets them and overflowing exponents through. An exponent can
 # overflow with three digits only, which is seen fastest with all digits mapped to one.
 _EXPONENTS = bytes.maketrans(b"E123456789", b"e000000000")
@@ -33,11 +32,15 @@ def parse_body(body: bytes, model: type[Model], where: str) -> Model:
         errors = error.errors(include_url=False)
         if errors[0]["type"] == "json_invalid":
             raise InputError(
-                errors[0]["msg"],
+                str(errors[0]["msg"]).removeprefix("Invalid JSON: "),
                 where=where,
                 remedy="send one JSON object, encoded as UTF-8",
             ) from error
-        raise validation_error(errors, where) from error
+        raise ParameterError.of_fields(
+            field_errors(errors, json.loads(body)),
+            where=where,
+            remedy=f"its fields are: {', '.join(model.model_fields)}",
+        ) from error
 
 
 def _refuse_non_finite(body: bytes, where: str) -> None:
@@ -60,40 +63,3 @@ def _refuse_non_finite(body: bytes, where: str) -> None:
     except (ValueError, RecursionError):
         # The model's own parser says where the text is malformed.
         return
-
-
-def validation_error(
-    errors: Sequence[Any], where: str, prefix: tuple[str, ...] = ()
-) -> ParameterError:
-    """One :class:`ParameterError` that names every field that does not fit.
-
-    Args:
-        errors: pydantic's error list.
-        where: The request or option that holds the fields.
-        prefix: Leading parts of each location that the caller did not write, dropped.
-    """
-    found = [_field_error(item, prefix) for item in errors]
-    text = "; ".join(f"{item['field']}: {item['message']}" for item in found[:5])
-    if len(found) > 5:
-        text += f"; and {len(found) - 5} more"
-    return ParameterError(
-        text,
-        where=where,
-        remedy="see the accepted fields at /docs",
-        context={"errors": found[:50]},
-    )
-
-
-def _field_error(item: Any, prefix: tuple[str, ...]) -> dict[str, Any]:
-    location = [str(part) for part in item["loc"]]
-    while location and location[0] in prefix:
-        location.pop(0)
-    message = item["msg"]
-    if item["type"] == "extra_forbidden":
-        message = "unknown field"
-    shown = repr(item.get("input"))
-    if len(shown) > SHOWN_VALUE_LENGTH:
-        shown = shown[:SHOWN_VALUE_LENGTH] + "…"
-    if item["type"] != "missing":
-        message = f"{message}, got {shown}"
-    return {"field": ".".join(location) or "(body)", "message": message, "type": item["type"]}

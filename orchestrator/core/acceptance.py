@@ -15,8 +15,8 @@ from orchestrator.clock import Clock
 from orchestrator.config import Settings
 from orchestrator.core.decision import Action, Decision
 from orchestrator.core.inputs import DataReference, Inputs
-from orchestrator.core.validation import describe
 from orchestrator.errors import GateRefusedError, ParameterError
+from orchestrator.field_errors import field_errors
 from orchestrator.modules.base import DataInput, HistorianRange, Operation
 from orchestrator.modules.registry import Registry
 from orchestrator.state.records import JobRecord
@@ -118,13 +118,10 @@ def _validated(operation: Operation, parameters: dict[str, Any]) -> Any:
         return operation.input_model.model_validate(parameters)
     except ValidationError as error:
         accepted = ", ".join(sorted(operation.input_model.model_fields)) or "none"
-        raise ParameterError(
-            describe(error),
+        raise ParameterError.of_fields(
+            field_errors(error.errors(), parameters),
             where=operation.full_name,
             remedy=f"its parameters are: {accepted}",
-            context={
-                "fields": [".".join(map(str, item["loc"])) for item in error.errors()],
-            },
         ) from error
 
 

@@ -24,9 +24,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from orchestrator.core.resources import resident_mb
-from orchestrator.core.validation import describe
 from orchestrator.core.worker_messages import HEADER, Begun, Hello, Reply, Report, Task, frame
 from orchestrator.errors import DanGError, OperationError, ParameterError, WorkerLostError
+from orchestrator.field_errors import field_errors, in_words
 from orchestrator.modules.base import Operation, OperationContext, OperationResult
 from orchestrator.plant.tags import Plant
 
@@ -123,7 +123,8 @@ def _call(task: Task, plant: Plant, send: Callable[[object], None]) -> str:
     try:
         parameters = operation.input_model.model_validate(task.parameters)
     except ValidationError as invalid:
-        raise ParameterError(describe(invalid), where=operation.full_name) from invalid
+        found = field_errors(invalid.errors(), task.parameters)
+        raise ParameterError.of_fields(found, where=operation.full_name) from invalid
     handler = operation.load_handler()
     if task.scratch is not None:
         task.scratch.mkdir(parents=True, exist_ok=True)
@@ -159,8 +160,9 @@ def _as_json(operation: Operation, result: object) -> str:
         try:
             result = expected.model_validate(values)
         except ValidationError as invalid:
+            found = in_words(field_errors(invalid.errors(), values))
             raise OperationError(
-                f"the result does not fit {expected.__name__}: {describe(invalid)}",
+                f"the result does not fit {expected.__name__}: {found}",
                 where=operation.full_name,
             ) from invalid
     try:

@@ -16,7 +16,9 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from orchestrator.config import unreadable
 from orchestrator.errors import ConfigurationError, UnknownTagError
+from orchestrator.field_errors import field_errors, in_words, json_text
 
 TagKind = Literal[
     "flow",
@@ -290,21 +292,23 @@ def load_plant(path: Path) -> Plant:
     """
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigurationError(str(error), where=str(path)) from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise unreadable(error, path) from error
     if not isinstance(document, dict):
         raise ConfigurationError(
-            f"a mapping is expected at the top, got {type(document).__name__}",
+            f"named fields are expected at the top, got {json_text(document)}",
             where=str(path),
             remedy="draft one from data with: dan-g tags infer FILE",
         )
     try:
         plant = Plant.model_validate(document)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "(top)"
+        found = field_errors(error.errors(), document)
         raise ConfigurationError(
-            f"{field}: {first['msg']}, got {first.get('input')!r}", where=str(path)
+            in_words(found),
+            where=str(path),
+            remedy="mend these, then check with: dan-g tags check FILE",
+            context={"errors": found},
         ) from error
     from orchestrator.plant.consistency import faults_of
 

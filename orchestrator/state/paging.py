@@ -47,9 +47,9 @@ def decode_cursor(kind: str, cursor: str) -> tuple[datetime, str]:
         if found != kind or not isinstance(identity, str) or moment.tzinfo is None:
             raise ValueError("of another list")
     except (ValueError, TypeError, binascii.Error, RecursionError):
-        raise ParameterError(
-            f"the cursor {cursor[:80]!r} is not one of this list",
-            where="cursor",
+        raise ParameterError.of_field(
+            "cursor",
+            f'"{cursor[:80]}" is not one of this list',
             remedy="pass next_cursor of the page before, unchanged, or none for the first page",
         ) from None
     return moment, identity

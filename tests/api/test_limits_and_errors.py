@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
@@ -111,6 +112,54 @@ def test_query_parameters_that_do_not_fit_are_named(service: Running) -> None:
     assert answer.status_code == 422
     fields = {error["field"] for error in answer.json()["errors"]}
     assert fields == {"limit", "since"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/decisions", "/alerts", "/recommendations", "/jobs", "/modules", "/status"]
+)
+def test_an_unknown_query_parameter_is_refused_with_those_that_are_known(
+    service: Running, path: str
+) -> None:
+    answer = service.http.get(path, params={"modul": "etl"})
+    assert answer.status_code == 422
+    problem = answer.json()
+    assert problem["errors"] == [
+        {"field": "modul", "message": "is not a known parameter", "type": "extra_forbidden"}
+    ]
+    accepted = "limit, cursor" if path not in ("/modules", "/status") else "no parameters"
+    assert f"it accepts: {accepted}" in problem["remedy"]
+
+
+def test_a_probe_may_be_called_with_any_parameter(service: Running) -> None:
+    assert service.http.get("/healthz", params={"at": "1"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/orchestrate", {"dry_run": None}),
+        ("/orchestrate", {"situation": {"kpis": {"margin_change_pct": "much"}}}),
+        ("/invoke/etl", {"operation": "validate", "parameters": {"data": {"rows": True}}}),
+        ("/invoke/etl", {"operation": "validate", "parameters": {"data": None, "x": True}}),
+        ("/invoke/forecasting", {"operation": "forecast", "parameters": {"horizon": "x"}}),
+        ("/alerts/alert-0/shelve", {"reason": "test"}),
+        ("/alerts/alert-0/shelve", {"reason": "test", "until": "2020-01-01T00:00:00Z"}),
+    ],
+)
+def test_every_validation_error_has_the_same_shape(
+    service: Running, path: str, body: dict[str, Any]
+) -> None:
+    answer = service.http.post(path, json=body)
+    assert answer.status_code == 422
+    problem = answer.json()
+    assert "fields" not in problem
+    assert problem["errors"]
+    for error in problem["errors"]:
+        assert set(error) == {"field", "message", "type"}
+    for inside in ("None", "True", "function-", "HistorianRange", "Input should", "+00:00"):
+        assert inside not in answer.text
+    assert problem["remedy"]
+    assert "/docs" not in problem["remedy"]
 
 
 def test_a_cursor_of_another_list_is_refused(service: Running) -> None:

@@ -111,7 +111,7 @@ async def test_a_wrong_parameter_is_refused_before_acceptance_and_named(
 ) -> None:
     with pytest.raises(ParameterError, match=rf"counting\.count: {field}: ") as raised:
         await service.coordinator.invoke("counting", "count", parameters)
-    assert raised.value.context["fields"] == [field]
+    assert [item["field"] for item in raised.value.context["errors"]] == [field]
     assert "amount, file, seconds" in (raised.value.remedy or "")
     assert (await service.store.jobs.list()).items == []
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from orchestrator.api.bodies import documented_body, read_body
 from orchestrator.api.dependencies import PROBLEMS, Cursor, Limit, answer, orchestrator_of
 from orchestrator.api.schemas import AlertView, Page, PersonRequest, ShelveRequest
+from orchestrator.clock import iso
 from orchestrator.core.situation import AlertKind, Severity
 from orchestrator.errors import ParameterError
 from orchestrator.state.records import AlarmState
@@ -92,15 +93,22 @@ async def unshelve(alert_id: str, request: Request) -> Response:
 
 def _expiry(given: ShelveRequest, now: datetime, where: str) -> datetime:
     if (given.until is None) == (given.minutes is None):
-        raise ParameterError(
-            "until, minutes: give exactly one of them",
+        message = "give exactly one of until and minutes"
+        raise ParameterError.of_fields(
+            [
+                {"field": name, "message": message, "type": "value_error"}
+                for name in ("until", "minutes")
+            ],
             where=where,
             why="a shelved alert must come back by itself",
+            remedy='for example {"reason": "sensor is being changed", "minutes": 60}',
         )
     until = given.until or now + timedelta(minutes=given.minutes or 0.0)
     if until <= now:
-        raise ParameterError(
-            f"until: {until.isoformat()} is not after the plant's time {now.isoformat()}",
+        raise ParameterError.of_field(
+            "until" if given.until else "minutes",
+            f"{iso(until)} is not after the plant's time {iso(now)}",
             where=where,
+            remedy="give a later time",
         )
     return until

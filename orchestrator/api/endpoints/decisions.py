@@ -16,6 +16,7 @@ from orchestrator.api.dependencies import (
     orchestrator_of,
 )
 from orchestrator.api.schemas import DecisionTrail, FeedbackRequest, JobView, Page
+from orchestrator.clock import iso
 from orchestrator.core.decision import DecidedBy, Decision
 from orchestrator.errors import ParameterError
 from orchestrator.state.records import FeedbackRecord
@@ -65,9 +66,11 @@ async def list_decisions(
 async def analytics(request: Request, since: Since = None, until: Until = None) -> dict[str, Any]:
     """Counts, shares and durations, of all decisions or of a span of time."""
     if since is not None and until is not None and since >= until:
-        raise ParameterError(
-            f"since ({since.isoformat()}) must be before until ({until.isoformat()})",
+        raise ParameterError.of_field(
+            "since",
+            f"{iso(since)} must be before until, {iso(until)}",
             where="GET /decisions/analytics",
+            remedy="give since before until",
         )
     return await orchestrator_of(request).store.decisions.analytics(since, until)
 

@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from orchestrator.errors import ConfigurationError
+from orchestrator.field_errors import field_errors, in_words, json_text
 from orchestrator.modules.optimization.linear import LinearSolution
 from orchestrator.modules.optimization.plan_input import PlanModel, Price
 from orchestrator.modules.optimization.plan_program import PlanProgram
@@ -154,17 +155,19 @@ def validated(document: Any, where: str) -> PlanModel:
     """
     if not isinstance(document, Mapping):
         raise ConfigurationError(
-            f"a plan's model is a mapping, got {type(document).__name__}", where=where
+            f"a plan's model has named fields, got {json_text(document)}",
+            where=where,
+            remedy="write it as in the plan of the simulated unit, plant/twin/plan.yaml",
         )
     try:
         return PlanModel.model_validate(document)
     except ValidationError as error:
+        found = field_errors(error.errors(), document)
         raise ConfigurationError(
-            "; ".join(
-                f"{'.'.join(map(str, item['loc'])) or '(top)'}: {item['msg']}"
-                for item in error.errors()
-            ),
+            in_words(found),
             where=where,
+            remedy="mend these in the plan's model",
+            context={"errors": found},
         ) from error
 
 

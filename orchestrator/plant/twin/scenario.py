@@ -5,6 +5,7 @@ Scenarios are YAML files; those shipped lie in ``plant/twin/scenarios`` and expl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Self
@@ -20,7 +21,9 @@ from pydantic import (
     model_validator,
 )
 
+from orchestrator.config import unreadable
 from orchestrator.errors import ConfigurationError
+from orchestrator.field_errors import field_errors, json_text
 from orchestrator.plant.twin import SCENARIOS
 
 FaultKind = Literal[
@@ -155,22 +158,23 @@ def load_scenario(path: Path | None = None) -> Scenario:
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(
-            f"the scenario cannot be read ({error})",
-            where=str(file),
-            remedy=f"give a YAML file, or one of: {', '.join(shipped())}",
-        ) from error
+        said = unreadable(error, file)
+        shipped_ones = f"{said.remedy}; shipped scenarios: {', '.join(shipped())}"
+        raise ConfigurationError(said.what, where=said.where, remedy=shipped_ones) from error
     if not isinstance(document, dict):
         raise ConfigurationError(
-            f"a scenario is a mapping, got {type(document).__name__}", where=str(file)
+            f"a scenario has named fields, got {json_text(document)}",
+            where=str(file),
+            remedy=f"compare with {SCENARIOS / 'demo.yaml'}",
         )
     try:
         return Scenario.model_validate(document)
     except ValidationError as error:
         raise ConfigurationError(
-            "; ".join(_describe(item) for item in error.errors()),
+            "; ".join(map(_described, found := field_errors(error.errors(), document))),
             where=str(file),
             remedy=f"compare with {SCENARIOS / 'demo.yaml'}",
+            context={"errors": found},
         ) from error
 
 
@@ -186,10 +190,9 @@ def _find(path: Path | None) -> Path:
     return named if not path.exists() and path.name == str(path) and named.exists() else path
 
 
-def _describe(item: object) -> str:
-    details = item if isinstance(item, dict) else {}
-    key = ".".join(str(part) for part in details.get("loc", ())) or "(top)"
-    if details.get("type") == "extra_forbidden":
+def _described(item: Mapping[str, str]) -> str:
+    key = item["field"]
+    if item["type"] == "extra_forbidden":
         model = Fault if key.startswith("faults.") else Scenario
         return f"unknown key {key!r}; accepted: {', '.join(model.model_fields)}"
-    return f"{key}: {details.get('msg')}"
+    return f"{key}: {item['message']}"

@@ -203,7 +203,7 @@ def test_the_model_of_the_options_is_used(tmp_path):
     ("document", "said"),
     [
         ({**SMALL, "prices": {}}, "prices"),
-        ([1], "mapping"),
+        ([1], "named fields"),
         ("absent.yaml", "absent.yaml"),
         (changed("products.fuel.components", ["tar"]), "tar"),
         (changed("units.cdu.feeds", {"gas": {"yields": {}}}), "gas"),

@@ -42,7 +42,7 @@ def test_without_a_name_it_is_the_demo():
     [
         ("pace: 3\n", ["'pace'", "warm_up_hours"]),
         ("warm_up_hours: many\n", ["warm_up_hours"]),
-        ("start: 2026-01-01T00:00:00\n", ["start", "timezone"]),
+        ("start: 2026-01-01T00:00:00\n", ["start", "time zone"]),
         (FAULT % ("explosion", "E-101", ""), ["faults.0.kind", "meter_bias"]),
         (FAULT % ("meter_bias", "FI999", ""), ["FI999", "FI306"]),
         (FAULT % ("exchanger_fouling", "E-999", ""), ["E-999", "E-101"]),
@@ -63,7 +63,7 @@ def test_a_wrong_scenario_is_refused_with_file_key_and_what_is_accepted(tmp_path
 def test_a_scenario_that_is_not_a_mapping_is_refused(tmp_path):
     path = tmp_path / "list.yaml"
     path.write_text("- 1\n")
-    assert "mapping" in refusal(path)
+    assert "named fields" in refusal(path)
 
 
 def test_broken_yaml_and_a_missing_file_name_the_file(tmp_path):
