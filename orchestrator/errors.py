@@ -4,7 +4,7 @@
     ├── InputError                   what was given cannot be used            400, exit 2
     │   ├── ConfigurationError       a configuration file or override
     │   ├── DataError                rows, files, time stamps, units
-    │   │   ├── UnknownTagError      a tag that the tag table does not hold
+    │   │   ├── UnknownTagError      a tag that the tag table does not hold  422
     │   │   └── InsufficientDataError  too little history for what is asked    422
     │   ├── ParameterError           parameters of an operation               422
     │   └── PayloadTooLargeError     a body above the limit                   413
@@ -72,7 +72,8 @@ class DanGError(Exception):
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.what}" if self.where else self.what
-        return ". ".join(part.rstrip(".") for part in (head, self.why, self.remedy) if part)
+        rest = (as_sentence(part) for part in (self.why, self.remedy) if part)
+        return ". ".join(part.rstrip(".") for part in (head, *rest))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.what, self.where, self.why, self.remedy, self.context)
@@ -95,6 +96,12 @@ class DanGError(Exception):
         return {**self.context, **document}
 
 
+def as_sentence(text: str) -> str:
+    """The text with a capital at its begin, unless it begins with a name such as ``dan-g`` or a key."""
+    first = text.partition(" ")[0].rstrip(",;:")
+    return text[:1].upper() + text[1:] if first.isalpha() else text
+
+
 def _rebuild(
     kind: type[DanGError],
     what: str,
@@ -107,52 +114,16 @@ def _rebuild(
 
 
 class InputError(DanGError):
-    """What was given cannot be used."""
+    """What was given cannot be used.
+
+    Where fields are at fault, its problem document lists ``errors``, each
+    ``{"field", "message", "type"}``.
+    """
 
     code = "invalid-input"
     title = "The input cannot be used"
     status = 400
     exit_code = 2
-
-
-class ConfigurationError(InputError):
-    """A configuration file, environment override or option is wrong."""
-
-    code = "configuration"
-    title = "The configuration cannot be used"
-
-
-class DataError(InputError):
-    """Rows, files, time stamps or units are wrong."""
-
-    code = "data"
-    title = "The data cannot be used"
-
-
-class UnknownTagError(DataError):
-    """A tag that the tag table or the data does not hold."""
-
-    code = "unknown-tag"
-    title = "Unknown tag"
-
-
-class InsufficientDataError(DataError):
-    """There is too little history for what is asked."""
-
-    code = "insufficient-data"
-    title = "Too little data"
-    status = 422
-
-
-class ParameterError(InputError):
-    """The parameters of an operation or a request do not fit its schema.
-
-    Its problem document lists ``errors``, each ``{"field", "message", "type"}``.
-    """
-
-    code = "parameters"
-    title = "The parameters do not fit"
-    status = 422
 
     @classmethod
     def of_fields(
@@ -180,6 +151,44 @@ class ParameterError(InputError):
         """An error in one field; ``message`` goes on after its name."""
         item = {"field": field, "message": message, "type": "value_error"}
         return cls.of_fields([item], where=where, why=why, remedy=remedy)
+
+
+class ConfigurationError(InputError):
+    """A configuration file, environment override or option is wrong."""
+
+    code = "configuration"
+    title = "The configuration cannot be used"
+
+
+class DataError(InputError):
+    """Rows, files, time stamps or units are wrong."""
+
+    code = "data"
+    title = "The data cannot be used"
+
+
+class UnknownTagError(DataError):
+    """A tag that the tag table or the data does not hold."""
+
+    code = "unknown-tag"
+    title = "Unknown tag"
+    status = 422
+
+
+class InsufficientDataError(DataError):
+    """There is too little history for what is asked."""
+
+    code = "insufficient-data"
+    title = "Too little data"
+    status = 422
+
+
+class ParameterError(InputError):
+    """The parameters of an operation or a request do not fit its schema."""
+
+    code = "parameters"
+    title = "The parameters do not fit"
+    status = 422
 
 
 class PayloadTooLargeError(InputError):

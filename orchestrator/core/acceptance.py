@@ -79,6 +79,7 @@ class Acceptance:
             UnknownModuleError, UnknownOperationError: there is no such operation.
             GateRefusedError: the module is disabled.
             ParameterError: a parameter does not fit; the text names it.
+            UnknownTagError: a request names a tag that is not there.
             DataError: the input data cannot be used.
         """
         operation = self._registry.operation(action.module, action.operation)
@@ -89,6 +90,9 @@ class Acceptance:
                 remedy=f"set modules.{action.module}.enabled to true",
             )
         parameters = _validated(operation, action.parameters)
+        if decision_id is None:
+            # What a decision names may have no data yet; a person who names it has to hear so.
+            await self._inputs.check_tags(operation, parameters)
         now = self._clock.now()
         document = _document(parameters)
         data = await self._inputs.accept(operation, parameters, now)

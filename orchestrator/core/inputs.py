@@ -19,8 +19,17 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from orchestrator.clock import iso
+from orchestrator.core.named_tags import check_named_tags
 from orchestrator.errors import DataError, UnknownTagError
-from orchestrator.modules.base import DataInput, HistorianRange, InlineData, Operation
+from orchestrator.field_errors import json_text
+from orchestrator.modules.base import (
+    DataInput,
+    HistorianRange,
+    InlineData,
+    Operation,
+    OperationInput,
+)
 from orchestrator.plant.tags import Plant
 from orchestrator.state.records import JobRecord
 
@@ -164,6 +173,15 @@ class Inputs:
             if path.is_file() and path not in kept:
                 path.unlink(missing_ok=True)
 
+    async def check_tags(self, operation: Operation, parameters: OperationInput) -> None:
+        """Refuse parameters that name tags which are not there.
+
+        Raises:
+            UnknownTagError: names each field and tag.
+        """
+        stored = await asyncio.to_thread(self._historian.tags)
+        check_named_tags(operation, parameters, self._plant, stored)
+
     async def _keep(self, data: InlineData) -> DataReference:
         content = await asyncio.to_thread(lambda: as_arrow(inline_table(data)))
         sha256 = hashlib.sha256(content).hexdigest()
@@ -178,18 +196,18 @@ class Inputs:
 
     async def _check(self, wanted: HistorianRange) -> None:
         if wanted.start > wanted.end:
-            raise DataError(
-                f"start {wanted.start.isoformat()} is after end {wanted.end.isoformat()}",
-                where="data",
+            raise DataError.of_field(
+                "data.start",
+                f"{iso(wanted.start)} is after end, {iso(wanted.end)}",
                 remedy="give start before end",
             )
         unknown = set(wanted.tags) - set(self._plant.tag_names)
         if unknown:
             unknown -= set(await asyncio.to_thread(self._historian.tags))
         if unknown:
-            raise UnknownTagError(
-                f"no tag {', '.join(map(repr, sorted(unknown)))}",
-                where="data.tags",
+            raise UnknownTagError.of_field(
+                "data.tags",
+                f"there is no tag {', '.join(map(json_text, sorted(unknown)))}",
                 remedy="list the tags with: dan-g tags list",
             )
 

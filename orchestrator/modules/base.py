@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
@@ -69,6 +69,19 @@ class DataInput(OperationInput):
     data: HistorianRange | InlineData | None = Field(
         default=None, description="Inline rows or columns, or a range of the historian."
     )
+
+
+class NamesTags:
+    """Marks parameters that name tags which the operation reads from its data."""
+
+
+class NamesPlantTags:
+    """Marks parameters that name tags of the plant, whatever the data holds."""
+
+
+TagName = Annotated[str, NamesTags]
+TagNames = Annotated[tuple[str, ...], NamesTags]
+PlantTagNames = Annotated[tuple[str, ...], NamesPlantTags]
 
 
 class OperationResult(BaseModel):

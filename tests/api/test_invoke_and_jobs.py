@@ -106,3 +106,26 @@ def test_modules_are_listed_with_the_schemas_of_their_operations(service: Runnin
     assert count["parameters"]["properties"]["amount"]["type"] == "integer"
     assert "summary" in count["result"]["properties"]
     assert service.http.get("/modules/counting").json() == modules["counting"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "field"),
+    [
+        ({"horizon": -1}, "horizon"),
+        ({"horizon_hours": 0}, "horizon_hours"),
+        ({"targets": ["NOPE"], "data": {"columns": {"time": ["2026-03-01"], "A": [1]}}}, "targets"),
+        ({"data": {"tags": ["NOPE"], "start": "2026-03-01T00:00:00Z", "end": "2026-03-02T00:00:00Z"}}, "data.tags"),
+    ],
+)  # fmt: skip
+def test_a_wrong_parameter_is_found_at_acceptance_and_makes_no_job(
+    service: Running, parameters: dict[str, Any], field: str
+) -> None:
+    before = service.http.get("/jobs", params={"module": "forecasting"}).json()["items"]
+    answer = service.http.post(
+        "/invoke/forecasting", json={"operation": "forecast", "parameters": parameters}
+    )
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert answer.json()["remedy"]
+    after = service.http.get("/jobs", params={"module": "forecasting"}).json()["items"]
+    assert after == before

@@ -98,7 +98,7 @@ async def test_an_operation_without_history_of_its_own_gets_none(service: Opened
 
 async def test_a_tag_that_nobody_knows_is_refused_before_acceptance(service: Opened) -> None:
     wanted = {"tags": ["FI9"], "start": "2026-03-01T00:00:00Z", "end": "2026-03-01T01:00:00Z"}
-    with pytest.raises(UnknownTagError, match="'FI9'"):
+    with pytest.raises(UnknownTagError, match='"FI9"'):
         await service.coordinator.invoke("counting", "read", {"data": wanted})
     known = {**wanted, "tags": ["spare"]}  # in the plant, without samples yet
     assert (await read(service, data=known))["counted"] == 0

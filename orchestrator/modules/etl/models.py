@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from orchestrator.modules.base import DataInput, OperationResult
+from orchestrator.modules.base import DataInput, OperationResult, TagNames
 
 ReasonKind = Literal[
     "missing",
@@ -30,7 +30,7 @@ class Part(BaseModel):
 class ValidateInput(DataInput):
     """Parameters of ``etl.validate``."""
 
-    tags: tuple[str, ...] = Field(default=(), description="Tags to check; all when empty.")
+    tags: TagNames = Field(default=(), description="Tags to check; all when empty.")
     spike_sigmas: float = Field(
         default=6.0, gt=0, description="Distance from the local median that makes a spike, in sd."
     )
@@ -86,7 +86,7 @@ class ValidateResult(OperationResult):
 class CleanInput(DataInput):
     """Parameters of ``etl.clean``."""
 
-    tags: tuple[str, ...] = Field(default=(), description="Tags to clean; all when empty.")
+    tags: TagNames = Field(default=(), description="Tags to clean; all when empty.")
     window: int = Field(
         default=5, ge=1, le=500, description="Half width of the Hampel window, samples."
     )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from orchestrator.modules.base import DataInput, OperationResult
+from orchestrator.modules.base import DataInput, OperationResult, TagName, TagNames
 from orchestrator.plant.tags import Limits
 
 
@@ -19,8 +19,10 @@ class Part(BaseModel):
 class HorizonInput(DataInput):
     """How far ahead: in steps of the sampling period, or in hours; not both."""
 
-    horizon: int | None = Field(default=None, description="Steps of the data's sampling period.")
-    horizon_hours: float | None = Field(default=None, description="Hours.")
+    horizon: int | None = Field(
+        default=None, ge=1, description="Steps of the data's sampling period."
+    )
+    horizon_hours: float | None = Field(default=None, gt=0, description="Hours.")
 
     @model_validator(mode="after")
     def _one_horizon(self) -> HorizonInput:
@@ -32,7 +34,7 @@ class HorizonInput(DataInput):
 class ForecastInput(HorizonInput):
     """Parameters of ``forecasting.forecast``."""
 
-    targets: tuple[str, ...] = Field(
+    targets: TagNames = Field(
         default=(), description="Tags to forecast; at most twelve key tags when empty."
     )
 
@@ -148,7 +150,7 @@ class BacktestResult(OperationResult):
 class ExplainInput(HorizonInput):
     """Parameters of ``forecasting.explain``."""
 
-    target: str = Field(description="Tag whose forecast to explain.")
+    target: TagName = Field(description="Tag whose forecast to explain.")
 
 
 class Influence(Part):
@@ -171,8 +173,8 @@ class ExplainResult(OperationResult):
 class SoftSensorInput(DataInput):
     """Parameters of ``forecasting.soft_sensor``."""
 
-    target: str = Field(description="Tag of the laboratory or analyser value.")
-    inputs: tuple[str, ...] = Field(default=(), description="Process tags; all others when empty.")
+    target: TagName = Field(description="Tag of the laboratory or analyser value.")
+    inputs: TagNames = Field(default=(), description="Process tags; all others when empty.")
     delay: int = Field(
         default=0,
         ge=0,
@@ -221,7 +223,7 @@ class SoftSensorResult(OperationResult):
 class TimeToLimitInput(HorizonInput):
     """Parameters of ``forecasting.time_to_limit``."""
 
-    tags: tuple[str, ...] = Field(default=(), description="Tags; all with limits when empty.")
+    tags: TagNames = Field(default=(), description="Tags; all with limits when empty.")
     equipment: tuple[str, ...] = Field(default=(), description="Equipment ids; all when empty.")
     limits: dict[str, Limits] = Field(
         default_factory=dict, description="Limits to use instead of those of the plant file."

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from orchestrator.modules.base import DataInput, OperationInput, OperationResult
+from orchestrator.modules.base import DataInput, OperationInput, OperationResult, PlantTagNames
 
 SolveStatus = Literal["optimal", "feasible", "infeasible", "unbounded", "time_limit", "error"]
 Status = Literal[
@@ -77,7 +77,7 @@ class Conflict(Part):
 class SetpointsInput(DataInput):
     """Parameters of ``optimization.setpoints``."""
 
-    restore: tuple[str, ...] = Field(
+    restore: PlantTagNames = Field(
         default=(),
         description="Tags to bring back inside their alarm limits (less the dead band) before any "
         "money is made; tags that are outside now are restored without being named.",
@@ -90,7 +90,7 @@ class SetpointsInput(DataInput):
         default_factory=dict,
         description="Present values that replace those of the data, in each tag's unit.",
     )
-    hold: tuple[str, ...] = Field(default=(), description="Handles that stay where they are.")
+    hold: PlantTagNames = Field(default=(), description="Handles that stay where they are.")
     limits: dict[str, tuple[float | None, float | None]] = Field(
         default_factory=dict,
         description="Tighter limits for this run: tag -> [low, high]; never wider than the plant's.",
