@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from orchestrator import errors
-from orchestrator.errors import DanGError, DataError
+from orchestrator.errors import DanGError, DataError, InputError
 
 
 def every_class() -> list[type[DanGError]]:
@@ -38,8 +38,20 @@ def test_an_error_survives_pickling_with_all_it_says(kind: type[DanGError]) -> N
 
 def test_the_text_answers_what_where_why_and_what_to_do() -> None:
     error = DataError("row 3 has 2 values", where="a.csv", why="it is unusable", remedy="mend it.")
-    assert str(error) == "a.csv: row 3 has 2 values. it is unusable. mend it"
+    assert str(error) == "a.csv: row 3 has 2 values. It is unusable. Mend it"
 
 
 def test_a_problem_document_cannot_be_overwritten_by_its_context() -> None:
     assert DataError("x", context={"status": 200}).problem()["status"] == 400
+
+
+@pytest.mark.parametrize(
+    ("remedy", "said"),
+    [
+        ("list the tags", "list is wrong. List the tags"),
+        ("dan-g tags list shows them", "list is wrong. dan-g tags list shows them"),
+        ("llm.api_key must be set", "list is wrong. llm.api_key must be set"),
+    ],
+)
+def test_each_sentence_begins_with_a_capital_unless_it_is_a_name(remedy: str, said: str) -> None:
+    assert str(InputError("list is wrong", remedy=remedy)) == said

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import DanGError
+from orchestrator.errors import DanGError, as_sentence
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,7 +73,7 @@ def _in_words(error: DanGError, document: dict[str, Any]) -> str:
     text = str(document.get("detail", error.what)).rstrip(".")
     if remedy:
         remedy = str(remedy).rstrip(".")
-        head = text.removesuffix(remedy).rstrip(". ")
+        head = text.removesuffix(as_sentence(remedy)).rstrip(". ")
         text = f"{head}\n  remedy: {remedy}"
     return text
 
