@@ -11,6 +11,11 @@ def iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
+def json_default(value: object) -> str:
+    """What a JSON encoder writes for a value that JSON does not know: times as :func:`iso`."""
+    return iso(value) if isinstance(value, datetime) and value.tzinfo is not None else str(value)
+
+
 class Clock(Protocol):
     """Tells the time as timezone-aware UTC."""
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from orchestrator.api.dependencies import accepted_parameters
+from orchestrator.clock import json_default
 from orchestrator.errors import PROBLEM_TYPE_PREFIX, DanGError, NotFoundError, ParameterError
 from orchestrator.field_errors import field_errors
 
@@ -23,7 +24,7 @@ def problem_response(document: dict[str, Any], headers: dict[str, str] | None = 
     headers = dict(headers or {})
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.setdefault("retry-after", "1")
-    body = json.dumps(document, default=str, ensure_ascii=False).encode()
+    body = json.dumps(document, default=json_default, ensure_ascii=False).encode()
     return Response(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)
 
 

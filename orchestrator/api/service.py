@@ -13,6 +13,7 @@ from uuid import uuid4
 import structlog
 
 from orchestrator import __version__
+from orchestrator.clock import iso
 from orchestrator.config import Settings
 from orchestrator.core.sources import configured_sources
 
@@ -49,7 +50,7 @@ class Service:
         return {
             **self.identity(),
             "url": self.url,
-            "started_at": self.started_at.isoformat(),
+            "started_at": iso(self.started_at),
             "loop": self.loop_state,
             "loop_problem": self.loop_problem,
         }

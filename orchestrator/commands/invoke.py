@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import typer
 
+from orchestrator.clock import iso
 from orchestrator.commands.options import (
     ConfigOption,
     HomeOption,
@@ -119,7 +120,7 @@ def _columns(path: Path, time_column: str | None) -> tuple[dict[str, list[Any]],
     for name, column in zip(table.column_names, table.columns, strict=True):
         values = column.to_pylist()
         if name == "time":
-            columns[name] = [value.isoformat() for value in values]
+            columns[name] = [iso(value) for value in values]
         else:
             columns[name] = [_finite(value) for value in values]
     notes = [*file.notes, *([file.duplicates.note] if file.duplicates.note else [])]

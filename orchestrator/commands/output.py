@@ -6,6 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.clock import json_default
 from orchestrator.errors import DanGError, as_sentence
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def console(*, stderr: bool = False) -> Console:
 
 def emit(document: Any) -> None:
     """Print a JSON document on standard output."""
-    json.dump(document, sys.stdout, indent=2, ensure_ascii=False, default=str)
+    json.dump(document, sys.stdout, indent=2, ensure_ascii=False, default=json_default)
     sys.stdout.write("\n")
 
 
@@ -61,7 +62,7 @@ def report(error: DanGError, *, as_json: bool) -> int:
     """Print an error on standard error and return the exit code."""
     document = error.problem()
     if as_json:
-        json.dump(document, sys.stderr, ensure_ascii=False, default=str)
+        json.dump(document, sys.stderr, ensure_ascii=False, default=json_default)
         sys.stderr.write("\n")
     else:
         sys.stderr.write(f"error: {_in_words(error, document)}\n")

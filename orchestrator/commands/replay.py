@@ -73,7 +73,7 @@ def replay(
 
     document = asyncio.run(main())
     if output is not None:
-        text = json.dumps(document, indent=2, ensure_ascii=False, default=str)
+        text = json.dumps(document, indent=2, ensure_ascii=False, default=json_default)
         output.expanduser().write_text(text + "\n", encoding="utf-8")
     if as_json:
         emit(document)

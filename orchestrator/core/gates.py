@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from orchestrator.clock import iso
 from orchestrator.config import GateSettings
 from orchestrator.core.decision import Gate
 from orchestrator.core.memory import REPLACEMENT, Memory
@@ -277,7 +278,7 @@ def _still_named(
             return None
         latest = max(latest, (at, again)) if latest else (at, again)
     assert latest is not None
-    named, next_time = (time.isoformat(timespec="seconds") for time in latest)
+    named, next_time = (iso(time.replace(microsecond=0)) for time in latest)
     return None, f"its rules named it at {named} and still hold; again from {next_time}"
 
 
@@ -291,4 +292,4 @@ def _still_fresh(
     at = memory.result_at(candidate.operation, parameters.get(candidate.operation, {}))
     if at is None or now - at >= timedelta(seconds=fresh_for):
         return None
-    return "fresh", f"the result of {at.isoformat(timespec='seconds')} is still fresh"
+    return "fresh", f"the result of {iso(at.replace(microsecond=0))} is still fresh"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import structlog
 
-from orchestrator.clock import PlantClock
+from orchestrator.clock import PlantClock, iso
 from orchestrator.config import Settings
 from orchestrator.core.assessment import Assessor
 from orchestrator.errors import DanGError
@@ -97,7 +97,7 @@ class LiveLoop:
             await asyncio.to_thread(self._fit, training)
         span = await asyncio.to_thread(self._historian.span)
         if span is not None:
-            log.info("the source resumes", after=span[1].isoformat())
+            log.info("the source resumes", after=iso(span[1]))
             self._source.resume_after(span[1])
         past = await asyncio.to_thread(self._take_history, span[1] if span else None)
         if not self._monitor.fitted and past:

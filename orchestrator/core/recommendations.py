@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from orchestrator.clock import iso
 from orchestrator.state.records import OutcomeRecord, RecommendationRecord
 
 VALID_FOR = timedelta(hours=4)
@@ -40,7 +41,7 @@ def recommendation_from(
                 "source": f"{outcome.module}.{outcome.operation}",
                 "job_id": outcome.job_id,
                 "decision_id": outcome.decision_id,
-                "time": outcome.ended_at.isoformat(),
+                "time": iso(outcome.ended_at),
             }
         ],
         "risk": "advisory: the plant is not written; check the moves against the unit before use",

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from orchestrator.clock import iso
 from orchestrator.config import Settings, StateSettings
 from orchestrator.core.orchestrator import Orchestrator
 from orchestrator.plant.sources.base import Source
@@ -129,7 +130,7 @@ async def _all(page_of: Callable[..., Any]) -> list[Any]:
 
 
 def _iso(time: datetime | None) -> str | None:
-    return None if time is None else time.isoformat().replace("+00:00", "Z")
+    return None if time is None else iso(time)
 
 
 def _alert(record: AlertRecord) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import __version__
+from orchestrator.clock import iso
 from orchestrator.errors import DanGError
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ async def describe(orchestrator: Orchestrator) -> dict[str, Any]:
             "ok": True,
             "tags": len(orchestrator.historian.tags()),
             "tag_samples": orchestrator.historian.count(),
-            "start": span[0].isoformat() if span else None,
-            "end": span[1].isoformat() if span else None,
+            "start": iso(span[0]) if span else None,
+            "end": iso(span[1]) if span else None,
         },
         "monitor": None
         if orchestrator.monitor is None
@@ -49,7 +50,7 @@ async def describe(orchestrator: Orchestrator) -> dict[str, Any]:
         "plant": {
             "name": orchestrator.plant.name,
             "simulated": orchestrator.plant.simulated,
-            "time": orchestrator.clock.now().isoformat(),
+            "time": iso(orchestrator.clock.now()),
             "tags": len(orchestrator.plant.tags),
             "mode": orchestrator.assessor.plant_mode() if source is not None else None,
             "mode_set_by_operator": orchestrator.assessor.operator_mode is not None,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from orchestrator.clock import iso
 from orchestrator.errors import ConflictError, NotFoundError, ParameterError
 from orchestrator.monitoring.life_cycle import (
     ANNUNCIATED,
@@ -140,7 +141,7 @@ class AlertBook:
             raise ParameterError("a shelved alert needs a reason", where="reason")
         if until.tzinfo is None or until <= at:
             raise ParameterError(
-                f"a shelf must end after {at.isoformat()}, got {until.isoformat()}",
+                f"a shelf must end after {iso(at)}, got {iso(until)}",
                 where="until",
                 remedy="give a later time with a time zone",
             )

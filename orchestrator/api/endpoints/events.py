@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
 from orchestrator.api.dependencies import PROBLEMS, orchestrator_of
+from orchestrator.clock import iso, json_default
 from orchestrator.core.events import Event, EventBus, EventKind
 
 router = APIRouter(tags=["events"], responses=PROBLEMS)
@@ -72,6 +73,6 @@ async def _stream(
 
 def encode(event: Event) -> bytes:
     """One event in the text/event-stream format."""
-    document = {"kind": event.kind, "at": event.at.isoformat(), **event.payload}
-    data = json.dumps(document, default=str, ensure_ascii=False)
+    document = {"kind": event.kind, "at": iso(event.at), **event.payload}
+    data = json.dumps(document, default=json_default, ensure_ascii=False)
     return f"id: {event.sequence}\nevent: {event.kind}\ndata: {data}\n\n".encode()
