@@ -18,7 +18,14 @@ from orchestrator.commands.options import (
     UrlOption,
 )
 from orchestrator.commands.output import console, emit
-from orchestrator.errors import DataError, InputError, ParameterError
+from orchestrator.errors import (
+    DanGError,
+    DataError,
+    GateRefusedError,
+    InputError,
+    ParameterError,
+    UnknownOperationError,
+)
 
 if TYPE_CHECKING:
     from orchestrator.core.decision_engine import DecisionEngine
@@ -89,7 +96,10 @@ def ask(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask in words: decides which operations answer it, and runs them."""
+    """Ask in words: decides which operations answer it, and runs them.
+
+    Ends with 4 when a gate refuses all that is asked for; a dry run only decides, and ends with 0.
+    """
     from orchestrator.commands.client import Api, call
     from orchestrator.commands.progress import waiting
 
@@ -106,13 +116,36 @@ def ask(
         return answer["decision"], list(jobs)
 
     decision, jobs = call(Target(config, home, url), work)
+    refusal = None if dry_run else _all_refused(decision)
     if as_json:
+        if refusal is not None:
+            raise refusal
         emit(decision)
         return
     from orchestrator.commands.views import show_decision, show_jobs
 
     show_decision(console(), decision)
     show_jobs(console(), jobs)
+    if refusal is not None:
+        raise refusal
+
+
+def _all_refused(decision: dict[str, Any]) -> DanGError | None:
+    """The error where nothing of what the words ask for runs or is answered; else ``None``."""
+    refused = decision["refused"]
+    answered = (decision.get("interpretation") or {}).get("values")
+    if not refused or decision["actions"] or answered:
+        return None
+    held = [item for item in refused if item["gate"] != "registry"]
+    kind = GateRefusedError if held else UnknownOperationError
+    return kind(
+        "; ".join(f"{item['operation']}: {item['reason']}" for item in held or refused),
+        where="ask",
+        remedy="dan-g status shows what the gates see; dan-g mode set declares the plant mode"
+        if held
+        else "install the module that has it, or ask for another; dan-g status lists them",
+        context={"decision": decision},
+    )
 
 
 def _starts(job: dict[str, Any], answer: dict[str, Any]) -> bool:

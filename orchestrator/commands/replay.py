@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.clock import json_default
 from orchestrator.commands.options import ConfigOption, HomeOption, JsonOption, Target
 from orchestrator.commands.output import console, emit, number, short_time, table
 from orchestrator.errors import ConfigurationError

@@ -138,3 +138,46 @@ def test_a_database_file_of_something_else_is_an_error_with_words(dan_g: Run, ho
     assert "Traceback" not in done.err
     with pytest.raises(sqlite3.DatabaseError):
         sqlite3.connect(home / "state.sqlite").execute("SELECT 1 FROM decisions")
+
+
+def test_an_ask_of_which_a_gate_refuses_all_ends_with_4(dan_g: Run) -> None:
+    words = "optimise the set points of the cdu"
+    done = dan_g("ask", words, "--json")
+    assert done.code == 4
+    problem = done.problem()
+    assert problem["type"] == "urn:dan-g:problem:gate-refused"
+    assert "the plant mode is not known" in problem["detail"]
+    assert problem["decision"]["refused"][0]["operation"] == "optimization.setpoints"
+    told = dan_g("ask", words)
+    assert told.code == 4
+    assert "refused: optimization.setpoints by plant_mode" in told.out
+    assert "remedy:" in told.err
+    dry = dan_g("ask", words, "--dry-run", "--json")
+    assert dry.code == 0
+    assert dry.json()["interpretation"]["operations"] == ["optimization.setpoints"]
+
+
+def test_a_question_about_a_value_is_answered_in_plain_words(dan_g: Run, tmp_path: Path) -> None:
+    nothing = dan_g("ask", "what is the feed flow now?")
+    assert nothing.code == 0
+    assert "No value: no tag is known" in nothing.out
+    plant = tmp_path / "plant.yaml"
+    plant.write_text("name: unit\ntags: [{name: FI1, description: Crude charge, kind: flow}]\n")
+    file = tmp_path / "config.yaml"
+    file.write_text(f"orchestrator:\n  plant: {{file: {plant}}}\n")
+    done = dan_g("ask", "what is the feed flow now?", "--config", file)
+    assert done.code == 0
+    assert "Crude charge (FI1): no value: the historian has no sample of it." in " ".join(
+        done.out.split()
+    )
+
+
+@pytest.mark.parametrize("parameters", ['{"horizon": -1}', '{"horizon": null, "targets": [true]}'])
+def test_a_wrong_parameter_is_bad_input_in_the_words_of_json(dan_g: Run, parameters: str) -> None:
+    done = dan_g("invoke", "forecasting", "forecast", "--params", parameters, "--json")
+    assert done.code == 2
+    problem = done.problem()
+    assert problem["errors"]
+    assert "True" not in done.err
+    assert "/docs" not in done.err
+    assert "job_id" not in problem
