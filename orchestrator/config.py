@@ -233,6 +233,9 @@ class ServiceSettings(Section):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    allowed_hosts: tuple[str, ...] = ()
+    """Names under which clients reach it, besides addresses, localhost, ``host`` and this machine's
+    own name; a request that names another host is refused."""
     max_body_mb: float = Field(default=32.0, gt=0)
     shutdown_grace: float = Field(default=5.0, gt=0)
     """How long running requests may take to end at shutdown, s."""

@@ -69,7 +69,7 @@ def test_a_retired_model_name_is_refused_with_the_current_ones(write) -> None:
         ("orchestrator: [1, 2]", ["must hold sections", "[1, 2]"]),
         (
             "orchestrator: {a: [}",
-            ["site.yaml, line 1, column 20", "is not valid YAML", "mend the quotes"],
+            ["site.yaml, line 1, column 20", "is not valid YAML", "Mend the quotes"],
         ),
     ],
 )

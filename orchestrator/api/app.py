@@ -128,7 +128,8 @@ def create_app(
     app.add_middleware(DirectRoutes, handlers={("POST", "/orchestrate"): orchestrate.orchestrate})
     app.add_middleware(Idempotency)
     app.add_middleware(BodyLimit, max_bytes=int(settings.service.max_body_mb * MEGABYTE))
-    app.add_middleware(SameOrigin)
+    names = (settings.service.host, *settings.service.allowed_hosts)
+    app.add_middleware(SameOrigin, names=names)
     app.add_middleware(ProblemErrors)
     app.add_middleware(RequestContext, metrics=metrics)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

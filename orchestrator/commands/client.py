@@ -141,7 +141,7 @@ async def connect(target: Target) -> AsyncIterator[Api]:
         url = await _owner_url(settings)
     async with AsyncExitStack() as stack:
         transport = None if url else await stack.enter_async_context(_in_process(settings))
-        base = url or "http://in-process"
+        base = url or "http://localhost"
         client = httpx.AsyncClient(
             base_url=base,
             transport=transport,

@@ -40,7 +40,7 @@ def exit_code_of(document: dict[str, Any]) -> int:
             return kind.exit_code
         pending.extend(kind.__subclasses__())
     status = int(document.get("status", 500))
-    return {400: 2, 413: 2, 422: 2, 404: 3, 405: 2, 409: 4}.get(status, 5)
+    return {400: 2, 413: 2, 422: 2, 403: 4, 404: 3, 405: 2, 409: 4}.get(status, 5)
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -21,6 +21,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A running service with three open alerts and a body limit of 1 MB."""
     home = tmp_path_factory.mktemp("home")
     store_alerts(home, *(an_alert(f"alert-{n}", f"11TI04{n}") for n in range(3)))
-    settings = settings_for(home, service={"max_body_mb": 1.0})
+    settings = settings_for(
+        home, service={"max_body_mb": 1.0, "allowed_hosts": ["Control.refinery.example"]}
+    )
     with serving(settings, heartbeat_seconds=0.2) as running:
         yield running

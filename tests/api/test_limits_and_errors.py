@@ -64,6 +64,28 @@ def test_a_page_of_another_site_cannot_change_anything(service: Running) -> None
     assert service.http.get("/status", headers=foreign).status_code == 200
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", ""]
+)
+def test_a_name_that_is_not_the_services_own_is_refused(
+    service: Running, method: str, host: str
+) -> None:
+    answer = service.http.request(method, "/status", headers={"Host": host})
+    assert answer.status_code == 403
+    assert answer.json()["type"] == "urn:dan-g:problem:foreign-host"
+    assert "service.allowed_hosts" in answer.json()["remedy"]
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:1", "[::1]:8000", "10.1.2.3", "LocalHost:99", "control.refinery.example"]
+)
+def test_addresses_localhost_and_configured_names_are_let_through(
+    service: Running, host: str
+) -> None:
+    assert service.http.get("/healthz", headers={"Host": host}).status_code == 200
+
+
 def test_a_client_that_sends_all_fifty_megabytes_still_reads_the_answer(service: Running) -> None:
     answer = service.http.post("/orchestrate", content=b"x" * (50 * MEGABYTE))
     assert answer.status_code == 413
