@@ -1,7 +1,7 @@
 """``POST /orchestrate`` with the decision stored, against a bare FastAPI route in the same run.
 
 Two servers (the service on a fresh home with SQLite, and an application of one route that returns a
-constant) run in processes of their own, with the same server settings. 16 keep-alive clients in this
+constant) run in processes of their own, with the same server settings, and get the same request. 16 keep-alive clients in this
 process load one after the other in interleaved rounds, so that both meet the same machine.
 """
 
@@ -49,9 +49,10 @@ BUSY: dict[str, Any] = QUIET | {
 
 def run() -> dict[str, Any]:
     """Throughput, ratios and latencies."""
+    quiet = json.dumps({"situation": QUIET}).encode()
     requests = {
-        "bare": b"{}",
-        "quiet": json.dumps({"situation": QUIET}).encode(),
+        "bare": quiet,
+        "quiet": quiet,
         "busy": json.dumps({"situation": BUSY, "dry_run": True}).encode(),
     }
     rates: dict[str, list[float]] = {name: [] for name in requests}

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+SWITCH_INTERVAL_S = 0.0005
+"""Longest time that the thread which commits waits for the busy event loop to let it go on."""
 LONGEST_SHUTDOWN = 9.0
 BACKLOG = 2048
 OnReady = Callable[["FastAPI", str], None]
@@ -121,6 +123,7 @@ async def _serve(
                 # and the requests of that moment wait a tenth of a second.
                 gc.collect()
                 gc.freeze()
+                sys.setswitchinterval(SWITCH_INTERVAL_S)
                 log.info("listening", url=url)
                 if on_ready is not None:
                     on_ready(app, url)

@@ -10,15 +10,23 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import cel
 
+from orchestrator.core.predicates import NUMBERS, ORDERINGS, Path, Predicate, plain_predicate
 from orchestrator.errors import ConfigurationError
 
-FUNCTIONS = {"abs": abs}
+
+def _absolute(value: Any) -> Any:
+    if type(value) not in NUMBERS:
+        raise TypeError(f"abs() takes a number, not {type(value).__name__}")
+    return abs(value)
+
+
+FUNCTIONS = {"abs": _absolute}
 _NATIVE_FUNCTIONS = frozenset(
     (
         "size",
@@ -53,14 +61,7 @@ _NATIVE_FUNCTIONS = frozenset(
         "hasValue",
     )
 )
-_NUMBERS = frozenset({int, float})
-_OPERATORS: dict[str, Callable[[float, float], bool]] = {
-    "<=": operator.le,
-    ">=": operator.ge,
-    "<": operator.lt,
-    ">": operator.gt,
-    "==": operator.eq,
-}
+_OPERATORS = {**ORDERINGS, "==": operator.eq}
 _UNKNOWN = (KeyError, RuntimeError, TypeError, ValueError, IndexError)
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'')
 _QUANTIFIER = re.compile(r"(?<![\w.])([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\.(exists|all)\(")
@@ -71,7 +72,6 @@ _COMPARISON = re.compile(
     r"(?P<op><=|>=|==|<|>)\s*(?P<number>-?\d+(?:\.\d+)?)"
 )
 
-Path = tuple[str, ...]
 Shape = dict[str, Any] | None
 
 
@@ -88,30 +88,12 @@ class Comparison:
         """Whether ``value`` satisfies it."""
         return bool(_OPERATORS[self.op](abs(value) if self.absolute else value, self.threshold))
 
-    def truths(self, values: Iterable[Any]) -> list[bool | None]:
-        """Whether each value satisfies it; ``None`` for what is not a number."""
-        compare, threshold = _OPERATORS[self.op], self.threshold
-        if self.absolute:
-            return [
-                compare(abs(value), threshold) if type(value) in _NUMBERS else None
-                for value in values
-            ]
-        return [compare(value, threshold) if type(value) in _NUMBERS else None for value in values]
-
-    def distance(self, values: Iterable[float]) -> float:
-        """Least distance of a value from the threshold, relative to it (to 1 where it is 0)."""
-        scale = abs(self.threshold) or 1.0
-        if self.absolute:
-            values = map(abs, values)
-        return min(abs(value - self.threshold) for value in values) / scale
-
 
 @dataclass(frozen=True)
 class Quantifier:
     """``list.exists(variable, predicate)`` or ``.all``; ``slot`` stands for it in the condition.
 
-    ``simple`` is the predicate where it is one comparison of a field with a number, which needs no
-    expression language.
+    ``plain`` is the predicate as a function of the element where it needs no expression language.
     """
 
     slot: str
@@ -122,7 +104,7 @@ class Quantifier:
     fields: tuple[Path, ...]
     outer: tuple[str, ...]
     comparisons: tuple[Comparison, ...]
-    simple: Comparison | None
+    plain: Predicate | None
 
 
 @dataclass(frozen=True)
@@ -136,7 +118,7 @@ class Condition:
         bare: Whether the program is nothing but one slot.
         paths: Fields that the program reads outside the quantifiers.
         comparisons: Comparisons of a field with a number, outside the quantifiers.
-        simple: The condition where it is one such comparison, which needs no expression language.
+        plain: The program as a function of facts and slots where it needs no expression language.
     """
 
     text: str
@@ -145,7 +127,7 @@ class Condition:
     bare: bool
     paths: tuple[Path, ...]
     comparisons: tuple[Comparison, ...]
-    simple: Comparison | None
+    plain: Predicate | None
 
 
 def compile_condition(text: str, where: str) -> Condition:
@@ -172,7 +154,7 @@ def compile_condition(text: str, where: str) -> Condition:
                 fields=tuple(path[1:] for path in paths if path[0] == variable),
                 outer=tuple(sorted({p[0] for p in paths} - {variable})),
                 comparisons=tuple(_comparisons(predicate, variable)),
-                simple=_simple(predicate, variable),
+                plain=plain_predicate(predicate, variable),
             )
         )
         remaining = f"{remaining[:start]}{slot}{remaining[end:]}"
@@ -184,7 +166,7 @@ def compile_condition(text: str, where: str) -> Condition:
         bare=remaining.strip() in slots,
         paths=tuple(path for path in _paths(remaining) if path[0] not in slots),
         comparisons=tuple(_comparisons(remaining, None)),
-        simple=_simple(remaining, None),
+        plain=plain_predicate(remaining),
     )
 
 
@@ -283,14 +265,6 @@ def _paths(text: str) -> Iterator[Path]:
             parts = parts[:-1]
         if parts and parts[0] not in {"true", "false", "null", "in"}:
             yield parts
-
-
-def _simple(predicate: str, variable: str | None) -> Comparison | None:
-    """The one comparison that a predicate, or a whole condition, is; of an element, one field."""
-    if not _COMPARISON.fullmatch(predicate.strip()):
-        return None
-    only = next(_comparisons(predicate, variable), None)
-    return only if only is not None and (variable is None or len(only.path) == 1) else None
 
 
 def _comparisons(text: str, variable: str | None) -> Iterator[Comparison]:

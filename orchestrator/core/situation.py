@@ -130,21 +130,30 @@ class Situation(SituationPart):
             return None
         return {name: fact for name, fact in sorted(value.items()) if fact is not None}
 
-    def unknown_fields(self) -> list[tuple[str, ...]]:
+    def unknown_fields(self) -> tuple[tuple[str, ...], ...]:
         """Paths of the fields that this version does not know; list elements under their list."""
+        return self._unknown_fields
+
+    @cached_property
+    def _unknown_fields(self) -> tuple[tuple[str, ...], ...]:
         found: list[tuple[str, ...]] = [(name,) for name in self.__pydantic_extra__ or ()]
+        values = self.__dict__
         for name in _PARTS:
-            part = getattr(self, name)
+            part = values[name]
+            if part is None:
+                continue
             if isinstance(part, SituationPart):
-                found.extend((name, extra) for extra in part.__pydantic_extra__ or ())
+                if part.__pydantic_extra__:
+                    found.extend((name, extra) for extra in part.__pydantic_extra__)
             elif isinstance(part, tuple):
                 for element in part:
                     if element.__pydantic_extra__:
                         found.extend((name, extra) for extra in element.__pydantic_extra__)
-            elif part:
+            else:
                 for module, fact in part.items():
-                    found.extend((name, module, extra) for extra in fact.__pydantic_extra__ or ())
-        return list(dict.fromkeys(found))
+                    if fact is not None and fact.__pydantic_extra__:
+                        found.extend((name, module, extra) for extra in fact.__pydantic_extra__)
+        return tuple(dict.fromkeys(found))
 
     def facts(self) -> dict[str, Any]:
         """The known facts only, in one order: no null at any depth, times as ISO 8601.

@@ -1,14 +1,16 @@
 """Evaluates the rules of the policy over a situation.
 
 The situation is normalised first: null counts as absent, and an alert without severity as medium.
-Then one ``cel.Context`` is filled for the decision, with the fields that some rule reads and nothing
-else, because handing values to CEL costs more than evaluating the rules does.
+Plain conditions are functions of the facts. For the others one ``cel.Context`` is filled for the
+decision, with the fields that they read and nothing else, because handing values to CEL costs more
+than evaluating does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cel
@@ -18,7 +20,6 @@ from orchestrator.core.expression import (
     FUNCTIONS,
     Comparison,
     Condition,
-    Path,
     Quantifier,
     compile_condition,
     holds,
@@ -26,6 +27,7 @@ from orchestrator.core.expression import (
     project,
     shape_of,
 )
+from orchestrator.core.predicates import Path
 
 LABELS: dict[Path, tuple[str, str]] = {
     ("kpis", "margin_change_pct"): ("margin change", " %"),
@@ -45,6 +47,7 @@ MOST_CONTEXTS = 1000
 """Contexts of list elements that are kept; alerts have few combinations of kind and severity."""
 
 _Key = tuple[Path, str]
+_Group = tuple[cel.Context, list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,137 +84,167 @@ class RuleBook:
             (rule, compile_condition(rule.when, f"{where}, rule {rule.name!r}")) for rule in rules
         ]
         conditions = [condition for _, condition in self._rules]
-        self._paths = [path for condition in conditions for path in condition.paths]
-        self._fields: dict[_Key, list[Path]] = {}
-        outer: set[str] = set()
-        for condition in conditions:
-            for quantifier in condition.quantifiers:
-                key = (quantifier.source, quantifier.variable)
-                known = self._fields.setdefault(key, [])
-                known.extend(path for path in quantifier.fields if path not in known)
-                outer.update(quantifier.outer)
-        self._outer = tuple(sorted(outer))
-        self._shape = shape_of(self._paths)
-        self._contexts: dict[_Key, dict[Any, cel.Context]] = {key: {} for key in self._fields}
-        self._in_language = {
-            (quantifier.source, quantifier.variable)
-            for condition in conditions
-            for quantifier in condition.quantifiers
-            if quantifier.simple is None
-        }
+        quantifiers = [quantifier for c in conditions for quantifier in c.quantifiers]
+        self._paths = {path for condition in conditions for path in condition.paths}
+        self._listed = {(*q.source, *field) for q in quantifiers for field in q.fields}
+        self._in_language = _InLanguage(conditions)
         self.compared: dict[Path, list[Comparison]] = {}
         self.compared_in: dict[Path, list[Comparison]] = {}
         for condition in conditions:
             for comparison in condition.comparisons:
                 self.compared.setdefault(comparison.path, []).append(comparison)
-            for quantifier in condition.quantifiers:
-                self.compared_in.setdefault(quantifier.source, []).extend(quantifier.comparisons)
+        for quantifier in quantifiers:
+            self.compared_in.setdefault(quantifier.source, []).extend(quantifier.comparisons)
 
     @property
     def read_fields(self) -> frozenset[Path]:
         """Every field that some rule reads; those of list elements under the list's own path."""
-        listed = {(*source, *f) for (source, _), fields in self._fields.items() for f in fields}
-        return frozenset({*self._paths, *listed})
+        return frozenset(self._paths | self._listed)
 
     def fired(self, facts: Mapping[str, Any]) -> list[Fired]:
         """The rules that hold on normalised facts, in the order of the policy."""
-        context = cel.Context(project(facts, self._shape), FUNCTIONS)
-        outer = {name: facts[name] for name in self._outer if name in facts}
-        lists = {
-            key: _Elements(
-                look_up(facts, key[0]),
-                key[1],
-                fields,
-                outer,
-                self._contexts[key],
-                group=key in self._in_language,
-            )
-            for key, fields in self._fields.items()
-        }
-        return [
-            fired
-            for rule, condition in self._rules
-            if (fired := _evaluate(rule, condition, facts, context, lists)) is not None
-        ]
+        scene = _Scene(self._in_language, facts)
+        found: list[Fired] = []
+        for rule, condition in self._rules:
+            if condition.quantifiers:
+                held = scene.quantified(condition)
+                if held is None:
+                    continue
+                elements = held
+            else:
+                plain = condition.plain
+                value = plain(facts) if plain is not None else scene.in_language(condition, {})
+                if not value:
+                    continue
+                elements = {}
+            because = "; ".join(_reasons(condition, facts, elements)) or rule.says or rule.when
+            found.append(Fired(rule, because, elements))
+        return found
 
 
-class _Elements:
-    """The elements of one list, with equal ones (in the fields that are read) evaluated once."""
+class _InLanguage:
+    """What the conditions and predicates that are not plain read, prepared once for all decisions."""
 
-    def __init__(
-        self,
-        values: Any,
-        variable: str,
-        fields: list[Path],
-        outer: Mapping[str, Any],
-        contexts: dict[Any, cel.Context],
-        *,
-        group: bool,
-    ) -> None:
-        self.values = values if isinstance(values, list) else None
-        self.groups: list[tuple[cel.Context, list[Any]]] = []
-        if group and self.values:
-            self._group(self.values, variable, fields, outer, contexts)
+    def __init__(self, conditions: Iterable[Condition]) -> None:
+        conditions = list(conditions)
+        self.shape = shape_of(p for c in conditions if c.plain is None for p in c.paths)
+        self.fields: dict[_Key, list[Path]] = {}
+        outer: set[str] = set()
+        for quantifier in (q for c in conditions for q in c.quantifiers if q.plain is None):
+            known = self.fields.setdefault((quantifier.source, quantifier.variable), [])
+            known.extend(path for path in quantifier.fields if path not in known)
+            outer.update(quantifier.outer)
+        self.outer = tuple(sorted(outer))
+        self.contexts: dict[_Key, dict[Any, cel.Context]] = {key: {} for key in self.fields}
 
-    def _group(
-        self,
-        values: list[Any],
-        variable: str,
-        fields: list[Path],
-        outer: Mapping[str, Any],
-        contexts: dict[Any, cel.Context],
-    ) -> None:
-        by_content: dict[Any, list[Any]] = {}
-        names = [path[0] for path in fields if len(path) == 1]
-        plain = len(names) == len(fields)
-        shape = shape_of(fields)
-        for element in values:
-            same: list[Any] = []
-            content: Any = None
-            if plain and isinstance(element, dict):
-                read = tuple(map(element.get, names))
-                try:
-                    content = (read, tuple(map(type, read)))
-                    same = by_content.setdefault(content, same)
-                except TypeError:  # a site's own field holds a list or an object
-                    content = None
-            same.append(element)
-            if len(same) > 1:
-                continue
-            context = contexts.get(content) if content and not outer else None
-            if context is None:
-                seen = {**outer, variable: project(element, shape)}
-                context = cel.Context(seen, FUNCTIONS)
-                if content and not outer and len(contexts) < MOST_CONTEXTS:
-                    contexts[content] = context
-            self.groups.append((context, same))
 
-    def truth(self, quantifier: Quantifier) -> tuple[bool | None, list[Any]]:
+class _Scene:
+    """One situation: its facts, and what of them the language has been given so far."""
+
+    def __init__(self, prepared: _InLanguage, facts: Mapping[str, Any]) -> None:
+        self._prepared = prepared
+        self._facts = facts
+        self._groups: dict[_Key, list[_Group]] = {}
+
+    @cached_property
+    def _known(self) -> dict[str, Any]:
+        known: dict[str, Any] = project(self._facts, self._prepared.shape)
+        return known
+
+    @cached_property
+    def _context(self) -> cel.Context:
+        return cel.Context(self._known, FUNCTIONS)
+
+    def in_language(self, condition: Condition, slots: Mapping[str, bool]) -> bool | None:
+        """The value of a condition as the language gives it; ``slots`` stand for its quantifiers."""
+        if slots:
+            return holds(condition.program, cel.Context({**self._known, **slots}, FUNCTIONS))
+        return holds(condition.program, self._context)
+
+    def quantified(self, condition: Condition) -> dict[str, tuple[Any, ...]] | None:
+        """The elements that made a condition with quantifiers hold, by list; else ``None``."""
+        elements: dict[str, tuple[Any, ...]] = {}
+        slots: dict[str, bool] = {}
+        value: bool | None = None
+        for quantifier in condition.quantifiers:
+            value, matching = self._truth(quantifier)
+            if value is not None:
+                slots[quantifier.slot] = value
+            if matching:
+                elements[".".join(quantifier.source)] = tuple(matching)
+        if not condition.bare:
+            if condition.plain is not None:
+                value = condition.plain({**self._facts, **slots})
+            else:
+                value = self.in_language(condition, slots)
+        return elements if value else None
+
+    def _truth(self, quantifier: Quantifier) -> tuple[bool | None, list[Any]]:
         """The value of the quantifier, and the elements for which its predicate holds."""
-        if self.values is None:
+        values = look_up(self._facts, quantifier.source)
+        if not isinstance(values, list):
             return None, []
-        simple = quantifier.simple
-        if simple is None:
-            truths = [holds(quantifier.predicate, context) for context, _ in self.groups]
+        plain = quantifier.plain
+        if plain is not None:
+            truths = [plain(element) for element in values]
+            matching = [e for value, e in zip(truths, values, strict=True) if value]
+        else:
+            groups = self._grouped(quantifier, values)
+            truths = [holds(quantifier.predicate, context) for context, _ in groups]
             matching = [
                 element
-                for value, (_, elements) in zip(truths, self.groups, strict=True)
+                for value, (_, elements) in zip(truths, groups, strict=True)
                 if value
                 for element in elements
             ]
-        else:
-            truths = simple.truths(self._column(simple.path[0]))
-            matching = [e for value, e in zip(truths, self.values, strict=True) if value]
         if quantifier.every:
             return (False if False in truths else None if None in truths else True), matching
         return (True if matching else None if None in truths else False), matching
 
-    def _column(self, field: str) -> list[Any]:
-        """A field of every element; ``None`` where it is absent."""
-        return [
-            element.get(field) if isinstance(element, dict) else None
-            for element in self.values or ()
-        ]
+    def _grouped(self, quantifier: Quantifier, values: list[Any]) -> list[_Group]:
+        key = (quantifier.source, quantifier.variable)
+        if key not in self._groups:
+            prepared = self._prepared
+            outer = {name: self._facts[name] for name in prepared.outer if name in self._facts}
+            self._groups[key] = _grouped(
+                values, quantifier.variable, prepared.fields[key], outer, prepared.contexts[key]
+            )
+        return self._groups[key]
+
+
+def _grouped(
+    values: list[Any],
+    variable: str,
+    fields: list[Path],
+    outer: Mapping[str, Any],
+    contexts: dict[Any, cel.Context],
+) -> list[_Group]:
+    """The elements of one list, those that are equal in the fields that are read in one group."""
+    groups: list[_Group] = []
+    by_content: dict[Any, list[Any]] = {}
+    names = [path[0] for path in fields if len(path) == 1]
+    flat = len(names) == len(fields)
+    shape = shape_of(fields)
+    for element in values:
+        same: list[Any] = []
+        content: Any = None
+        if flat and isinstance(element, dict):
+            read = tuple(map(element.get, names))
+            try:
+                content = (read, tuple(map(type, read)))
+                same = by_content.setdefault(content, same)
+            except TypeError:  # a site's own field holds a list or an object
+                content = None
+        same.append(element)
+        if len(same) > 1:
+            continue
+        context = contexts.get(content) if content and not outer else None
+        if context is None:
+            context = cel.Context({**outer, variable: project(element, shape)}, FUNCTIONS)
+            if content and not outer and len(contexts) < MOST_CONTEXTS:
+                contexts[content] = context
+        groups.append((context, same))
+    return groups
 
 
 def normalise(facts: dict[str, Any]) -> dict[str, Any]:
@@ -220,36 +253,6 @@ def normalise(facts: dict[str, Any]) -> dict[str, Any]:
     if not alerts or all("severity" in alert for alert in alerts):
         return facts
     return {**facts, "alerts": [{"severity": "medium", **alert} for alert in alerts]}
-
-
-def _evaluate(
-    rule: TriggerRule,
-    condition: Condition,
-    facts: Mapping[str, Any],
-    context: cel.Context,
-    lists: Mapping[_Key, _Elements],
-) -> Fired | None:
-    elements: dict[str, tuple[Any, ...]] = {}
-    value: bool | None = None
-    slots: dict[str, bool] = {}
-    for quantifier in condition.quantifiers:
-        value, matching = lists[quantifier.source, quantifier.variable].truth(quantifier)
-        if value is not None:
-            slots[quantifier.slot] = value
-        if matching:
-            elements[".".join(quantifier.source)] = tuple(matching)
-    if condition.simple is not None:
-        value = condition.simple.truths([look_up(facts, condition.simple.path)])[0]
-    elif not condition.bare:
-        if slots or condition.quantifiers:
-            known = project(facts, shape_of(condition.paths))
-            context = cel.Context({**known, **slots}, FUNCTIONS)
-        value = holds(condition.program, context)
-    if not value:
-        return None
-    return Fired(
-        rule, "; ".join(_reasons(condition, facts, elements)) or rule.says or rule.when, elements
-    )
 
 
 def _reasons(

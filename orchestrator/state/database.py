@@ -89,11 +89,11 @@ class Database:
                 async with connection.begin():
                     yield connection
 
-    async def insert_directly(self, batches: Sequence[Batch]) -> bool:
+    async def insert_directly(self, batches: Sequence[Batch], *, synced: bool = True) -> bool:
         """Insert rows in one durable transaction by the shortest way there is.
 
-        Returns false, with nothing inserted, when there is none or it failed: :meth:`write` then
-        says why.
+        Without ``synced`` a power cut in the next second may undo it. Returns false, with nothing
+        inserted, when there is no such way or it failed: :meth:`write` then says why.
 
         Raises:
             DatabaseUnavailableError: another process keeps the database locked.
@@ -102,7 +102,8 @@ class Database:
             return False
         async with self._writing:
             try:
-                await self._direct.insert(batches)
+                if synced or not self._direct.insert_at_once(batches):
+                    await self._direct.insert(batches)
             except sqlite3.Error as error:
                 if error.sqlite_errorname == "SQLITE_BUSY":
                     raise unavailable(str(error), self.address) from error

@@ -41,6 +41,7 @@ class NewRow:
 @dataclass(slots=True)
 class _Waiting:
     rows: list[tuple[Table, _RowValues]]
+    synced: bool
     done: asyncio.Future[None]
 
 
@@ -85,8 +86,11 @@ class GroupedCommits:
         self.commits = 0
         """Transactions so far; with the number of inserts this tells the size of the groups."""
 
-    async def insert(self, rows: Sequence[NewRow]) -> None:
+    async def insert(self, rows: Sequence[NewRow], *, synced: bool = True) -> None:
         """Insert ``rows``, all or none, and return when they are durable.
+
+        Rows that need not be ``synced`` outlive the end of the process at once, and on SQLite a
+        power cut a second later.
 
         Parents go before their children, whatever the order given. What is wrong with the rows of
         one call is raised to that call alone.
@@ -101,7 +105,7 @@ class GroupedCommits:
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write(), name="grouped-commits")
         converted = [(row.table, self._inserts[row.table].row(row.values)) for row in rows]
-        waiting = _Waiting(converted, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(converted, synced, asyncio.get_running_loop().create_future())
         await self._queue.put(waiting)
         await waiting.done
 
@@ -134,7 +138,8 @@ class GroupedCommits:
             return
         batches = self._batches(row for one in group for row in one.rows)
         try:
-            if not await self._database.insert_directly(batches):
+            synced = any(waiting.synced for waiting in group)
+            if not await self._database.insert_directly(batches, synced=synced):
                 async with self._database.write() as connection:
                     await _insert(connection, batches)
         except DatabaseUnavailableError as error:
