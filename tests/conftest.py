@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+REFERENCE_DATA = Path(__file__).resolve().parents[2] / "shared"
+
 
 class RedisServer:
     """A Redis server process on a Unix socket, which a test may kill and start again."""
@@ -103,3 +105,19 @@ def redis_server() -> Iterator[RedisServer]:
 def redis_url(redis_server: RedisServer) -> str:
     """URL of a fresh, empty Redis server: ``unix:///path/redis.socket``."""
     return redis_server.url
+
+
+ABSENT = "reference data is absent"
+"""How the reason of every test begins that is skipped for want of the data beside the repository."""
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how many tests did not run because the reference data is not on this machine."""
+    skipped = terminalreporter.stats.get("skipped", ())
+    absent = [report for report in skipped if ABSENT in str(report.longrepr)]
+    if absent:
+        tests = "1 test was" if len(absent) == 1 else f"{len(absent)} tests were"
+        terminalreporter.write_line(
+            f"{tests} skipped because reference data is absent (expected at {REFERENCE_DATA})",
+            yellow=True,
+        )

@@ -12,7 +12,7 @@ from serving import Running
 from orchestrator.core.decision_engine import DecisionEngine
 from orchestrator.core.situation import Situation
 
-EXAMPLES = Path("../shared/cases/selection/situations_examples.jsonl")
+EXAMPLES = Path(__file__).parents[2].parent / "shared/cases/selection/situations_examples.jsonl"
 FIRES = {
     "plant_mode": "steady",
     "data_quality": {"score": 0.97},
@@ -36,7 +36,7 @@ def test_a_given_situation_is_decided_as_the_engine_decides_it(service: Running)
 
 def test_all_examples_are_selected_right_over_http(service: Running) -> None:
     if not EXAMPLES.exists():
-        pytest.skip(f"{EXAMPLES} is not here")
+        pytest.skip(f"reference data is absent: {EXAMPLES}")
     wrong = []
     for line in EXAMPLES.read_text().splitlines():
         case = json.loads(line)

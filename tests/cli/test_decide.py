@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-EXAMPLES = Path("../shared/cases/selection/situations_examples.jsonl")
+EXAMPLES = Path(__file__).parents[2].parent / "shared/cases/selection/situations_examples.jsonl"
 FIRES = {"plant_mode": "steady", "data_quality": {"score": 0.97}, "kpis": {"margin_change_pct": -3}}
 
 Run = Callable[..., Any]
@@ -37,7 +37,7 @@ def test_standard_input_is_read_and_people_get_words(dan_g: Run) -> None:
 
 def test_all_examples_are_right(dan_g: Run) -> None:
     if not EXAMPLES.exists():
-        pytest.skip(f"{EXAMPLES} is not here")
+        pytest.skip(f"reference data is absent: {EXAMPLES}")
     cases = {c["id"]: c for c in map(json.loads, EXAMPLES.read_text().splitlines())}
     decided = dan_g("decide", "--situations", EXAMPLES, "--json").json()
     assert [item["id"] for item in decided] == list(cases)

@@ -24,7 +24,7 @@ def read(text: str, previous: Any = None) -> Reading:
 def cases(name: str) -> list[dict[str, Any]]:
     file = EXAMPLES / name
     if not file.is_file():
-        pytest.skip(f"the examples are not here: {file}")
+        pytest.skip(f"reference data is absent: {file}")
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 

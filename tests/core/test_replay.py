@@ -22,7 +22,7 @@ FAULT_ROW = 200
 
 def needs(path: Path) -> Path:
     if not path.exists():
-        pytest.skip(f"reference data is not on this machine: {path.name}")
+        pytest.skip(f"reference data is absent: {path}")
     return path
 
 

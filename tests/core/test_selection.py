@@ -34,7 +34,7 @@ def selected(situation: dict[str, Any]) -> tuple[set[str], set[str]]:
 
 def test_every_example_is_right() -> None:
     if not EXAMPLES.is_file():
-        pytest.skip(f"the examples are not here: {EXAMPLES}")
+        pytest.skip(f"reference data is absent: {EXAMPLES}")
     cases = [json.loads(line) for line in EXAMPLES.read_text(encoding="utf-8").splitlines()]
     wrong = []
     for case in cases:

@@ -48,5 +48,5 @@ def shared() -> Path:
     """Reference data beside the repository; the test is skipped where it is absent."""
     folder = Path(__file__).parents[2].parent / "shared"
     if not folder.is_dir():
-        pytest.skip(f"the reference data is not at {folder}")
+        pytest.skip(f"reference data is absent: {folder}")
     return folder

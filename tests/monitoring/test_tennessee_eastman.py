@@ -19,7 +19,7 @@ from tests.monitoring.conftest import SHARED
 FOLDER = SHARED / "data" / "tep"
 FAULT_ROW = 160
 pytestmark = pytest.mark.skipif(
-    not FOLDER.is_dir(), reason=f"the Tennessee Eastman data are not in {FOLDER}"
+    not FOLDER.is_dir(), reason=f"reference data is absent: {FOLDER}"
 )
 
 

@@ -115,7 +115,7 @@ def test_descriptions_must_describe(tmp_path: Path) -> None:
         infer_plant(data, descriptions=tmp_path / "nothing.csv")
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data folder is not here")
+@pytest.mark.skipif(not SHARED.is_dir(), reason=f"reference data is absent: {SHARED}")
 def test_tennessee_eastman_with_its_tag_list() -> None:
     plant = infer_plant(SHARED / "tep" / "d00.csv.gz", descriptions=SHARED / "tep" / "tags.csv")
     kinds = {kind: sum(tag.kind == kind for tag in plant) for kind in {t.kind for t in plant}}

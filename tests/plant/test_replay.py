@@ -26,7 +26,7 @@ from orchestrator.plant.tags import Plant, Tag
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 MINUTE = timedelta(minutes=1)
 
-needs_data = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data folder is not here")
+needs_data = pytest.mark.skipif(not SHARED.is_dir(), reason=f"reference data is absent: {SHARED}")
 
 
 def written(folder: Path, text: str) -> Path:

@@ -29,7 +29,7 @@ def case():
     def read(name: str) -> dict[str, Any]:
         path = CASES / f"{name}.json"
         if not path.is_file():
-            pytest.skip(f"the planning cases are not at {CASES}")
+            pytest.skip(f"reference data is absent: {path}")
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return document
 
