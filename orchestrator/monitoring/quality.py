@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from orchestrator.monitoring.baseline import HOLD_PERIODS, Baseline, expected_periods
 from orchestrator.monitoring.delays import BoolArray, FloatArray
 from orchestrator.monitoring.samples import Rows, Uint8Array
+from orchestrator.plant.credible import credible_range
 from orchestrator.plant.samples import to_datetime64
 from orchestrator.plant.tags import Tag
 
@@ -19,8 +20,6 @@ WINDOW = 60
 """Rows that the shares refer to."""
 SPIKE_FACTOR = 10.0
 """A spike goes this many usual steps away, and comes back with the next sample."""
-RANGE_MARGIN = 1.0
-"""A value is implausible this many widths of the normal range outside of it; less is an upset."""
 FROZEN_UNTRAINED = 60
 """Run of equal samples that is frozen where nothing was learned from training."""
 OPTIONAL_KINDS = frozenset({"price", "lab", "computed", "state"})
@@ -90,7 +89,8 @@ class QualityWatch:
         self._period = expected_periods(tags)
         self._step: FloatArray = np.full(count, np.inf)
         self._longest_run: FloatArray = np.where(self._optional, np.inf, FROZEN_UNTRAINED)
-        self._low, self._high = _plausible(tags)
+        ranges: FloatArray = np.array([credible_range(tag) for tag in tags]).reshape(-1, 2)
+        self._low, self._high = ranges[:, 0], ranges[:, 1]
         self._rate: FloatArray = np.array([tag.rate_limit or np.inf for tag in tags])
         self._rated = bool(np.isfinite(self._rate).any())
         self._ring: Uint8Array = np.zeros((WINDOW, count), dtype=np.uint8)
@@ -207,16 +207,3 @@ class QualityWatch:
             self._ring[: end - WINDOW] = flags[first:]
         self._at = end % WINDOW
         self._filled = min(self._filled + len(flags), WINDOW)
-
-
-def _plausible(tags: Sequence[Tag]) -> tuple[FloatArray, FloatArray]:
-    """Bounds outside of which a value is hardly a measurement; infinite where nothing is known."""
-    low, high = np.full(len(tags), -np.inf), np.full(len(tags), np.inf)
-    for j, tag in enumerate(tags):
-        if tag.normal is None:
-            continue
-        outer = [tag.limits.low_low, tag.limits.low, tag.limits.high, tag.limits.high_high]
-        known = [*tag.normal, *(value for value in outer if value is not None)]
-        margin = RANGE_MARGIN * (tag.normal[1] - tag.normal[0])
-        low[j], high[j] = min(known) - margin, max(known) + margin
-    return low, high

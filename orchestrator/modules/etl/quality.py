@@ -8,13 +8,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator.plant.credible import credible_range
 from orchestrator.plant.tags import Tag
 
 Mask = NDArray[np.bool_]
 MAD_TO_SD = 1.4826
 MIN_FROZEN_RUN = 12
 MIN_FROZEN_TO_USUAL = 8
-ZERO_OFFSET_SHARE = 0.05
 
 
 def period_seconds(times: NDArray[np.datetime64]) -> float | None:
@@ -133,32 +133,8 @@ def spikes(values: NDArray[np.float64], sigmas: float) -> Mask:
 
 
 def out_of_range(values: NDArray[np.float64], tag: Tag) -> tuple[Mask, str]:
-    """Samples that the instrument or nature cannot give, and the range in words.
-
-    The range is three widths of the normal range and never inside the alarm limits: a value beyond
-    an alarm limit is an alarm, not a bad measurement. Percentages, flows, levels and absolute
-    temperatures have physical ends beside it; a zero offset of 5 % is forgiven.
-    """
-    low, high = -np.inf, np.inf
-    if tag.normal is not None:
-        width = tag.normal[1] - tag.normal[0]
-        low, high = tag.normal[0] - width, tag.normal[1] + width
-        limits = tag.limits
-        for limit in (limits.low_low, limits.low):
-            if limit is not None:
-                low = min(low, limit - 0.5 * width)
-        for limit in (limits.high, limits.high_high):
-            if limit is not None:
-                high = max(high, limit + 0.5 * width)
-    if tag.unit in ("percent", "%") and tag.kind in ("valve", "level"):
-        low, high = max(low, -100 * ZERO_OFFSET_SHARE), min(high, 100 * (1 + ZERO_OFFSET_SHARE))
-    if tag.kind == "flow" and tag.normal is not None and tag.normal[0] >= 0:
-        # a stopped stream reads about zero, which is far from normal and yet a good measurement
-        low = -ZERO_OFFSET_SHARE * tag.normal[1]
-    if tag.kind == "temperature":
-        zero = {"degC": -273.15, "degF": -459.67, "K": 0.0, "kelvin": 0.0}.get(tag.unit)
-        if zero is not None:
-            low = max(low, zero)
+    """Samples outside of what the instrument can credibly read, and that range in words."""
+    low, high = credible_range(tag)
     with np.errstate(invalid="ignore"):
         mask: Mask = (values < low) | (values > high)
     return mask, f"{low:.4g} to {high:.4g} {tag.unit}".rstrip()

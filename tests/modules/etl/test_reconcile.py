@@ -264,12 +264,12 @@ def test_a_tag_without_data_is_taken_as_unmeasured(context_for):
 
 
 def test_a_plant_without_balances_says_what_to_configure(context_for):
-    with pytest.raises(ConfigurationError, match="add balances"):
+    with pytest.raises(ConfigurationError, match="Add balances"):
         run(ReconcileInput(), context_for({"time": TIMES, **flows()}, Plant()))
 
 
 def test_data_without_any_tag_of_the_balances_is_refused(context_for):
-    with pytest.raises(InsufficientDataError, match="give data with some of: F"):
+    with pytest.raises(InsufficientDataError, match="Give data with some of: F"):
         run(ReconcileInput(), context_for({"time": TIMES, "X": np.ones(ROWS)}, plant()))
 
 

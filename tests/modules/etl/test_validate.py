@@ -118,7 +118,7 @@ def test_text_columns_and_all_missing_columns_score_zero(context_for):
 
 
 def test_an_unknown_tag_is_refused_with_what_there_is(context_for):
-    with pytest.raises(UnknownTagError, match="the data has: F"):
+    with pytest.raises(UnknownTagError, match="The data has: F"):
         run(ValidateInput(tags=("X",)), context_for({"time": TIMES, "F": noisy()}))
 
 
