@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 from orchestrator.config import Settings
 from orchestrator.core.confidence import ConfidenceRule
@@ -24,6 +23,7 @@ from orchestrator.core.decision import (
     Refusal,
 )
 from orchestrator.core.gates import Candidate, Gates, Passed, Removal
+from orchestrator.core.identity import new_id
 from orchestrator.core.memory import Memory
 from orchestrator.core.plan import actions_of, parameters_of
 from orchestrator.core.policy import policy_of
@@ -121,7 +121,7 @@ class DecisionEngine:
         refused = self._refusals(reading, passed)
         confidence = self._confidence(facts)
         return Decision(
-            id=decision_id or str(uuid4()),
+            id=decision_id or new_id(),
             created_at=now,
             situation_digest=digest_of(given),
             triggers=tuple(_trigger(item) for item in fired),

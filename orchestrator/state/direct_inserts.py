@@ -81,7 +81,7 @@ class DirectInserts:
 
     def _insert(self, batches: Sequence[Batch], synced: bool) -> None:
         connection = self._connections.get(synced) or self._open(synced)
-        statements = [part for batch in batches for part in _in_one_statement(*batch)]
+        statements = [part for batch in batches for part in _in_few_statements(*batch)]
         if len(statements) == 1:  # a transaction by itself
             connection.execute(*statements[0])
             return
@@ -129,15 +129,17 @@ class DirectInserts:
             self._connections.popitem()[1].close()
 
 
-def _in_one_statement(statement: str, rows: Sequence[_Values]) -> Iterator[tuple[str, list[Any]]]:
-    """All rows of an insert in one statement, or in as few as the number of variables allows.
+def _in_few_statements(statement: str, rows: Sequence[_Values]) -> Iterator[tuple[str, list[Any]]]:
+    """All rows of an insert in as few statements as there are powers of two in their number.
 
-    Each statement that runs gives the interpreter's lock away and waits to have it back, so with a
-    busy event loop it is their number that a commit takes its time by.
+    Each statement that runs in the thread gives the interpreter's lock away and waits to have it
+    back; and statements of a few sizes stay prepared.
     """
     head, found, row = statement.rpartition(" VALUES ")
     most = max(1, MOST_VARIABLES // max(1, len(rows[0]))) if found else 1
-    for start in range(0, len(rows), most):
-        part = rows[start : start + most]
-        text = f"{head} VALUES {', '.join([row] * len(part))}" if found else statement
-        yield text, [value for values in part for value in values]
+    start = 0
+    while start < len(rows):
+        size = 1 << (min(most, len(rows) - start).bit_length() - 1)
+        text = f"{head} VALUES {', '.join([row] * size)}" if found else statement
+        yield text, [value for values in rows[start : start + size] for value in values]
+        start += size

@@ -130,9 +130,9 @@ async def test_a_database_that_was_never_migrated_says_so(
 ) -> None:
     database = await Database.open(empty_url, tmp_path)
     store = Store(database)
-    with pytest.raises(DatabaseUnavailableError, match="migrate it first"):
+    with pytest.raises(DatabaseUnavailableError, match="Migrate it first"):
         await store.decisions.list()
-    with pytest.raises(DatabaseUnavailableError, match="migrate it first"):
+    with pytest.raises(DatabaseUnavailableError, match="Migrate it first"):
         await store.decisions.add(make.decision())
     await store.close()
     await database.close()
