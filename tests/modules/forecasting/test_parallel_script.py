@@ -78,7 +78,7 @@ def test_a_target_that_cannot_be_forecast_is_said_and_the_others_are_done(
         ({"--targets": " , "}, 2, "no targets are given"),
         ({"--horizon": "0"}, 2, "horizon is 0"),
         ({"--horizon": "500"}, 2, "need at least 1500 values"),
-        ({"--jobs": "0"}, 2, "give 1 or more"),
+        ({"--jobs": "0"}, 2, "Give 1 or more"),
         ({"--data": "nowhere.csv"}, 3, "there is no such file"),
         ({"--out": "{data}"}, 5, "cannot write"),
     ],
