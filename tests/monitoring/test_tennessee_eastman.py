@@ -18,9 +18,7 @@ from tests.monitoring.conftest import SHARED
 
 FOLDER = SHARED / "data" / "tep"
 FAULT_ROW = 160
-pytestmark = pytest.mark.skipif(
-    not FOLDER.is_dir(), reason=f"reference data is absent: {FOLDER}"
-)
+pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"reference data is absent: {FOLDER}")
 
 
 @cache
