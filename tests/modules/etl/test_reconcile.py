@@ -18,8 +18,9 @@ from orchestrator.errors import (
 )
 from orchestrator.modules.base import OperationContext
 from orchestrator.modules.etl import least_squares
-from orchestrator.modules.etl.network import ReconcileInput, ReconcileResult
+from orchestrator.modules.etl.network import ReconcileInput
 from orchestrator.modules.etl.reconcile import run
+from orchestrator.modules.etl.reconciled import ReconcileResult
 from orchestrator.plant.tags import Balance, Plant, Tag
 
 NOWHERE = OperationContext(now=datetime(2025, 1, 1, tzinfo=UTC), plant=Plant())
