@@ -155,6 +155,20 @@ class Solver(Part):
     stationarity: float
 
 
+class Comparison(Part):
+    """A meter outside the balances that follows one inside: what it says of it.
+
+    ``difference`` is the median of outside minus inside, ``ratio`` that of outside over inside.
+    """
+
+    id: str
+    follows: str
+    correlation: float
+    difference: float
+    ratio: float
+    days: int
+
+
 class PeriodBalance(Part):
     """One period (a day) of a balance: what came in and went out, and what stands out.
 
@@ -262,4 +276,5 @@ class ReconcileResult(OperationResult):
     moved: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     periods: tuple[Periods, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
     report: str | None = None
