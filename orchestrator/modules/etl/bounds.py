@@ -1,27 +1,25 @@
 """Weighted least squares under linear balances and bounds on streams.
 
-With the balances eliminated the problem is one of least distance: min ‖t‖² with ``g t ≥ h``, solved
-exactly in finitely many steps through nonnegative least squares (Lawson and Hanson, Solving Least
-Squares Problems, 1974, ch. 23). That gives the bounds that bind; with those held, the equality problem
-is solved again, so that the answer has its accuracy and not that of a tolerance.
+An interior-point method finds which bounds bind; with those held, the equality problem is solved again,
+so that the answer has its accuracy and not that of a tolerance.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, optimize
+from scipy import optimize
 
 from orchestrator.errors import InputError
-from orchestrator.modules.etl import least_squares
-from orchestrator.modules.etl.least_squares import RELATIVE_ZERO, Problem, Solution, left_null
+from orchestrator.modules.etl import interior_point, least_squares
+from orchestrator.modules.etl.least_squares import Problem, Solution
 
 Array = NDArray[np.float64]
 TOLERANCE = 1e-9
-UNOBSERVED = 1e-4
-NEGLIGIBLE = 1e-10
+ACTIVE = 1e-7
 
 
 class BoundsError(InputError):
@@ -59,21 +57,18 @@ def solve(problem: Problem, lower: Array, upper: Array) -> Bounded:
     binding = np.zeros(len(point), dtype=np.int8)
     if ((point >= lower - room) & (point <= upper + room)).all():
         return Bounded(free, free.measured, free.free, binding)
-    sides = _binding(problem, free, lower, upper)
-    for _ in range(3):
-        held = sides != 0
-        at = np.where(sides < 0, lower, upper)
-        solution, values = _held(problem, held, at)
-        room = 1e-7 * np.maximum(1.0, np.abs(values))
-        below, above = values < lower - room, values > upper + room
-        if not (below | above).any():
-            break
-        sides = np.where(below, -1, np.where(above, 1, sides)).astype(np.int8)
+    near, sides = _nearest(problem, lower, upper)
+    solution, values = _held(problem, sides != 0, np.where(sides < 0, lower, upper))
+    # what the balances do not determine stays at the point that was found within the bounds
+    values = np.where(np.isfinite(values), values, near)
+    room = ACTIVE * np.maximum(1.0, np.abs(near))
+    if ((values < lower - room) | (values > upper + room)).any():
+        values = near
     return Bounded(solution, values[:count], values[count:], sides)
 
 
 def _held(problem: Problem, held: NDArray[np.bool_], at: Array) -> tuple[Solution, Array]:
-    """The equality problem with some streams exactly at a bound; values of all streams."""
+    """The equality problem with some streams exactly at a bound; values, NaN where unobservable."""
     count = len(problem.values)
     fixed, moved = held[:count], held[count:]
     values = np.where(fixed, at[:count], problem.values)
@@ -87,60 +82,64 @@ def _held(problem: Problem, held: NDArray[np.bool_], at: Array) -> tuple[Solutio
     solution = least_squares.solve(smaller)
     unmeasured = np.empty(len(moved))
     unmeasured[moved] = at[count:][moved]
-    unmeasured[~moved] = solution.free
+    unmeasured[~moved] = solution.unmeasured
     return solution, np.concatenate([solution.measured, unmeasured])
 
 
-def _binding(problem: Problem, free: Solution, lower: Array, upper: Array) -> NDArray[np.int8]:
-    """Which bounds bind, by least-distance programming over the streams that the balances leave."""
+def _nearest(problem: Problem, lower: Array, upper: Array) -> tuple[Array, NDArray[np.int8]]:
+    """The optimum within the bounds, and which of them bind; measured then unmeasured."""
     count = len(problem.values)
-    a, b = problem.measured, problem.unmeasured
-    weight = np.abs(np.hstack([a, b])).max(axis=1, initial=0.0)
-    weight = 1.0 / np.where(weight > 0, weight, 1.0)
-    a, b = a * weight[:, None], b * weight[:, None]
-    checks = left_null(b).T @ (a * problem.sd)
-    moves = linalg.null_space(checks, rcond=RELATIVE_ZERO) if len(checks) else np.eye(count)
-    along = problem.sd[:, None] * moves
-    hidden = linalg.null_space(b, rcond=RELATIVE_ZERO) if b.size else np.eye(b.shape[1])
-    response = -linalg.pinv(b, rtol=RELATIVE_ZERO) @ (a @ along) if b.size else np.zeros((b.shape[1], along.shape[1]))
-    # the unobservable directions cost next to nothing, but keep the problem one of least distance
-    scale = np.abs(problem.values).max(initial=1.0) / UNOBSERVED
-    rows = np.vstack([
-        np.hstack([along, np.zeros((count, hidden.shape[1]))]),
-        np.hstack([response, hidden * scale]),
-    ])
-    start = np.concatenate([free.measured, free.free])
-    has_low, has_high = np.isfinite(lower), np.isfinite(upper)
-    g = np.vstack([rows[has_low], -rows[has_high]])
-    h = np.concatenate([lower[has_low] - start[has_low], start[has_high] - upper[has_high]])
-    size = np.linalg.norm(g, axis=1)
-    fixed = size < NEGLIGIBLE * max(1.0, float(size.max(initial=0.0)))
-    if (h[fixed] > 1e-7 * (1.0 + np.abs(start).max(initial=0.0))).any():
-        _refuse(np.flatnonzero(has_low).tolist() + np.flatnonzero(has_high).tolist(), fixed, h)
-    index = np.concatenate([np.flatnonzero(has_low), np.flatnonzero(has_high)])[~fixed]
-    side = np.concatenate([-np.ones(int(has_low.sum())), np.ones(int(has_high.sum()))])[~fixed]
-    g, h = g[~fixed] / size[~fixed, None], h[~fixed] / size[~fixed]
-    reach = max(1.0, float(np.abs(h).max(initial=0.0)))
-    system = np.vstack([g.T, h / reach])
-    target = np.zeros(len(system))
-    target[-1] = 1.0
-    multipliers, _ = optimize.nnls(system, target, maxiter=30 * max(10, len(h)))
-    rest = system @ multipliers - target
-    if -rest[-1] < 1e-12:
-        raise BoundsError(
-            "no flows within the bounds meet the balances",
-            remedy="widen the bounds, or leave out those that are not certain",
-            context={"streams": sorted({int(i) for i in index[multipliers > 0]})},
-        )
+    matrix = np.hstack([problem.measured, problem.unmeasured])
+    start = np.concatenate([problem.values, np.zeros(matrix.shape[1] - count)])
+    size = np.full(len(start), max(1e-300, float(np.abs(problem.values).max(initial=1e-3))))
+    live = np.ones(len(start), dtype=np.bool_)
+    live[:count] = problem.sd > 0
+    size[:count] = np.where(live[:count], problem.sd, 1.0)
+    exact = ~live & ((start < lower) | (start > upper))
+    if exact.any():
+        _refuse(np.flatnonzero(exact))
+    a = (matrix * size)[:, live]
+    weight = np.abs(a).max(axis=1, initial=0.0)
+    kept = weight > 0
+    a = a[kept] / weight[kept, None]
+    b = (problem.constants - matrix @ start)[kept] / weight[kept]
+    low, high = ((lower - start) / size)[live], ((upper - start) / size)[live]
+    _check_feasible(a, b, low, high, np.flatnonzero(live))
+    cost = np.concatenate([np.ones(count), np.zeros(len(start) - count)])[live]
+    moved, side = interior_point.solve(cost, a, b, low, high)
+    found = start.copy()
+    found[live] += size[live] * moved
     sides = np.zeros(len(start), dtype=np.int8)
-    active = multipliers > NEGLIGIBLE * multipliers.max(initial=0.0)
-    sides[index[active]] = side[active].astype(np.int8)
-    return sides
+    sides[live] = side
+    return np.clip(found, lower, upper), sides
 
 
-def _refuse(index: list[int], fixed: NDArray[np.bool_], h: Array) -> None:
+def _check_feasible(
+    a: Array, b: Array, low: Array, high: Array, index: NDArray[np.intp]
+) -> None:
+    """Least total violation of the bounds by linear programming; those violated are named."""
+    count = a.shape[1]
+    has_low, has_high = np.flatnonzero(np.isfinite(low)), np.flatnonzero(np.isfinite(high))
+    eye = np.eye(count)
+    done = optimize.linprog(
+        np.concatenate([np.zeros(count), np.ones(count)]),
+        A_ub=np.vstack([np.hstack([-eye, -eye])[has_low], np.hstack([eye, -eye])[has_high]]),
+        b_ub=np.concatenate([-low[has_low], high[has_high]]),
+        A_eq=np.hstack([a, np.zeros_like(a)]),
+        b_eq=b,
+        bounds=[(None, None)] * count + [(0, None)] * count,
+        method="highs",
+    )
+    if done.x is None:
+        _refuse(index[has_low])
+    violated = done.x[count:]
+    if violated.sum() > 1e-6 * max(1.0, float(np.abs(done.x[:count]).max())):
+        _refuse(index[violated > 1e-9])
+
+
+def _refuse(index: NDArray[np.intp]) -> NoReturn:
     raise BoundsError(
-        "a stream that the balances leave no freedom lies outside its bounds",
-        remedy="widen its bound, or give its measurement a standard deviation above zero",
-        context={"streams": [index[i] for i in np.flatnonzero(fixed & (h > 0))]},
+        "no flows within the bounds meet the balances",
+        remedy="widen the bounds, or leave out those that are not certain",
+        context={"streams": sorted({int(i) for i in index})},
     )

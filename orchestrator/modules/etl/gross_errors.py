@@ -77,8 +77,8 @@ def search(
 ) -> list[Culprit]:
     """The gross errors, the likeliest first; none where the data gives no reason to look.
 
-    Biases should stand before leaks: of explanations that the data cannot tell apart the first is
-    named. A next one is named when the likelihood ratio exceeds what chance would give over as many
+    Of explanations that the data cannot tell apart the one is named whose meter it asks least of; the
+    others are listed with it. A next one is named when the likelihood ratio exceeds what chance would give over as many
     distinct ones (Šidák), or when the global test fails and one error mends it.
     """
     candidates = [
@@ -156,7 +156,9 @@ class _Field:
         alike = np.abs(units @ units.T) > SAME
         first = np.argmax(alike, axis=1) == np.arange(len(units))
         classes = np.array([support[row].max() if row.any() else -np.inf for row in alike])
-        best = int(np.argmax(np.where(first, classes, -np.inf)))
+        top = int(np.argmax(np.where(first, classes, -np.inf)))
+        # of those that look alike, the one that needs the smallest error for its meter
+        best = int(np.argmax(np.where(alike[top], support, -np.inf)))
         # none at all has the weight of all single explanations together
         weights = np.exp(classes[first & np.isfinite(classes)] - classes[best])
         nothing = len(weights) * np.exp(-classes[best])

@@ -20,6 +20,7 @@ from orchestrator.errors import InputError
 Array = NDArray[np.float64]
 RELATIVE_ZERO = 1e-9
 CONTRADICTION = 1e-6
+ROUNDING = 1e-12
 
 
 class ContradictionError(InputError):
@@ -89,11 +90,13 @@ def solve(problem: Problem) -> Solution:
     c = problem.constants * weight
     free = left_null(b)
     checks = free.T @ a
+    # what only rounding has left of a balance is none
+    checks[np.abs(checks) < ROUNDING * np.abs(a).max(initial=0.0)] = 0.0
     scaled = checks * problem.sd
     # rows of one size for the rank: a network may hold flows of very different accuracy
     length = np.linalg.norm(scaled, axis=1)
-    reach = np.linalg.norm(checks * np.maximum(np.abs(problem.values), problem.sd), axis=1)
-    balance = np.where(length > RELATIVE_ZERO**2 * np.maximum(reach, 1e-300), length, np.inf)
+    reach = np.abs(free).T @ (np.abs(a) @ np.maximum(np.abs(problem.values), problem.sd))
+    balance = np.where(length > ROUNDING * np.maximum(reach, 1e-300), length, np.inf)
     left, singular, right = linalg.svd(scaled / balance[:, None], full_matrices=False)
     rank = int((singular > RELATIVE_ZERO * singular.max(initial=0.0)).sum())
     left, singular, right = left[:, :rank], singular[:rank], right[:rank]

@@ -26,6 +26,7 @@ STATIONARY = 1e-6
 HALVINGS = 25
 MEMORY = 4
 RANDOM_STARTS = 6
+AGREEING = 4
 SAME_OBJECTIVE = 1e-7
 
 
@@ -90,8 +91,7 @@ def solve(problem: Problem, seed: int = 0) -> Answer:
         answer, last = _descend(problem, start)
         if answer is not None:
             answers.append(answer)
-            # linear equations, or none unmeasured and closed at once: further starts add nothing
-            if answer.iterations <= 2 and tried == 1:
+            if _settled(problem, answers):
                 break
         else:
             residual = _relative(problem.equations, last)
@@ -104,14 +104,24 @@ def solve(problem: Problem, seed: int = 0) -> Answer:
     return Answer(**{**best.__dict__, "starts": tried, "optima": count})
 
 
-def _choose(problem: Problem, answers: list[Answer]) -> Answer:
+def _settled(problem: Problem, answers: list[Answer]) -> bool:
+    """Whether further starts would add nothing: linear equations, or several ways to one optimum."""
+    if answers[0].iterations <= 1:
+        return True
+    least = min(answer.objective for answer in answers)
+    same = [a for a in answers if a.objective <= least + SAME_OBJECTIVE * max(1e-6, abs(least))]
+    return len(same) >= AGREEING and any(_kept(problem, answer) for answer in same)
+
+
+def _kept(problem: Problem, answer: Answer) -> bool:
+    """Whether all variables have the signs of their measurement or first guess."""
     signs = np.sign(np.concatenate([problem.values, np.where(problem.guessed, problem.guess, 1.0)]))
+    small = 1e-9 * (1 + np.abs(answer.point))
+    return bool((answer.point * signs >= -small)[signs != 0].all())
 
-    def kept(answer: Answer) -> bool:
-        small = 1e-9 * (1 + np.abs(answer.point))
-        return bool((answer.point * signs >= -small)[signs != 0].all())
 
-    proper = [answer for answer in answers if kept(answer)] or answers
+def _choose(problem: Problem, answers: list[Answer]) -> Answer:
+    proper = [answer for answer in answers if _kept(problem, answer)] or answers
     least = min(answer.objective for answer in proper)
     # of equal ones the first start's, which is nearest to the first guess
     return next(a for a in proper if a.objective <= least + SAME_OBJECTIVE * max(1e-6, abs(least)))

@@ -17,6 +17,7 @@ Array = NDArray[np.float64]
 Sides = list[tuple[str, Array]]
 MAD_TO_SD = 1.4826
 LEAST_DAYS = 14
+GAP = np.timedelta64(20, "D")
 PENALTY = 12.0
 LEAST_BIAS = 0.01
 SIGMAS = 4.0
@@ -36,7 +37,7 @@ def find(
     out = np.sum([c for _, c in outputs], axis=0)[days]
     closure = out / into
     found = []
-    for first, last in segments(closure):
+    for first, last in _stretches(times[days], closure):
         part = slice(first, last)
         middle = float(np.median(closure[part]))
         spread = MAD_TO_SD * float(np.median(np.abs(closure[part] - middle)))
@@ -54,6 +55,17 @@ def find(
             )
         )
     return tuple(found)
+
+
+def _stretches(times: NDArray[np.datetime64], closure: Array) -> list[tuple[int, int]]:
+    """Segments that do not reach over a gap in the data: the plant may have changed in it."""
+    gaps = np.flatnonzero(np.diff(times) > GAP) + 1
+    edges = [0, *gaps.tolist(), len(times)]
+    found: list[tuple[int, int]] = []
+    for first, last in zip(edges[:-1], edges[1:], strict=True):
+        if last - first >= LEAST_DAYS:
+            found += [(first + a, first + b) for a, b in segments(closure[first:last])]
+    return found
 
 
 def segments(series: Array) -> list[tuple[int, int]]:

@@ -300,13 +300,15 @@ def streams_of(
         if np.isfinite(value):
             spread, sd = float(free.adjustment_sd[i]), float(network.sd[k])
             best = float(bounded.measured[i])
+            if not spread and not bounded.binding.any():
+                best = float(value)
             moved = (best - value) / sd if sd > 0 else 0.0
             found.append(
                 ReconciledStream(
                     id=name,
                     measured=float(value),
-                    reconciled=best if spread or bounded.binding[i] else float(value),
-                    adjustment_sd=moved if spread or bounded.binding[i] else 0.0,
+                    reconciled=best,
+                    adjustment_sd=moved,
                     test=float(free.adjustments[i]) / spread if spread else None,
                     klass=klass_of(spread),
                     sd=sd,
