@@ -62,9 +62,15 @@ def solve(problem: Problem, lower: Array, upper: Array) -> Bounded:
     # what the balances do not determine stays at the point that was found within the bounds
     values = np.where(np.isfinite(values), values, near)
     room = ACTIVE * np.maximum(1.0, np.abs(near))
-    if ((values < lower - room) | (values > upper + room)).any():
+    outside = ((values < lower - room) | (values > upper + room)).any()
+    if outside or _cost(problem, values) > _cost(problem, near) * (1 + 1e-6) + 1e-9:
         values = near
     return Bounded(solution, values[:count], values[count:], sides)
+
+
+def _cost(problem: Problem, point: Array) -> float:
+    sd = np.where(problem.sd > 0, problem.sd, np.inf)
+    return float(np.square((point[: len(sd)] - problem.values) / sd).sum())
 
 
 def _held(problem: Problem, held: NDArray[np.bool_], at: Array) -> tuple[Solution, Array]:

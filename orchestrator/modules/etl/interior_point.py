@@ -1,7 +1,8 @@
-"""Convex quadratic programming with a diagonal cost: Mehrotra's predictor-corrector method.
+"""Convex quadratic programming with a diagonal cost, by a primal-dual path-following method.
 
 min ½ xᵀ diag(h) x subject to ``a x = b`` and ``low ≤ x ≤ high`` (Nocedal and Wright, Numerical
-Optimization, 2nd ed. 2006, algorithm 16.4). Variables without cost and dependent rows are allowed.
+Optimization, 2nd ed. 2006, section 16.6, without the corrector, which can cycle on flow networks with
+loops). Variables without cost and dependent rows are allowed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ Array = NDArray[np.float64]
 MAX_STEPS = 100
 CONVERGED = 1e-11
 SHORT = 0.99
+BLOCKED = 0.2
+TOWARDS = 0.2
 REGULAR = 1e-11
 
 
@@ -69,12 +72,12 @@ def solve(
             ds = sign * dx[index] + gap
             return dx, dy, ds, (target - force * ds) / slack
 
-        dx, dy, ds, df = step(-slack * force)
-        reach = min(_longest(slack, ds), _longest(force, df))
-        after = float((slack + reach * ds) @ (force + reach * df)) / max(1, len(index))
-        aim = (after / centre) ** 3 * centre if centre > 0 else 0.0
-        dx, dy, ds, df = step(aim - slack * force - ds * df)
-        reach = min(1.0, SHORT * min(_longest(slack, ds), _longest(force, df)))
+        for aim in (TOWARDS, 1.0):
+            dx, dy, ds, df = step(aim * centre - slack * force)
+            reach = min(1.0, SHORT * min(_longest(slack, ds), _longest(force, df)))
+            # blocked by a corner: first back to the middle
+            if reach >= BLOCKED:
+                break
         x, y = x + reach * dx, y + reach * dy
         slack, force = slack + reach * ds, force + reach * df
     sides = np.zeros(count, dtype=np.int8)
