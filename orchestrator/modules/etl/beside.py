@@ -91,7 +91,9 @@ def unused(daily: Frame, ids: Sequence[str]) -> list[LeftOut]:
         else:
             found += _standing(daily, name, column)
     if repeated:
-        shown = ", ".join(repeated[:3]) + (f" and {len(repeated) - 3} more" if len(repeated) > 3 else "")
+        shown = ", ".join(repeated[:3]) + (
+            f" and {len(repeated) - 3} more" if len(repeated) > 3 else ""
+        )
         found.append(
             LeftOut(
                 id=shown, start=None, end=None, count=len(repeated),

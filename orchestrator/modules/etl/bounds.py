@@ -120,9 +120,7 @@ def _nearest(problem: Problem, lower: Array, upper: Array) -> tuple[Array, NDArr
     return np.clip(found, lower, upper), sides
 
 
-def _check_feasible(
-    a: Array, b: Array, low: Array, high: Array, index: NDArray[np.intp]
-) -> None:
+def _check_feasible(a: Array, b: Array, low: Array, high: Array, index: NDArray[np.intp]) -> None:
     """Least total violation of the bounds by linear programming; those violated are named."""
     count = a.shape[1]
     has_low, has_high = np.flatnonzero(np.isfinite(low)), np.flatnonzero(np.isfinite(high))

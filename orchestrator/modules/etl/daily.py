@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 
 from orchestrator.errors import InsufficientDataError
 from orchestrator.modules.base import OperationContext
-from orchestrator.modules.etl import beside, day_flags, plant_balances, steady_bias, topology, unaccounted
+from orchestrator.modules.etl import (
+    beside,
+    day_flags,
+    plant_balances,
+    steady_bias,
+    topology,
+    unaccounted,
+)
 from orchestrator.modules.etl.network import ReconcileInput
 from orchestrator.modules.etl.reconciled import (
     LeftOut,
@@ -77,7 +84,7 @@ def run(
         outcome,
         context.plant,
         hours=24.0 * float(good.sum()),
-        unit=plant_balances._unit(context.plant, read.ids),
+        unit=plant_balances.unit_of(context.plant, read.ids),
         prices=plant_balances.latest(frame),
     )
     closures = tuple(
@@ -116,9 +123,7 @@ def by_day(frame: Frame) -> Frame:
     return Frame(unique.astype("datetime64[us]"), frame.names, means)
 
 
-def _usable(
-    daily: Frame, values: Array, ids: tuple[str, ...]
-) -> tuple[Array, list[LeftOut]]:
+def _usable(daily: Frame, values: Array, ids: tuple[str, ...]) -> tuple[Array, list[LeftOut]]:
     values = values.copy()
     left: list[LeftOut] = []
     for j, name in enumerate(ids):
@@ -226,7 +231,8 @@ def _summary(found: list[Periods]) -> str:
         out = kinds.get("stands_out", [])
         if out:
             named = ", ".join(
-                f"{p.start[:10]} ({p.suspects[0] if p.suspects else 'no single meter'})" for p in out[:3]
+                f"{p.start[:10]} ({p.suspects[0] if p.suspects else 'no single meter'})"
+                for p in out[:3]
             )
             text += f"; {len(out)} stand out: {named}{', …' if len(out) > 3 else ''}"
         text += _lasting(one.steady_bias)
@@ -242,7 +248,9 @@ def _lasting(biases: tuple[SteadyBias, ...]) -> str:
     run = list(itertools.takewhile(lambda bias: (bias.closure > 1) == high, reversed(biases)))
     off = sorted(100 * (bias.closure - 1) for bias in run)
     size = f"{off[0]:+.1f}" if len(off) == 1 else f"{off[0]:+.1f} to {off[-1]:+.1f}"
-    surest = max(run, key=lambda bias: bias.explanations[0].confidence if bias.explanations else 0.0)
+    surest = max(
+        run, key=lambda bias: bias.explanations[0].confidence if bias.explanations else 0.0
+    )
     lead = surest.explanations[0].text if surest.explanations else "nothing explains it"
     return (
         f"; a steady bias of {size} % from {run[-1].start[:10]} to {run[0].end[:10]}, most likely "

@@ -61,16 +61,15 @@ def judge(times: NDArray[np.datetime64], inputs: Sides, outputs: Sides) -> Flags
     stands = np.isfinite(excess) & ~unsteady & (np.abs(excess) > STANDS_OUT)
     stands &= np.abs(closure - usual) > LEAST_EXCESS
     names = [name for name, _ in inputs + outputs]
-    periods = []
-    for day in range(len(times)):
-        periods.append(
-            _period(
-                iso(times[day]), float(into[day]), float(out[day]), float(closure[day]),
-                float(usual[day]), float(excess[day]), bool(unsteady[day]), bool(stands[day]),
-                names, moves[day], _missing(names, inputs + outputs, day),
-                _suspects(day, names, len(inputs), shares, usual_shares, moves, closure, usual),
-            )
-        )  # fmt: skip
+    periods = [
+        _period(
+            iso(times[day]), float(into[day]), float(out[day]), float(closure[day]),
+            float(usual[day]), float(excess[day]), bool(unsteady[day]), bool(stands[day]),
+            names, moves[day], _missing(names, inputs + outputs, day),
+            _suspects(day, names, len(inputs), shares, usual_shares, moves, closure, usual),
+        )
+        for day in range(len(times))
+    ]  # fmt: skip
     usable = np.isfinite(closure) & ~unsteady & ~stands
     good = closure[usable]
     return Flags(
@@ -146,7 +145,9 @@ def _weighted_median(values: Array, weight: Array) -> float:
 
 
 def _missing(names: list[str], sides: Sides, day: int) -> list[str]:
-    return [name for name, (_, column) in zip(names, sides, strict=True) if not np.isfinite(column[day])]
+    return [
+        name for name, (_, column) in zip(names, sides, strict=True) if not np.isfinite(column[day])
+    ]
 
 
 def _suspects(
@@ -179,7 +180,13 @@ def _period(
     why = None
     if not np.isfinite(closure):
         everything = len(missing) == len(names)
-        why = "no data" if everything else f"no value: {', '.join(missing)}" if missing else "no input"
+        why = (
+            "no data"
+            if everything
+            else f"no value: {', '.join(missing)}"
+            if missing
+            else "no input"
+        )
     elif unsteady:
         why = f"moved: {', '.join(moved[:5])}" if moved else "the input stepped"
     elif stands:
@@ -200,7 +207,7 @@ def _period(
         closure=_or_none(closure),
         usual=_or_none(usual),
         excess_sd=_or_none(excess),
-        status=status,  # type: ignore[arg-type]
+        status=status,
         suspects=tuple(suspects) if stands else tuple(moved[:5]) if unsteady else (),
         why=why,
     )

@@ -161,7 +161,9 @@ def from_network(parameters: ReconcileInput) -> Draft:
         for prop in dict.fromkeys(p for s in (*inlets, *outlets) for p in carried[s]):
             without = [s for s in (*inlets, *outlets) if prop not in carried[s]]
             if without:
-                draft.notes.append(f"{node} does not balance {prop}: {without[0]} does not carry it")
+                draft.notes.append(
+                    f"{node} does not balance {prop}: {without[0]} does not carry it"
+                )
             elif prop in parameters.not_conserved.get(node, ()):
                 continue
             elif node in parameters.splitters and len(inlets) == 1:
@@ -287,7 +289,9 @@ def _outcome(
     if bound:
         notes.append(f"held by a bound: {', '.join(names[i] for i in np.flatnonzero(binding))}")
     if answer.optima > 1:
-        notes.append(f"{answer.optima} optima were found from {answer.starts} starts; the best is given")
+        notes.append(
+            f"{answer.optima} optima were found from {answer.starts} starts; the best is given"
+        )
     order = {name: i for i, name in enumerate(draft.variables)}
     streams = sorted(streams_of(network, free, settled), key=lambda s: order[s.id])
     return Outcome(
@@ -333,5 +337,3 @@ def _explanations(
                 gross_errors.Explanation("leak", node, free.balance_signature[row], spread)
             )
     return found
-
-

@@ -25,7 +25,9 @@ MAX_LENGTH = 20_000
 STEP = 1e-5
 _BACKTICKS = re.compile(r"`([^`]+)`")
 _NO_GRADIENT: Gradient = {}
-_ACCEPTED = "use numbers, names, + - * / ^, parentheses and sqrt, exp, log, log10, sin, cos, tanh, abs"
+_ACCEPTED = (
+    "use numbers, names, + - * / ^, parentheses and sqrt, exp, log, log10, sin, cos, tanh, abs"
+)
 
 
 class Equations:
@@ -36,7 +38,10 @@ class Equations:
     """
 
     def __init__(
-        self, texts: Sequence[str], names: Sequence[str], constants: Mapping[str, float] | None = None
+        self,
+        texts: Sequence[str],
+        names: Sequence[str],
+        constants: Mapping[str, float] | None = None,
     ) -> None:
         self.texts = tuple(texts)
         self.names = tuple(names)

@@ -7,6 +7,8 @@ loops). Variables without cost and dependent rows are allowed.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,55 +38,111 @@ def solve(
     index = np.concatenate([lows, highs])
     sign = np.concatenate([np.ones(len(lows)), -np.ones(len(highs))])
     limit = np.concatenate([low[lows], -high[highs]])
-    x = np.zeros(count)
-    y = np.zeros(rows)
-    slack = np.maximum(sign * x[index] - limit, 1.0)
-    force = np.ones(len(index))
+    point = _Point(
+        x=np.zeros(count),
+        y=np.zeros(rows),
+        slack=np.maximum(-limit, 1.0),
+        force=np.ones(len(index)),
+    )
     scale = 1.0 + max(float(np.abs(b).max(initial=0.0)), float(np.abs(limit).max(initial=0.0)))
     for _ in range(MAX_STEPS):
-        pull = np.zeros(count)
-        np.add.at(pull, index, sign * force)
-        dual = cost * x - a.T @ y - pull
-        primal = a @ x - b
-        gap = sign * x[index] - limit - slack
-        centre = float(slack @ force) / max(1, len(index))
-        worst = max(np.abs(v).max(initial=0.0) for v in (dual, primal, gap))
-        if worst < CONVERGED * scale and centre < CONVERGED * scale:
+        system = _System.at(point, cost, a, b, index, sign, limit)
+        if max(system.worst, system.centre) < CONVERGED * scale or system.inverse is None:
             break
-        stiff = np.zeros(count)
-        np.add.at(stiff, index, force / slack)
-        system = np.block(
-            [[np.diag(cost + stiff + REGULAR), -a.T], [a, REGULAR * np.eye(rows)]]
-        )
-        try:
-            inverse = np.linalg.inv(system)
-        except np.linalg.LinAlgError:
-            break
-
-        def step(target: Array) -> tuple[Array, Array, Array, Array]:
-            right = np.zeros(count)
-            np.add.at(right, index, sign * (target - force * gap) / slack)
-            whole = np.concatenate([-dual + right, -primal])
-            moves = inverse @ whole
-            # one refinement: near the end the system is all but singular
-            moves += inverse @ (whole - system @ moves)
-            dx, dy = moves[:count], moves[count:]
-            ds = sign * dx[index] + gap
-            return dx, dy, ds, (target - force * ds) / slack
-
         for aim in (TOWARDS, 1.0):
-            dx, dy, ds, df = step(aim * centre - slack * force)
-            reach = min(1.0, SHORT * min(_longest(slack, ds), _longest(force, df)))
+            move = system.towards(aim * system.centre)
+            longest = min(_longest(point.slack, move.slack), _longest(point.force, move.force))
+            reach = min(1.0, SHORT * longest)
             # blocked by a corner: first back to the middle
             if reach >= BLOCKED:
                 break
-        x, y = x + reach * dx, y + reach * dy
-        slack, force = slack + reach * ds, force + reach * df
+        point = point.moved(move, reach)
     sides = np.zeros(count, dtype=np.int8)
-    binds = slack < force
-    # a costless variable at its bound has no force, and is held all the same where it lies on it
+    binds = point.slack < point.force
     sides[index[binds]] = -sign[binds].astype(np.int8)
-    return x, sides
+    return point.x, sides
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """Variables, multipliers of the equations, slack of the bounds, and their multipliers."""
+
+    x: Array
+    y: Array
+    slack: Array
+    force: Array
+
+    def moved(self, step: _Point, reach: float) -> _Point:
+        return _Point(
+            self.x + reach * step.x,
+            self.y + reach * step.y,
+            self.slack + reach * step.slack,
+            self.force + reach * step.force,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _System:
+    """The optimality conditions linearised at a point."""
+
+    point: _Point
+    index: NDArray[np.intp]
+    sign: Array
+    dual: Array
+    primal: Array
+    gap: Array
+    matrix: Array
+    inverse: Array | None
+
+    @classmethod
+    def at(
+        cls, point: _Point, cost: Array, a: Array, b: Array, index: NDArray[np.intp], sign: Array,
+        limit: Array,
+    ) -> _System:  # fmt: skip
+        pull, stiff = np.zeros(len(cost)), np.zeros(len(cost))
+        np.add.at(pull, index, sign * point.force)
+        np.add.at(stiff, index, point.force / point.slack)
+        matrix = np.block([[np.diag(cost + stiff + REGULAR), -a.T], [a, REGULAR * np.eye(len(b))]])
+        try:
+            inverse: Array | None = np.linalg.inv(matrix)
+        except np.linalg.LinAlgError:
+            inverse = None
+        return cls(
+            point=point,
+            index=index,
+            sign=sign,
+            dual=cost * point.x - a.T @ point.y - pull,
+            primal=a @ point.x - b,
+            gap=sign * point.x[index] - limit - point.slack,
+            matrix=matrix,
+            inverse=inverse,
+        )
+
+    @property
+    def worst(self) -> float:
+        """Largest violation of the conditions."""
+        parts = (self.dual, self.primal, self.gap)
+        return max(float(np.abs(part).max(initial=0.0)) for part in parts)
+
+    @property
+    def centre(self) -> float:
+        """Mean product of slack and force."""
+        return float(self.point.slack @ self.point.force) / max(1, len(self.index))
+
+    def towards(self, product: float) -> _Point:
+        """The step at whose end each product of slack and force would be ``product``."""
+        assert self.inverse is not None
+        slack, force = self.point.slack, self.point.force
+        target = product - slack * force
+        right = np.zeros(len(self.dual))
+        np.add.at(right, self.index, self.sign * (target - force * self.gap) / slack)
+        whole = np.concatenate([-self.dual + right, -self.primal])
+        moves = self.inverse @ whole
+        # one refinement: near the end the system is all but singular
+        moves += self.inverse @ (whole - self.matrix @ moves)
+        dx, dy = moves[: len(self.dual)], moves[len(self.dual) :]
+        ds = self.sign * dx[self.index] + self.gap
+        return _Point(dx, dy, ds, (target - force * ds) / slack)
 
 
 def _longest(values: Array, change: Array) -> float:

@@ -9,7 +9,9 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 from orchestrator.modules.base import DataInput
 from orchestrator.plant.tags import Balance
 
-OUTSIDE = frozenset({"", "env", "environment", "surroundings", "outside", "external", "null", "none"})
+OUTSIDE = frozenset(
+    {"", "env", "environment", "surroundings", "outside", "external", "null", "none"}
+)
 Bound = tuple[float | None, float | None]
 
 
@@ -152,7 +154,9 @@ class ReconcileInput(DataInput):
     @model_validator(mode="after")
     def _one_problem(self) -> ReconcileInput:
         if self.nodes and not self.streams:
-            raise ValueError("nodes are given, but no streams; give streams: [{id, from, to, measured, sd}]")
+            raise ValueError(
+                "nodes are given, but no streams; give streams: [{id, from, to, measured, sd}]"
+            )
         if self.streams and self.variables is not None:
             raise ValueError("give either streams (a network) or variables (equations), not both")
         _no_repeats("stream", [stream.id for stream in self.streams])
@@ -160,11 +164,15 @@ class ReconcileInput(DataInput):
         if self.variables is not None:
             _no_repeats("variable", [*self.variables.measured, *self.variables.unmeasured])
             if not self.constraints:
-                raise ValueError("variables are given, but no constraints; give at least one equation")
+                raise ValueError(
+                    "variables are given, but no constraints; give at least one equation"
+                )
         self._check_ends()
         for name, (lower, upper) in self.bounds.items():
             if lower is not None and upper is not None and lower > upper:
-                raise ValueError(f"bounds of {name!r}: lower ({lower:g}) is above upper ({upper:g})")
+                raise ValueError(
+                    f"bounds of {name!r}: lower ({lower:g}) is above upper ({upper:g})"
+                )
         return self
 
     def outside(self, end: str | None) -> bool:

@@ -145,9 +145,11 @@ def _starts(problem: Problem, seed: int) -> list[Array]:
     """First points: the guess, then what meets the equations best from guesses of several sizes."""
     count = len(problem.guess)
     first = problem.guess.copy()
-    typical = float(np.median(np.abs(problem.values[problem.values != 0]))) if (
-        (problem.values != 0).any()
-    ) else 1.0
+    typical = (
+        float(np.median(np.abs(problem.values[problem.values != 0])))
+        if ((problem.values != 0).any())
+        else 1.0
+    )
     given = problem.guessed.all() or count == 0
     guesses = [first]
     if count:
@@ -159,6 +161,10 @@ def _starts(problem: Problem, seed: int) -> list[Array]:
             spread = np.exp(rng.normal(scale=0.7, size=count))
             guesses.append(np.where(first != 0, first, typical) * spread)
     points = []
+    if not np.isfinite(problem.equations.residual(np.concatenate([problem.values, first]))).all():
+        # a root or logarithm of a reading that noise has put below zero
+        away = np.maximum(np.abs(problem.values), problem.sd)
+        points += [np.concatenate([away, guess]) for guess in guesses]
     for guess in guesses:
         points.append(_clipped(problem, np.concatenate([problem.values, guess])))
         if count:
@@ -207,9 +213,7 @@ def _scale(problem: Problem, point: Array) -> Array:
     return size
 
 
-def _linearised(
-    problem: Problem, point: Array
-) -> tuple[bounds.Bounded, Array, Array] | None:
+def _linearised(problem: Problem, point: Array) -> tuple[bounds.Bounded, Array, Array] | None:
     """The optimum of the problem linearised at ``point``, where to it leads, and the slopes."""
     residual, jacobian = problem.equations.residual(point), problem.equations.jacobian(point)
     if not (np.isfinite(residual).all() and np.isfinite(jacobian).all()):
@@ -264,7 +268,7 @@ def _descend(problem: Problem, start: Array) -> tuple[Answer | None, Array]:
             if not moved:
                 return None, point
             continue
-        bounded, target, jacobian = found
+        _, target, jacobian = found
         multipliers, left = _multipliers(problem, point, jacobian)
         change = np.abs((target - point) / _scale(problem, point)).max(initial=0.0)
         closure = float(_relative(problem.equations, point).max(initial=0.0))
@@ -332,7 +336,9 @@ def _restored(problem: Problem, point: Array) -> tuple[Array, bool]:
 
     done = optimize.least_squares(residual, np.full(len(point), 1e-3), max_nfev=40)
     trial = _clipped(problem, point + done.x * scale)
-    better = _relative(problem.equations, trial).max() < 0.9 * _relative(problem.equations, point).max()
+    better = (
+        _relative(problem.equations, trial).max() < 0.9 * _relative(problem.equations, point).max()
+    )
     return (trial, True) if better else (point, False)
 
 

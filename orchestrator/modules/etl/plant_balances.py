@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from orchestrator.errors import ConfigurationError, InsufficientDataError, ParameterError
 from orchestrator.modules.base import OperationContext
 from orchestrator.modules.etl import equation_problem, steadiness, topology, unaccounted, variances
+from orchestrator.modules.etl.equations import names_in
 from orchestrator.modules.etl.network import ReconcileInput
 from orchestrator.modules.etl.reconciled import (
     BalanceClosure,
@@ -189,7 +190,7 @@ def _window(
             outcome,
             context.plant,
             hours=_hours(frame),
-            unit=_unit(context.plant, read.ids),
+            unit=unit_of(context.plant, read.ids),
             prices=latest(frame),
         )
     from orchestrator.modules.etl.reconcile import in_words
@@ -241,7 +242,9 @@ def spreads(
         else:
             sd[j] = topology.assumed_sd(means[j], parameters.sd_pct, largest)
             sources[j] = "assumed_pct"
-    told = variances.told(read.ids, [e if m else None for e, m in zip(estimates, measured, strict=True)])
+    told = variances.told(
+        read.ids, [e if m else None for e, m in zip(estimates, measured, strict=True)]
+    )
     assumed = [i for i, s in zip(read.ids, sources, strict=True) if s == "assumed_pct"]
     if assumed:
         told.append(topology.assumed_note(assumed))
@@ -280,11 +283,10 @@ def _equations(
     parameters: ReconcileInput, context: OperationContext, frame: Frame
 ) -> ReconcileResult:
     """Equations whose measured variables are columns of the data, at their means."""
-    names = [n for n in equation_problem.names_in(parameters.constraints) if n in frame.names]
+    names = [n for n in names_in(parameters.constraints) if n in frame.names]
     read = readings(frame, names)
     means = _means(read.values)
     values: dict[str, tuple[float, float]] = {}
-    notes = []
     for j, name in enumerate(names):
         if not np.isfinite(means[j]):
             continue
@@ -305,7 +307,7 @@ def _equations(
 
     return ReconcileResult(
         summary=in_words(found.test, culprits, moved),
-        warnings=(*notes, *found.notes),
+        warnings=found.notes,
         status="not_steady" if moved else "reconciled",
         objective=found.objective,
         global_test=found.test,
@@ -331,6 +333,6 @@ def _hours(frame: Frame) -> float | None:
     return float(span) / 3600.0 * len(frame.times) / (len(frame.times) - 1) or None
 
 
-def _unit(plant: Plant, ids: Sequence[str]) -> str | None:
+def unit_of(plant: Plant, ids: Sequence[str]) -> str | None:
     units = {plant.by_name[name].unit for name in ids if name in plant.by_name}
     return units.pop() if len(units) == 1 else None

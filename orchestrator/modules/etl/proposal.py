@@ -99,9 +99,11 @@ def _covered(frame: Frame, names: list[str], notes: list[str]) -> list[str]:
     count = {name: int(np.isfinite(frame.column(name)).sum()) for name in names}
     most = max(count.values(), default=0)
     kept = [name for name in names if count[name] >= LEAST_COVERAGE * most]
-    for name in names:
-        if name not in kept:
-            notes.append(f"{name} has values in {count[name]} of {most} rows only: left out")
+    notes += [
+        f"{name} has values in {count[name]} of {most} rows only: left out"
+        for name in names
+        if name not in kept
+    ]
     return kept
 
 

@@ -73,7 +73,9 @@ def page(result: ReconcileResult, plant: str) -> str:
 
 def _periods(periods: Periods) -> list[str]:
     days = [p for p in periods.periods if p.closure is not None]
-    count = {kind: sum(p.status == kind for p in periods.periods) for kind in (*SHOWN, "incomplete")}
+    count = {
+        kind: sum(p.status == kind for p in periods.periods) for kind in (*SHOWN, "incomplete")
+    }
     cards = [
         ("output / input, median", _number(periods.closure_median, 4)),
         ("scatter, robust sd", _percent(periods.closure_robust_sd)),
@@ -83,7 +85,10 @@ def _periods(periods: Periods) -> list[str]:
         ("days without data", str(count["incomplete"])),
     ]
     figures = "".join(f"<div><b>{v}</b>{escape(k)}</div>" for k, v in cards)
-    body = [f"<h2>{escape(periods.balance)}, day by day</h2>", f'<div class="figures">{figures}</div>']
+    body = [
+        f"<h2>{escape(periods.balance)}, day by day</h2>",
+        f'<div class="figures">{figures}</div>',
+    ]
     if len(days) > 1:
         body += [_closure_plot(periods, days), _key(), _flow_plot(days)]
     body += _biases(periods)
@@ -91,7 +96,11 @@ def _periods(periods: Periods) -> list[str]:
         "<h2>Closure by month</h2>",
         _table(
             ("month", "n:days", "n:usable days", "n:median output / input"),
-            ((m.month, str(m.periods), str(m.usable), _number(m.closure, 4)) for m in periods.months if m.periods),
+            (
+                (m.month, str(m.periods), str(m.usable), _number(m.closure, 4))
+                for m in periods.months
+                if m.periods
+            ),
         ),
     ]
     out = [p for p in periods.periods if p.status == "stands_out"]
@@ -118,14 +127,19 @@ def _closure_plot(periods: Periods, days: Sequence[PeriodBalance]) -> str:
     for kind in SHOWN:
         those = [p for p in days if p.status == kind]
         plot.points(
-            [_day(p) for p in those], [p.closure or 0.0 for p in those], kind, [_said(p) for p in those]
+            [_day(p) for p in those],
+            [p.closure or 0.0 for p in those],
+            kind,
+            [_said(p) for p in those],
         )
     return plot.text()
 
 
 def _flow_plot(days: Sequence[PeriodBalance]) -> str:
     top = max(max(p.input or 0.0, p.output or 0.0) for p in days)
-    plot = Plot(_day(days[0]), _day(days[-1]), 0.0, 1.05 * top, "flow", 220, "input and output by day")
+    plot = Plot(
+        _day(days[0]), _day(days[-1]), 0.0, 1.05 * top, "flow", 220, "input and output by day"
+    )
     plot.line([_day(p) for p in days], [p.input for p in days], "input")
     plot.line([_day(p) for p in days], [p.output for p in days], "output")
     key = (
@@ -149,9 +163,11 @@ def _biases(periods: Periods) -> list[str]:
         return []
     body = [
         "<h2>What is off all the time</h2>",
-        '<p class="soft">Stretches of constant level whose median is off by more than 1 % and by four '
-        "standard errors. For each, how well a scale error of one meter, or a constant flow, follows "
-        "the imbalance from day to day; the confidence compares these explanations only.</p>",
+        (
+            '<p class="soft">Stretches of constant level whose median is off by more than 1 % and by four '
+            "standard errors. For each, how well a scale error of one meter, or a constant flow, follows "
+            "the imbalance from day to day; the confidence compares these explanations only.</p>"
+        ),
     ]
     rows = []
     for bias in periods.steady_bias:
@@ -181,16 +197,34 @@ def _days(title: str, days: Sequence[PeriodBalance], what: str) -> list[str]:
         for p in sorted(worst, key=lambda p: p.start)
     )
     head = ("d:day", "n:input", "n:output", "n:closure", "n:usual", "n:off, sd", what)
-    more = f'<p class="soft">The {MOST_DAYS} largest of {len(days)}.</p>' if len(days) > MOST_DAYS else ""
+    more = (
+        f'<p class="soft">The {MOST_DAYS} largest of {len(days)}.</p>'
+        if len(days) > MOST_DAYS
+        else ""
+    )
     return [f"<h2>{title}</h2>", more, _table(head, rows)]
 
 
 def _comparisons(result: ReconcileResult) -> list[str]:
     rows = (
-        (c.id, c.follows, str(c.days), f"{c.correlation:.3f}", _number(c.difference, 1), f"{c.ratio:.3f}")
+        (
+            c.id,
+            c.follows,
+            str(c.days),
+            f"{c.correlation:.3f}",
+            _number(c.difference, 1),
+            f"{c.ratio:.3f}",
+        )
         for c in result.comparisons
     )
-    head = ("meter beside the balance", "follows", "n:days", "n:correlation", "n:difference", "n:ratio")
+    head = (
+        "meter beside the balance",
+        "follows",
+        "n:days",
+        "n:correlation",
+        "n:difference",
+        "n:ratio",
+    )
     return ["<h2>What other meters say</h2>", _table(head, rows)]
 
 
@@ -199,16 +233,24 @@ def _reconciled(result: ReconcileResult) -> list[str]:
     where = "the mean of the usable days" if result.periods else "the measurements"
     body = [
         f"<h2>Reconciled: {where}</h2>",
-        f"<p>Global test {test.statistic:.3g}, critical {test.critical:.3g} with {test.dof} degrees of "
-        "freedom.</p>",
+        (
+            f"<p>Global test {test.statistic:.3g}, critical {test.critical:.3g} with {test.dof} degrees of "
+            "freedom.</p>"
+        ),
     ]
     if result.gross_errors:
-        rows = (
-            (e.kind, e.id, f"{e.size:+.4g}", f"{100 * e.confidence:.0f} %", ", ".join(e.same_as))
+        errors = (
+            (
+                str(e.kind),
+                e.id,
+                f"{e.size:+.4g}",
+                f"{100 * e.confidence:.0f} %",
+                ", ".join(e.same_as),
+            )
             for e in result.gross_errors
         )
-        head = ("kind", "where", "n:size", "n:confidence", "or, just as well")
-        body.append(_table(head, rows))
+        named = ("kind", "where", "n:size", "n:confidence", "or, just as well")
+        body.append(_table(named, errors))
     rows = (
         (
             s.id,
@@ -229,7 +271,9 @@ def _reconciled(result: ReconcileResult) -> list[str]:
         if loss.tonnes is not None:
             text += f", {loss.tonnes:,.0f} t over {loss.hours:,.0f} h"
         if loss.usd is not None:
-            text += f", {loss.usd:,.0f} USD at {loss.price_usd_per_t:,.0f} USD/t ({loss.price_source})"
+            text += (
+                f", {loss.usd:,.0f} USD at {loss.price_usd_per_t:,.0f} USD/t ({loss.price_source})"
+            )
         body.append(f"<p>{escape(text)}.</p>")
     return body
 
@@ -245,7 +289,9 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         + "</tr>"
         for row in rows
     )
-    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    return (
+        f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
 
 
 def _said(period: PeriodBalance) -> str:

@@ -44,7 +44,7 @@ def moved(columns: Mapping[str, Array], sd: Mapping[str, float]) -> list[str]:
 def _error(part: Array) -> float:
     """Standard error of a block's middle, slow noise included."""
     spread = MAD_TO_SD * float(np.median(np.abs(part - np.median(part))))
-    return spread / np.sqrt(independent(part))
+    return spread / float(np.sqrt(independent(part)))
 
 
 def independent(series: Array) -> float:

@@ -6,6 +6,8 @@ that reads a share too high makes an imbalance that follows its own flow, and no
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,7 +64,7 @@ def _stretches(times: NDArray[np.datetime64], closure: Array) -> list[tuple[int,
     gaps = np.flatnonzero(np.diff(times) > GAP) + 1
     edges = [0, *gaps.tolist(), len(times)]
     found: list[tuple[int, int]] = []
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in itertools.pairwise(edges):
         if last - first >= LEAST_DAYS:
             found += [(first + a, first + b) for a, b in segments(closure[first:last])]
     return found
@@ -74,7 +76,9 @@ def segments(series: Array) -> list[tuple[int, int]]:
     A split is kept where it lowers the sum of squares about the levels, outliers pulled in, by
     more than 12 variances of one independent sample: chance alone rarely gives that over a year.
     """
-    noise = MAD_TO_SD * float(np.median(np.abs(np.diff(series) - np.median(np.diff(series))))) / 2**0.5
+    noise = (
+        MAD_TO_SD * float(np.median(np.abs(np.diff(series) - np.median(np.diff(series))))) / 2**0.5
+    )
     middle = np.median(series)
     reach = WINSOR * max(MAD_TO_SD * float(np.median(np.abs(series - middle))), noise)
     pulled = np.clip(series, middle - reach, middle + reach)
@@ -145,8 +149,8 @@ def _explanations(
     least = min(left for left, *_ in fits)
     worth = min(independent(rest) for *_, rest in fits)
     found = []
-    for left, kind, name, x, size, rest in fits:
-        error = float(np.sqrt(left / max(1.0, worth - 1) / (float(x @ x) / len(x)) / 1.0))
+    for left, kind, name, x, size, _ in fits:
+        error = float(np.sqrt(left / max(1.0, worth - 1) / (float(x @ x) / len(x))))
         weight = float(np.exp(-0.5 * worth * np.log(max(left, 1e-300) / max(least, 1e-300))))
         # a meter that reads a third too much or more would have been noticed
         weight *= 1.0 if abs(size) < CREDIBLE_SCALE - 1 or kind == "constant" else 0.05
@@ -155,7 +159,7 @@ def _explanations(
     found.sort(key=lambda item: -item[0])
     return tuple(
         Explanation(
-            kind="counted_twice" if kind == "scale" and abs(size - 1) < 1 - TWICE else kind,  # type: ignore[arg-type]
+            kind="counted_twice" if kind == "scale" and abs(size - 1) < 1 - TWICE else kind,
             id=name,
             size=size,
             size_sd=error,

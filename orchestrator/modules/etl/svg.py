@@ -72,7 +72,9 @@ class Plot:
         """A horizontal line over all days."""
         self.line([self.start], [value], kind)
         y = self._y(value)
-        self._parts.append(f'<line class="{kind}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        self._parts.append(
+            f'<line class="{kind}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        )
 
     def band(self, first: date, last: date, low: float, high: float, kind: str, text: str) -> None:
         """A rectangle with a text that shows when pointed at."""

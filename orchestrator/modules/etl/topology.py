@@ -219,7 +219,10 @@ def solve(network: Network, significance: float, *, blame: bool = True) -> Outco
 
 
 def search(
-    network: Network, solution: least_squares.Solution, known: NDArray[np.bool_], significance: float
+    network: Network,
+    solution: least_squares.Solution,
+    known: NDArray[np.bool_],
+    significance: float,
 ) -> list[GrossError]:
     """Biases of measured streams, and leaks at balances."""
     ids = [name for name, is_known in zip(network.ids, known, strict=True) if is_known]
@@ -251,16 +254,14 @@ def as_result(culprit: gross_errors.Culprit) -> GrossError:
     )
 
 
-def tests_of(
-    network: Network, solution: least_squares.Solution, significance: float
-) -> Tests:
+def tests_of(network: Network, solution: least_squares.Solution, significance: float) -> Tests:
     """Nodal tests, and the critical values of all tests."""
     values = np.where(np.isfinite(network.values), network.values, 0.0)
     sd = np.where(np.isfinite(network.sd), network.sd, 0.0)
-    unknown = (np.abs(network.coefficients[:, ~np.isfinite(network.values)]) > 0).any(axis=1)
+    hidden = np.abs(network.coefficients[:, ~np.isfinite(network.values)]).sum(axis=1)
     nodal = []
     for k, name in enumerate(network.balances):
-        if unknown[k]:
+        if hidden[k] > 0:
             continue
         imbalance = float(network.coefficients[k] @ values - network.constants[k])
         spread = float(np.linalg.norm(network.coefficients[k] * sd))

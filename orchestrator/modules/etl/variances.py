@@ -59,10 +59,10 @@ def from_differences(column: Array) -> float | None:
     if len(present) < LEAST_ROWS:
         return None
     steps = np.diff(present)
-    middle = MAD_TO_SD * float(np.median(np.abs(steps - np.median(steps)))) / np.sqrt(2)
+    middle = float(MAD_TO_SD * np.median(np.abs(steps - np.median(steps))) / np.sqrt(2))
     if middle > 0:
         return middle
-    spread = float(np.std(steps)) / np.sqrt(2)
+    spread = float(np.std(steps) / np.sqrt(2))
     return spread if spread > 0 else None
 
 
