@@ -35,11 +35,21 @@ def stuck(column: Array) -> list[tuple[int, int]]:
                 break
             last += 1
         if last - first + 1 >= STUCK_DAYS and series[first] != 0:
-            found.append((int(present[first]), int(present[last])))
+            begin, end = _trimmed(series, first, last)
+            found.append((int(present[begin]), int(present[end])))
             first = last + 1
         else:
             first += 1
     return found
+
+
+def _trimmed(series: Array, first: int, last: int) -> tuple[int, int]:
+    """Without readings at the ends that only happen to lie near the frozen value."""
+    part = series[first : last + 1]
+    middle = float(np.median(part))
+    spread = 1.4826 * float(np.median(np.abs(part - middle)))
+    near = np.flatnonzero(np.abs(part - middle) <= max(5 * spread, 1e-9 * abs(middle)))
+    return first + int(near[0]), first + int(near[-1])
 
 
 def monthly(times: NDArray[np.datetime64], column: Array) -> bool:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 BLOCKS = 6
 SIGMAS = 4.0
+RANGE_SIGMAS = 5.5  # the range of six means exceeds 5.5 of their sd once in a thousand
 LEAST_ROWS = 9
 MAD_TO_SD = 1.4826
 
@@ -32,19 +33,20 @@ def moved(columns: Mapping[str, Array], sd: Mapping[str, float]) -> list[str]:
         kept = [part for part in kept if len(part) >= 2]
         if len(kept) < 3:
             continue
-        means = np.array([float(np.median(part)) for part in kept])
-        error = max(_error(part) for part in kept)
-        span = float(means.max() - means.min())
-        allowed = SIGMAS * max(error, sd.get(name, 0.0))
+        middles = np.array([float(np.median(part)) for part in kept])
+        span = float(middles.max() - middles.min())
+        allowed = max(RANGE_SIGMAS * _error(kept), SIGMAS * sd.get(name, 0.0))
         if span > allowed > 0:
             found[name] = span / allowed
     return sorted(found, key=lambda name: -found[name])
 
 
-def _error(part: Array) -> float:
-    """Standard error of a block's middle, slow noise included."""
-    spread = MAD_TO_SD * float(np.median(np.abs(part - np.median(part))))
-    return spread / float(np.sqrt(independent(part)))
+def _error(parts: list[Array]) -> float:
+    """Standard error of a block's median: the usual scatter within blocks, slow noise included."""
+    rest = [part - np.median(part) for part in parts]
+    spread = MAD_TO_SD * float(np.median([np.median(np.abs(part)) for part in rest]))
+    worth = independent(np.concatenate(rest)) / len(parts)
+    return 1.2533 * spread / float(np.sqrt(max(1.0, worth)))
 
 
 def independent(series: Array) -> float:

@@ -181,7 +181,5 @@ def test_derivatives_agree_with_differences(at):
     assert np.abs((equations.jacobian(point) - numeric) / scale).max() < 1e-5
 
 
-def test_names_are_read_in_order_and_functions_are_none():
-    assert names_in(["`a b` + sqrt(x) = y", "x*z"]) == ("x", "a b", "y", "z") or set(
-        names_in(["`a b` + sqrt(x) = y", "x*z"])
-    ) == {"a b", "x", "y", "z"}
+def test_the_names_of_equations_are_read_without_their_functions():
+    assert set(names_in(["`a b` + sqrt(x) = y", "x*z"])) == {"a b", "x", "y", "z"}
