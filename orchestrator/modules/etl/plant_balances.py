@@ -25,6 +25,7 @@ from orchestrator.plant.tags import Balance, Plant
 Array = NDArray[np.float64]
 CALIBRATION_PCT = 0.5
 LEAST_FROZEN = 12
+STOPPED_SHARE = 0.0005  # of the largest stream: a stopped meter also errs
 DAILY_SECONDS = 12 * 3600.0
 LONG_SECONDS = 10 * 86400.0
 
@@ -233,7 +234,7 @@ def spreads(
     for j in np.flatnonzero(measured):
         found = estimates[j]
         if np.isfinite(percent[j]):
-            sd[j] = topology.assumed_sd(means[j], percent[j], largest)
+            sd[j] = max(given[j], STOPPED_SHARE * largest)
             sources[j] = "given_pct"
         elif found is not None:
             noise = found.sd / np.sqrt(steadiness.independent(read.values[:, j]))

@@ -351,3 +351,29 @@ def test_the_result_prints_class_as_the_format_has_it():
     document = json.loads(solve(splitter((100.0, 40.0, 60.0, 30.0, 29.0))).model_dump_json())
     assert set(document["streams"][0]) >= {"id", "measured", "reconciled", "adjustment_sd", "class"}
     assert set(document["global_test"]) == {"statistic", "critical", "dof"}
+
+
+def test_a_network_too_gets_a_report_and_names_what_fits_as_well():
+    result = solve({**splitter((100.0, 40.0, 60.0, 30.0, 42.0)), "report": True})
+    assert result.gross_errors
+    assert "<h1>Material balance: plant</h1>" in result.report
+    assert all(f">{name}<" in result.report for name in ("feed", "left", "right"))
+
+
+def test_the_accuracy_that_a_plant_file_gives_is_not_loosened_for_small_streams(context_for):
+    accurate = Plant(
+        tags=tuple(Tag(name=name, kind="flow", unit="t/h") for name in ("F", "N", "K", "R")),
+        balances=(
+            Balance.model_validate(
+                {"name": "column", "inputs": [{"tag": "F", "sd_pct": 0.5}],
+                 "outputs": [{"tag": name, "sd_pct": 1.0} for name in ("N", "K", "R")]}
+            ),
+        ),
+    )  # fmt: skip
+    result = run(ReconcileInput(), context_for({"time": TIMES, **flows()}, accurate))
+    found = {item.id: item for item in result.streams}
+    assert found["N"].sd == pytest.approx(0.2, rel=0.01)
+    assert found["N"].sd_source == "given_pct"
+    assert result.loss.unit == "t/h"
+    assert result.loss.hours == pytest.approx(4.0, rel=0.01)
+    assert result.loss.tonnes == pytest.approx(result.loss.rate * 4, rel=0.01)
