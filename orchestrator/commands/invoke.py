@@ -34,6 +34,10 @@ def invoke(
     time_column: Annotated[
         str | None, typer.Option("--time-column", help="Of --data; else the first that is time.")
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="HTML file for the report of an operation that makes one."),
+    ] = None,
     priority: Annotated[int, typer.Option("--priority", min=1, max=9, help="1 goes first.")] = 5,
     config: ConfigOption = None,
     home: HomeOption = None,
@@ -50,6 +54,9 @@ def invoke(
             )
         columns, notes = _columns(data, time_column)
         parameters["data"] = {"columns": columns}
+    if report is not None:
+        _check_folder(report)
+        parameters["report"] = True
     from orchestrator.commands.client import Api, call
     from orchestrator.commands.progress import waiting
 
@@ -67,10 +74,36 @@ def invoke(
     if notes:
         # What the reader mended is not in the columns that were sent, and must not be lost.
         job["result"]["warnings"] = [*job["result"].get("warnings", ()), *notes]
+    if report is not None:
+        _write(report, job["result"].pop("report", None), f"{module}.{operation}")
     if as_json:
         emit(job["result"])
         return
     _show(job)
+    if report is not None:
+        console().print(f"report: {report}", markup=False)
+
+
+def _check_folder(report: Path) -> None:
+    if not report.expanduser().absolute().parent.is_dir():
+        raise InputError(
+            "the folder of the report does not exist",
+            where=str(report),
+            remedy="make the folder, or name a file in one that exists",
+        )
+
+
+def _write(report: Path, page: Any, name: str) -> None:
+    if not isinstance(page, str):
+        raise ParameterError(
+            f"{name} makes no report", where="--report", remedy="leave --report out"
+        )
+    try:
+        report.expanduser().write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"the report cannot be written: {error}", where=str(report), remedy="name another file"
+        ) from error
 
 
 def _problem(job: dict[str, Any]) -> dict[str, Any]:

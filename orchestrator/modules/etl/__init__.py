@@ -11,7 +11,8 @@ from orchestrator.modules.etl.models import (
     ValidateInput,
     ValidateResult,
 )
-from orchestrator.modules.etl.network import ReconcileInput, ReconcileResult
+from orchestrator.modules.etl.network import ReconcileInput
+from orchestrator.modules.etl.reconciled import ReconcileResult
 
 MODULE = Module(
     name="etl",

@@ -20,11 +20,19 @@ from orchestrator.errors import InputError
 Array = NDArray[np.float64]
 RELATIVE_ZERO = 1e-9
 CONTRADICTION = 1e-6
+ROUNDING = 1e-12
+
+
+class ContradictionError(InputError):
+    """The balances cannot hold whatever is measured; ``context["rows"]`` are those involved."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """``measured`` coefficients (m, n), ``unmeasured`` (m, p), ``constants`` (m,), values, sd (n,)."""
+    """``measured`` coefficients (m, n), ``unmeasured`` (m, p), ``constants`` (m,), values, sd (n,).
+
+    A standard deviation of zero means exactly known.
+    """
 
     measured: Array
     unmeasured: Array
@@ -40,9 +48,11 @@ class Solution:
     Attributes:
         measured: Reconciled values, ``(n,)``.
         unmeasured: Estimates, ``(p,)``, NaN where unobservable.
+        free: A particular solution with the unobservable at the smallest length, ``(p,)``.
         objective: Sum of squared adjustments in standard deviations.
         adjustments: Reconciled minus measured, in standard deviations, ``(n,)``.
         adjustment_sd: Standard deviation of each adjustment over that of its measurement, 0 to 1.
+        estimate_sd: Standard deviation of each entry of ``unmeasured``, ``(p,)``.
         dof: Number of independent checks.
         misfit: The checks, independent and standard normal without gross error, ``(dof,)``.
         bias_signature: What a bias of one standard deviation does to ``misfit``, ``(n, dof)``.
@@ -52,9 +62,11 @@ class Solution:
 
     measured: Array
     unmeasured: Array
+    free: Array
     objective: float
     adjustments: Array
     adjustment_sd: Array
+    estimate_sd: Array
     dof: int
     misfit: Array
     bias_signature: Array
@@ -66,51 +78,76 @@ def solve(problem: Problem) -> Solution:
     """The reconciled values.
 
     Raises:
-        InputError: the balances contradict one another whatever the measurements.
+        ContradictionError: the balances contradict one another whatever the measurements.
     """
     size = np.abs(np.hstack([problem.measured, problem.unmeasured])).max(axis=1, initial=0.0)
     weight = 1.0 / np.where(size > 0, size, 1.0)
     a = problem.measured * weight[:, None]
-    b = problem.unmeasured * weight[:, None]
+    # columns of one size, so that what is small in its unit is not taken for nothing
+    column = np.abs(problem.unmeasured * weight[:, None]).max(axis=0, initial=0.0)
+    column[column == 0] = 1.0
+    b = problem.unmeasured * weight[:, None] / column
     c = problem.constants * weight
-    free = _left_null(b)
+    free = left_null(b)
     checks = free.T @ a
+    # what only rounding has left of a balance is none
+    checks[np.abs(checks) < ROUNDING * np.abs(a).max(initial=0.0)] = 0.0
     scaled = checks * problem.sd
-    left, singular, right = linalg.svd(scaled, full_matrices=False)
+    # rows of one size for the rank: a network may hold flows of very different accuracy
+    length = np.linalg.norm(scaled, axis=1)
+    reach = np.abs(free).T @ (np.abs(a) @ np.maximum(np.abs(problem.values), problem.sd))
+    balance = np.where(length > ROUNDING * np.maximum(reach, 1e-300), length, np.inf)
+    left, singular, right = linalg.svd(scaled / balance[:, None], full_matrices=False)
     rank = int((singular > RELATIVE_ZERO * singular.max(initial=0.0)).sum())
     left, singular, right = left[:, :rank], singular[:rank], right[:rank]
     residual = checks @ problem.values - free.T @ c
-    unexplained = residual - left @ (left.T @ residual)
-    reference = np.abs(free.T @ c).max(initial=0.0) + np.abs(checks @ problem.values).max(initial=0)
-    if np.abs(unexplained).max(initial=0.0) > CONTRADICTION * max(reference, 1e-300):
-        raise InputError(
-            "the balances contradict one another whatever is measured",
-            remedy="check the constants and signs of the balances",
-        )
-    misfit = (left.T @ residual) / singular
+    weighted = np.where(np.isfinite(balance), residual / balance, 0.0)
+    gain = left / np.where(np.isfinite(balance), balance, 1.0)[:, None]
+    misfit = (left.T @ weighted) / singular
     adjustments = -(right.T @ misfit)
     measured = problem.values + problem.sd * adjustments
-    unmeasured, observable = _estimate(b, c - a @ measured)
+    _check_consistent(problem, checks @ measured - free.T @ c, free, a, c)
     spread = np.sqrt(np.minimum(np.square(right).sum(axis=0), 1.0))
     spread[spread < RELATIVE_ZERO] = 0.0
+    particular, observable, inverse = _estimate(b, c - a @ measured)
+    unmeasured = np.where(observable, particular / column, np.nan)
+    # the estimate is linear in the measured, whose covariance is Σ less that of the adjustments
+    gained = inverse @ (a * problem.sd)
+    variance = np.square(gained).sum(axis=1) - np.square(gained @ right.T).sum(axis=1)
+    estimate_sd = np.sqrt(np.maximum(variance, 0.0)) / column
     return Solution(
         measured=measured,
         unmeasured=unmeasured,
+        free=particular / column,
         objective=float(misfit @ misfit),
         adjustments=adjustments,
         adjustment_sd=spread,
+        estimate_sd=np.where(observable, estimate_sd, np.nan),
         dof=rank,
         misfit=misfit,
         bias_signature=right.T,
-        balance_signature=(free * weight[:, None]) @ (left / singular),
+        balance_signature=(free * weight[:, None]) @ (gain / singular),
         observable=observable,
     )
 
 
-def _left_null(matrix: Array) -> Array:
+def _check_consistent(problem: Problem, left_over: Array, free: Array, a: Array, c: Array) -> None:
+    reference = np.abs(c).max(initial=0.0) + np.abs(a * problem.values).max(initial=0.0)
+    if np.abs(left_over).max(initial=0.0) <= CONTRADICTION * max(reference, 1e-300):
+        return
+    share = np.abs(free @ left_over)
+    rows = np.flatnonzero(share > 1e-3 * share.max())
+    raise ContradictionError(
+        "the balances contradict one another whatever is measured",
+        remedy="check the constants, the signs and the values given as exact (sd 0)",
+        context={"rows": rows.tolist()},
+    )
+
+
+def left_null(matrix: Array) -> Array:
     """Orthonormal basis of the combinations of rows in which no unmeasured stream appears."""
     rows, columns = matrix.shape
-    if columns == 0:
+    if columns == 0 or rows == 0:
         return np.eye(rows)
     q, r, _ = linalg.qr(matrix, pivoting=True)
     diagonal = np.abs(np.diag(r))
@@ -119,12 +156,14 @@ def _left_null(matrix: Array) -> Array:
     return basis
 
 
-def _estimate(matrix: Array, rest: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """Unmeasured values, and which of them are determined."""
-    columns = matrix.shape[1]
-    if columns == 0:
-        return np.empty(0), np.empty(0, dtype=np.bool_)
-    values, *_ = linalg.lstsq(matrix, rest)
-    null = linalg.null_space(matrix, rcond=RELATIVE_ZERO)
-    observable: NDArray[np.bool_] = np.square(null).sum(axis=1) < 1e-12
-    return np.where(observable, values, np.nan), observable
+def _estimate(matrix: Array, rest: Array) -> tuple[Array, NDArray[np.bool_], Array]:
+    """Unmeasured values, which of them are determined, and the pseudo-inverse."""
+    rows, columns = matrix.shape
+    if columns == 0 or rows == 0:
+        return np.zeros(columns), np.zeros(columns, dtype=np.bool_), np.zeros((columns, rows))
+    left, singular, right = linalg.svd(matrix, full_matrices=False)
+    kept = singular > RELATIVE_ZERO * singular.max(initial=0.0)
+    right = right[kept]
+    inverse = (right.T / singular[kept]) @ left[:, kept].T
+    observable: NDArray[np.bool_] = 1.0 - np.square(right).sum(axis=0) < 1e-10
+    return inverse @ rest, observable, inverse

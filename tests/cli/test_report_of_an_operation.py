@@ -1,0 +1,59 @@
+"""``dan-g invoke … --report``: the page is written to the file, and not printed."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Run = Callable[..., Any]
+
+
+def days(folder: Path) -> Path:
+    rng = random.Random(4)
+    lines = ["time,feed,light,heavy"]
+    for day in range(1, 29):
+        feed = 100 + 3 * rng.random()
+        light = 0.4 * feed * (1 + 0.01 * rng.random())
+        lines.append(f"2026-02-{day:02d},{feed:.3f},{light:.3f},{0.6 * feed:.3f}")
+    file = folder / "days.csv"
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+BALANCE = json.dumps(
+    {"balances": [{"name": "unit", "inputs": ["feed"], "outputs": ["light", "heavy"]}]}
+)
+
+
+def test_the_report_is_written_and_not_printed(dan_g: Run, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    done = dan_g(
+        "invoke", "etl", "reconcile", "--params", BALANCE, "--data", days(tmp_path),
+        "--report", report, "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert "report" not in done.json()
+    assert len(done.json()["periods"][0]["periods"]) == 28
+    page = report.read_text()
+    assert page.startswith("<!doctype html>")
+    assert "unit, day by day" in page
+
+
+def test_a_report_into_no_folder_is_refused_before_the_run(dan_g: Run, tmp_path: Path) -> None:
+    done = dan_g(
+        "invoke", "etl", "reconcile", "--params", BALANCE, "--data", days(tmp_path),
+        "--report", tmp_path / "absent" / "report.html",
+    )  # fmt: skip
+    assert done.code == 2
+    assert "make the folder" in done.err
+
+
+def test_an_operation_without_a_report_says_so(dan_g: Run, tmp_path: Path) -> None:
+    done = dan_g(
+        "invoke", "etl", "validate", "--data", days(tmp_path), "--report", tmp_path / "r.html"
+    )
+    assert done.code == 2
+    assert "report" in done.err
