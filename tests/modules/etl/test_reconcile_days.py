@@ -133,7 +133,7 @@ def test_a_balance_is_proposed_from_names_and_says_so(context_for):
 
 def test_names_that_suggest_no_balance_are_not_forced_into_one(context_for):
     data = simulated()
-    with pytest.raises(ConfigurationError, match="add balances"):
+    with pytest.raises(ConfigurationError, match="Add balances"):
         run(ReconcileInput(), context_for({"time": data["time"], "a": data["feed"]}, Plant()))
 
 
