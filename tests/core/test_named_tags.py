@@ -70,5 +70,5 @@ def test_where_nothing_is_known_the_job_finds_out() -> None:
 
 
 def test_a_near_miss_is_suggested() -> None:
-    with pytest.raises(UnknownTagError, match="did you mean FI101"):
+    with pytest.raises(UnknownTagError, match="Did you mean FI101"):
         check("forecasting", "forecast", targets=["FI-101"])

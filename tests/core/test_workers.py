@@ -182,7 +182,7 @@ async def test_an_error_of_ours_comes_back_whole(pool: WorkerPool) -> None:
     [
         ("crash", "ZeroDivisionError: nothing to divide by"),
         ("leave", "SystemExit: 7"),
-        ("wrong", "does not fit CountResult: counted: .*'many'"),
+        ("wrong", 'does not fit CountResult: counted: .*"many"'),
         ("unwritable", "cannot be written as JSON"),
     ],
 )
