@@ -143,9 +143,9 @@ class Scenario(Part):
     @property
     def shares(self) -> dict[str, float]:
         """Share of every crude at the start."""
-        given: dict[str, float] = (
-            {self.crude: 1.0} if isinstance(self.crude, str) else {**self.crude}
-        )
+        if isinstance(self.crude, str):
+            return {name: float(name == self.crude) for name in CRUDE_NAMES}
+        given: dict[str, float] = {str(name): share for name, share in self.crude.items()}
         return {name: given.get(name, 0.0) for name in CRUDE_NAMES}
 
     @model_validator(mode="after")
