@@ -1,7 +1,7 @@
 """A simulated crude distillation unit: the source of the demo, and ground truth for tests.
 
 :class:`~orchestrator.plant.twin.source.TwinSource` hands out samples like any other source and is
-marked as simulated wherever its values are shown; :class:`~orchestrator.plant.twin.simulation.Twin` is
+marked as simulated wherever its values are shown; :class:`~orchestrator.plant.twin.stepping.Twin` is
 stepped by set points.
 """
 

@@ -111,6 +111,14 @@ class Faults:
         at = np.array([minute])
         return tuple(fault.name for fault in self._faults if presence(fault, at)[0] > 0)
 
+    def named(self, minutes: Array) -> list[str]:
+        """Names of the faults present at each time, separated by ``; ``."""
+        names = [""] * len(minutes)
+        for fault in self._faults:
+            for row in np.flatnonzero(presence(fault, minutes) > 0):
+                names[row] = f"{names[row]}; {fault.name}" if names[row] else fault.name
+        return names
+
 
 def presence(fault: Fault, minutes: Array) -> Array:
     """Strength, but for a start-up how far the unit still is from being up.

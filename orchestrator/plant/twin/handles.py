@@ -52,8 +52,8 @@ class Handles:
         low, high = self._tags[name].normal or (-np.inf, np.inf)
         return float(low), float(high)
 
-    def send(self, name: str, value: float) -> None:
-        """Send a set point to a value; it moves from the next step on.
+    def check(self, name: str, value: float) -> None:
+        """Refuse what is not a set point or not in its range.
 
         Raises:
             ParameterError: the tag is not a set point, or the value is outside its range.
@@ -69,6 +69,14 @@ class Handles:
                 f"{name} = {value} is outside its range",
                 remedy=f"choose from {low:g} to {high:g} {self._tags[name].unit}",
             )
+
+    def send(self, name: str, value: float) -> None:
+        """Send a set point to a value; it moves from the next step on.
+
+        Raises:
+            ParameterError: the tag is not a set point, or the value is outside its range.
+        """
+        self.check(name, value)
         self.targets[name] = float(value)
 
     def run(self, minutes: Array, period: float) -> tuple[dict[str, Array], Array]:

@@ -99,6 +99,7 @@ class Scenario(Part):
         name: Shown to people.
         description: What it shows.
         start: When the paced part begins; the warm-up lies before it.
+        hours: How long ``dan-g twin run`` runs the paced part, h; a source never ends.
         period_seconds: Sampling period, s.
         warm_up_hours: Normal operation handed out as history before the paced part, h.
         price_history_days: Days of one price a day before the warm-up, for market baselines; with
@@ -115,6 +116,7 @@ class Scenario(Part):
     name: str = Field(min_length=1)
     description: str = ""
     start: AwareDatetime = datetime(2026, 3, 3, tzinfo=UTC)
+    hours: float = Field(default=24.0, gt=0)
     period_seconds: int = Field(default=60, ge=1, le=3600)
     warm_up_hours: float = Field(default=192.0, ge=0, le=24 * 60)
     price_history_days: int = Field(default=90, ge=0, le=2000)

@@ -14,6 +14,9 @@ from orchestrator.plant.twin import PLANT_FILE
 from orchestrator.plant.twin.scenario import Scenario, load_scenario
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from orchestrator.plant.samples import SampleBlock
     from orchestrator.plant.twin.simulation import Step
 
@@ -52,6 +55,7 @@ class TwinSource:
 
         self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
         self.plant: Plant = load_plant(PLANT_FILE)
+        self.seed = seed
         self.name = f"twin {self.scenario.name}"
         self.start = (start or self.scenario.start).astimezone(UTC)
         self._period = timedelta(seconds=self.scenario.period_seconds)
@@ -65,6 +69,13 @@ class TwinSource:
     def active_faults(self) -> tuple[str, ...]:
         """Names of the faults present at the last row handed out."""
         return self._simulation.faults.active((self._next - self._period - self.start) / _MINUTE)
+
+    def faults_at(self, times: NDArray[np.datetime64]) -> list[str]:
+        """Names of the faults present at each time, separated by ``; ``."""
+        from orchestrator.plant.samples import to_datetime64
+
+        since = (times - to_datetime64(self.start)).astype("timedelta64[us]").astype(float)
+        return self._simulation.faults.named(since / 60e6)
 
     def resume_after(self, time: datetime) -> None:
         """Begin the paced part one period after ``time``, where that is later than its start."""
@@ -84,13 +95,20 @@ class TwinSource:
         for _, measured in self.truth(max_span):
             yield measured
 
-    def truth(self, max_span: timedelta) -> Iterator[tuple[SampleBlock, SampleBlock]]:
-        """The paced part as pairs: true values without noise or sensor faults, and samples."""
+    def truth(
+        self, max_span: timedelta, *, warm_up: bool = False
+    ) -> Iterator[tuple[SampleBlock, SampleBlock]]:
+        """Pairs without end: true values without noise or sensor faults, and samples.
+
+        Args:
+            max_span: No block crosses a multiple of it since 1970.
+            warm_up: Begin with the normal operation before the paced part, where not yet taken.
+        """
         import numpy as np
 
         from orchestrator.plant.samples import SampleBlock
 
-        while self._next < self.start and not self._closed:
+        while self._next < self.start and not (self._closed or warm_up):
             self._advance(self._rows(HISTORY_SPAN, self.start))
         while not self._closed:
             step = self._advance(self._rows(max_span, None))
