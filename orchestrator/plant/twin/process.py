@@ -64,7 +64,7 @@ class Process:
             controlled: Values of the tags that a loop holds.
         """
         settled = steady_state(drivers)
-        stacked = np.stack([settled[tag] for tag in RESPONSES], axis=1)
+        stacked = np.ascontiguousarray(np.array([settled[tag] for tag in RESPONSES]).T)
         moved = self._lags.run(self._delays.run(stacked))
         values: dict[str, Array] = {tag: moved[:, i] for i, tag in enumerate(RESPONSES)}
         values.update(controlled)

@@ -116,7 +116,7 @@ class Simulation:
         minutes = np.arange(first, first + rows, dtype=np.float64) * self._period
         self._row += rows
         values = self._true_values(minutes)
-        true = np.stack([values[tag] for tag in self.tags], axis=1)
+        true = np.ascontiguousarray(np.array([values[tag] for tag in self.tags]).T)
         measured, quality = self._sensors.read(true, minutes)
         midnight = self.start.hour * 60.0 + self.start.minute + self.start.second / 60.0
         found = self._laboratory.run(values, first, midnight)

@@ -153,13 +153,14 @@ def steady_state(drivers: Drivers) -> dict[str, Array]:
     top_draw = 0.45 * top + 0.55 * heavy_naphtha + 5.0
     middle_draw = 0.5 * light_diesel + 0.5 * diesel - 8.0
 
+    liquids = [_liquid(made, k) for k in range(len(PRODUCTS))]
     hot = {
         "E-102": Hot(_pumparound(made, 3, top_flow), top_draw),
-        "E-103": Hot(_liquid(made, 3), kerosene),
-        "E-106": Hot(_liquid(made, 4), light_diesel),
-        "E-104": Hot(_liquid(made, 5), diesel),
+        "E-103": Hot(liquids[3], kerosene),
+        "E-106": Hot(liquids[4], light_diesel),
+        "E-104": Hot(liquids[5], diesel),
         "E-105": Hot(_pumparound(made, 5, middle_flow), middle_draw),
-        "E-101": Hot(_liquid(made, 7), residue_temperature),
+        "E-101": Hot(liquids[7], residue_temperature),
     }
     crude = Stream(dry * whole[:, LIQUID.start] / 3.6, dry * whole[:, LIQUID.start + 1] / 3.6, dry)
     train = preheat(crude, raw_water, wash, drivers.tank, hot, drivers.exchangers)
@@ -178,9 +179,7 @@ def steady_state(drivers: Drivers) -> dict[str, Array]:
     live = (steam + column.SIDE_STEAM) * float(steam_enthalpy(STEAM_TEMPERATURE)) / 3.6
     sour = train.water + steam + column.SIDE_STEAM
     sour_heat = sour * WATER_HEAT / 3.6 * drum
-    leaving = [_gas(made[:, 0], drum) / 3.6] + [
-        _liquid(made, k).heat(draws[k]) for k in range(1, 8)
-    ]
+    leaving = [_gas(made[:, 0], drum) / 3.6] + [liquids[k].heat(draws[k]) for k in range(1, 8)]
     loss = COLUMN_LOSS + drivers.column_leak
     pumped = train.duty["E-102"] + train.duty["E-105"]
     condenser = to_column + live - sum(leaving) - pumped - loss - sour_heat
@@ -197,7 +196,7 @@ def steady_state(drivers: Drivers) -> dict[str, Array]:
     rundown[3], rundown[4], rundown[5], rundown[7] = (
         train.hot[name] for name in ("E-103", "E-106", "E-104", "E-101")
     )
-    carried_out = [leaving[0]] + [_liquid(made, k).heat(rundown[k]) for k in range(1, 8)]
+    carried_out = [leaving[0]] + [liquids[k].heat(rundown[k]) for k in range(1, 8)]
     return {
         **{tag: flows[:, k] for k, tag in enumerate(PRODUCTS)},
         **qualities(made, parts, drivers),
