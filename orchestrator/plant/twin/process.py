@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LEVEL_CAPACITY = 260.0
 """Mass between 0 and 100 % of the column bottoms level, t."""
-DRUM_CAPACITY = 45.0
+DRUM_CAPACITY = 80.0
 """Mass between 0 and 100 % of the overhead drum level, t."""
 LEVEL_MINUTES = 60.0
 """Time constant of the averaging control of the bottoms level."""

@@ -1,5 +1,7 @@
+from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from orchestrator.errors import ConfigurationError
@@ -50,6 +52,13 @@ def test_without_a_name_it_is_the_demo():
         (FAULT % ("price_shock", "FI101", ""), ["FI101", "price"]),
         (FAULT % ("meter_bias", "FI101", ", repeat_minutes: 9"), ["duration_minutes"]),
         (FAULT % ("meter_bias", "FI101", ", loudness: 9"), ["loudness", "onset_minutes"]),
+        (FAULT % ("analyser_fault", "FI101", ""), ["FI101", "AI304"]),
+        (FAULT % ("lost_communication", "kitchen", ""), ["kitchen", "preheat", "all"]),
+        (FAULT % ("tray_damage", "C-101", ", magnitude: 2"), ["sharpness", "2"]),
+        ("crude: {light: 0.5, heavy: 0.4}\n", ["crude", "add up to 1"]),
+        ("crude: peanut\n", ["crude", "bitumen"]),
+        ("moves: [{tag: FC101_SP, to: 9000, at_minutes: 5}]\n", ["moves", "9000", "640"]),
+        ("moves: [{tag: FC101_SP, where: 5}]\n", ["where", "at_minutes"]),
         ("set_points: {FC999_SP: 1}\n", ["FC999_SP", "FC101_SP"]),
         ("set_points: {FC101_SP: 9000}\n", ["9000", "640"]),
     ],
@@ -71,3 +80,37 @@ def test_broken_yaml_and_a_missing_file_name_the_file(tmp_path):
     path.write_text("a: [1\n")
     assert "broken.yaml" in refusal(path)
     assert "absent.yaml" in refusal(tmp_path / "absent.yaml")
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_shipped_scenario_stays_finite_and_within_its_levels(name):
+    scenario = load_scenario(Path(name))
+    source = TwinSource(scenario, seed=1)
+    tags = source.plant.tag_names
+    taken = 0.0
+    for true, _ in source.truth(timedelta(hours=6)):
+        assert np.isfinite(true.values).all()
+        for tag in ("LI201", "LI210"):
+            level = true.values[:, tags.index(tag)]
+            assert ((level > 0) & (level < 100)).all(), tag
+        flows = [i for i, tag in enumerate(tags) if tag.startswith("FI")]
+        assert (true.values[:, flows] > -1e-6).all()
+        taken += 6
+        if taken >= min(scenario.hours, 120):
+            break
+
+
+def test_a_blend_lies_between_its_crudes(quiet, run):
+    density = [
+        run(TwinSource(quiet(crude=crude)), 1)[0]["AI101"][-1]
+        for crude in ("light", {"light": 0.5, "heavy": 0.5}, "heavy")
+    ]
+    assert density == sorted(density)
+
+
+def test_a_planned_move_begins_on_time_and_goes_at_its_rate(quiet, run):
+    moves = ({"tag": "TC203_SP", "to": 295, "at_minutes": 20},)
+    true, shown = run(TwinSource(quiet(moves=moves)), 2)
+    assert shown["TC203_SP"][19] == 292
+    assert shown["TC203_SP"][20:24] == pytest.approx([292.3, 292.6, 292.9, 293.2])
+    assert true["TI203"][-1] == pytest.approx(295, abs=0.05)

@@ -8,49 +8,19 @@ from orchestrator.errors import ParameterError
 from orchestrator.plant.expressions import Expression
 from orchestrator.plant.samples import Quality
 from orchestrator.plant.twin.process import DRUM_CAPACITY, INTO, LEVEL_CAPACITY, OUT
-from orchestrator.plant.twin.scenario import Fault, Scenario
+from orchestrator.plant.twin.scenario import Scenario
 from orchestrator.plant.twin.source import TwinSource
 
 HOUR = timedelta(hours=1)
 
 
-def quiet(*faults: dict, **changes) -> Scenario:
-    """A scenario without noise, weather and market movement."""
-    made = tuple(Fault(**{"name": f"fault {i}", **item}) for i, item in enumerate(faults))
-    values = {
-        "name": "trial",
-        "warm_up_hours": 0,
-        "price_history_days": 0,
-        "noise": 0,
-        "disturbance": 0,
-    }
-    return Scenario(**{**values, **changes, "faults": made})
-
-
-def run(source: TwinSource, hours: float):
-    """True and measured values of the next hours, each a mapping of tag to array."""
-    true, measured = [], []
-    rows = 0
-    for actual, shown in source.truth(HOUR):
-        true.append(actual.values)
-        measured.append(shown.values)
-        rows += len(shown)
-        if rows >= hours * 60:
-            break
-    tags = source.plant.tag_names
-    return tuple(
-        dict(zip(tags, np.vstack(part)[: int(hours * 60)].T, strict=True))
-        for part in (true, measured)
-    )
-
-
-def test_at_steady_state_the_true_mass_balance_closes_to_rounding():
+def test_at_steady_state_the_true_mass_balance_closes_to_rounding(quiet, run):
     true, _ = run(TwinSource(quiet()), 3)
     into, out = (sum(true[tag] for tag in tags) for tags in (INTO, OUT))
     assert out == pytest.approx(into, rel=1e-12)
 
 
-def test_off_steady_state_what_is_missing_is_held_in_the_column():
+def test_off_steady_state_what_is_missing_is_held_in_the_column(quiet, run):
     scenario = quiet(
         {"kind": "pump_trip", "target": "P-101", "magnitude": 0.3, "onset_minutes": 30}
     )
@@ -74,7 +44,7 @@ def test_the_same_seed_gives_the_same_samples_however_they_are_cut():
     assert np.nanmax(np.abs(one - other)) > 1
 
 
-def test_history_ends_where_the_paced_part_begins_and_nothing_is_left_out():
+def test_history_ends_where_the_paced_part_begins_and_nothing_is_left_out(quiet):
     source = TwinSource(quiet(warm_up_hours=30))
     history = list(source.history())
     times = np.concatenate([block.times for block in history])
@@ -95,7 +65,7 @@ def test_a_history_that_is_not_taken_is_passed_over():
 
 
 @pytest.mark.parametrize("minutes", [1, 7, 60])
-def test_no_block_crosses_the_epoch_grid(minutes):
+def test_no_block_crosses_the_epoch_grid(quiet, minutes):
     span = timedelta(minutes=minutes)
     start = datetime(2026, 3, 3, 5, 3, 20, tzinfo=UTC)
     source = TwinSource(quiet(warm_up_hours=3, price_history_days=4), start=start)
@@ -140,7 +110,7 @@ def test_normal_operation_raises_no_limit_and_closes_its_balance():
     assert abs((into - out).mean()) < 0.5
 
 
-def test_the_plant_file_s_expressions_have_values_near_design():
+def test_the_plant_file_s_expressions_have_values_near_design(quiet, run):
     source = TwinSource(quiet())
     true, _ = run(source, 2)
     values = {tag: float(column[-1]) for tag, column in true.items()}
@@ -156,7 +126,7 @@ def test_the_plant_file_s_expressions_have_values_near_design():
     assert Expression.parse(plant.market.crack_spread).evaluate(values) > 10
 
 
-def test_meter_bias_moves_the_reading_and_not_the_plant():
+def test_meter_bias_moves_the_reading_and_not_the_plant(quiet, run):
     scenario = quiet(
         {
             "kind": "meter_bias",
@@ -173,7 +143,7 @@ def test_meter_bias_moves_the_reading_and_not_the_plant():
     assert np.ptp(true["FI306"]) < 1e-9
 
 
-def test_a_frozen_signal_repeats_its_last_value_across_blocks():
+def test_a_frozen_signal_repeats_its_last_value_across_blocks(quiet, run):
     scenario = quiet(
         {"kind": "frozen_signal", "target": "TI203", "onset_minutes": 50, "duration_minutes": 90},
         noise=1,
@@ -185,7 +155,7 @@ def test_a_frozen_signal_repeats_its_last_value_across_blocks():
     assert signal[140] != signal[139]
 
 
-def test_a_missing_signal_is_no_sample():
+def test_a_missing_signal_is_no_sample(quiet):
     scenario = quiet({"kind": "missing_signal", "target": "AI303", "onset_minutes": 10})
     block = next(TwinSource(scenario).blocks(HOUR))
     column = block.tags.index("AI303")
@@ -194,7 +164,7 @@ def test_a_missing_signal_is_no_sample():
     assert (block.quality[:10, column] == Quality.GOOD).all()
 
 
-def test_fouling_shows_in_the_health_of_the_exchanger():
+def test_fouling_shows_in_the_health_of_the_exchanger(quiet, run):
     scenario = quiet(
         {
             "kind": "exchanger_fouling",
@@ -221,12 +191,12 @@ def test_fouling_shows_in_the_health_of_the_exchanger():
         ({"kind": "price_shock", "target": "PR_DIESEL", "magnitude": -8}, "PR_DIESEL", -1),
     ],
 )
-def test_each_fault_moves_what_it_should(fault, tag, sign):
+def test_each_fault_moves_what_it_should(quiet, run, fault, tag, sign):
     true, _ = run(TwinSource(quiet({**fault, "onset_minutes": 30})), 5)
     assert sign * (true[tag][-1] - true[tag][29]) > 0.01 * abs(true[tag][29])
 
 
-def test_a_repeated_fault_comes_back():
+def test_a_repeated_fault_comes_back(quiet, run):
     scenario = quiet(
         {
             "kind": "meter_bias",
@@ -254,7 +224,7 @@ def test_the_demo_shows_a_fault_in_its_first_minute_at_sixty_times_real_time():
     assert len(source.active_faults) >= 3
 
 
-def test_a_set_point_moves_the_plant_from_the_next_step_on():
+def test_a_set_point_moves_the_plant_from_the_next_step_on(quiet, run):
     source = TwinSource(quiet())
     before, _ = run(source, 2)
     source.set_point("TC203_SP", 296)
@@ -263,7 +233,7 @@ def test_a_set_point_moves_the_plant_from_the_next_step_on():
     assert after["FI304"][-1] > before["FI304"][-1] + 3
 
 
-def test_a_set_point_outside_its_range_or_of_another_tag_is_refused():
+def test_a_set_point_outside_its_range_or_of_another_tag_is_refused(quiet):
     source = TwinSource(quiet())
     with pytest.raises(ParameterError, match=r"9000.*640"):
         source.set_point("FC101_SP", 9000)
@@ -271,7 +241,7 @@ def test_a_set_point_outside_its_range_or_of_another_tag_is_refused():
         source.set_point("FI101", 600)
 
 
-def test_closing_ends_the_iterator():
+def test_closing_ends_the_iterator(quiet):
     source = TwinSource(quiet())
     blocks = source.blocks(HOUR)
     next(blocks)
@@ -281,9 +251,9 @@ def test_closing_ends_the_iterator():
 
 def test_it_runs_far_faster_than_real_time():
     source = TwinSource(Scenario(name="trial", warm_up_hours=192))
-    began = time.perf_counter()
+    began = time.process_time()
     rows = sum(len(block) for block in source.history())
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
     assert rows >= 192 * 60
     blocks = source.blocks(timedelta(minutes=1))
     next(blocks)
