@@ -3,10 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from orchestrator.errors import ConfigurationError
-from orchestrator.plant.twin import SCENARIOS
-from orchestrator.plant.twin.scenario import load_scenario, shipped
+from orchestrator.plant.tags import load_plant
+from orchestrator.plant.twin import PLANT_FILE, SCENARIOS
+from orchestrator.plant.twin.catalogue import KINDS
+from orchestrator.plant.twin.scenario import Fault, Scenario, load_scenario, shipped
 from orchestrator.plant.twin.source import TwinSource
 
 FAULT = "faults: [{name: a, kind: %s, target: %s, onset_minutes: 5%s}]"
@@ -114,3 +117,37 @@ def test_a_planned_move_begins_on_time_and_goes_at_its_rate(quiet, run):
     assert shown["TC203_SP"][19] == 292
     assert shown["TC203_SP"][20:24] == pytest.approx([292.3, 292.6, 292.9, 293.2])
     assert true["TI203"][-1] == pytest.approx(295, abs=0.05)
+
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "twin.md"
+
+
+def test_the_scenario_of_the_document_is_accepted(tmp_path):
+    text = DOCUMENT.read_text(encoding="utf-8")
+    example = text.partition("```yaml scenario\n")[2].partition("```")[0]
+    path = tmp_path / "documented.yaml"
+    path.write_text(example)
+    assert set(yaml.safe_load(example)) == set(Scenario.model_fields)
+    assert set(yaml.safe_load(example)["faults"][0]) == set(Fault.model_fields)
+    assert TwinSource(path).scenario.faults
+
+
+def test_the_document_lists_every_kind_of_fault_with_its_meaning():
+    text = DOCUMENT.read_text(encoding="utf-8")
+    for kind, known in KINDS.items():
+        line = next(line for line in text.splitlines() if line.startswith(f"| `{kind}` |"))
+        assert known.meaning in line
+        assert all(target in line for target in known.targets if kind != "product_leak")
+
+
+def test_the_counts_of_the_document_are_those_of_the_plant_file():
+    plant = load_plant(PLANT_FILE)
+    text = " ".join(DOCUMENT.read_text(encoding="utf-8").split())
+    minute = [
+        tag
+        for tag in plant.tags
+        if tag.kind not in ("lab", "price", "state")
+        and not tag.controllable
+        and tag.period_seconds == 60
+    ]
+    assert f"{len(plant.tags)} tags: {len(minute)} measured every minute" in text
