@@ -13,6 +13,7 @@ from orchestrator.commands import alerts, configuration, decisions, doctor, invo
 from orchestrator.commands import decide as deciding
 from orchestrator.commands import service as serving
 from orchestrator.commands import tags as tagging
+from orchestrator.commands import twin as twinning
 from orchestrator.commands.output import report
 from orchestrator.errors import DanGError, InputError
 
@@ -61,6 +62,7 @@ app.add_typer(alerts.app, name="alerts", rich_help_panel=LOOKING)
 app.add_typer(plant.mode_app, name="mode", rich_help_panel=LOOKING)
 app.add_typer(configuration.app, name="config", rich_help_panel=SETTING)
 app.add_typer(tagging.app, name="tags", rich_help_panel=SETTING)
+app.add_typer(twinning.app, name="twin", rich_help_panel=SETTING)
 app.command(rich_help_panel=SETTING)(doctor.doctor)
 
 

@@ -35,6 +35,7 @@ EXTRAS = {
     ),
     "postgres": ("asyncpg", "psycopg"),
     "redis": ("redis",),
+    "twin": ("gymnasium",),
 }
 LEAST_FREE_GB = 1.0
 PROBE_TIMEOUT = 10.0

@@ -1,82 +1,150 @@
-"""Crude oils as distillation curves, and how cut points divide them into products."""
+"""Crude oils as pseudo-components, each with what adds up over a mixture."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+import yaml
+
+from orchestrator.plant.twin import ASSAY_FILE
+from orchestrator.plant.twin.thermodynamics import (
+    KELVIN,
+    WATER_DENSITY,
+    latent_heat,
+    liquid_heat,
+    molar_mass,
+    vapour_heat,
+    watson_gravity,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LIGHTS_END = 15.0
-"""Temperature up to which a crude gives gas, degC."""
+    Array = NDArray[np.float64]
 
-PRODUCTS = ("FI301", "FI302", "FI303", "FI304", "FI305", "FI306")
-"""Flow tags of the products, lightest first: gas, naphtha, kerosene, diesel, gas oil, residue."""
+EDGES: Array = np.concatenate(
+    ([-110.0, -65.0, -25.0, 5.0], np.arange(25.0, 566.0, 15.0), [600.0, 640.0, 690.0, 750.0, 840.0])
+)
+"""Boiling ranges of the pseudo-components, degC, ``(n + 1,)``; the first three are C2, C3 and C4."""
+
+BOILING: Array = 0.5 * (EDGES[:-1] + EDGES[1:])
+"""Normal boiling points of the pseudo-components, degC."""
+
+QUANTITIES = ("mass", "volume", "moles", "sulphur", "boiling", "l1", "l2", "v0", "v1", "v2", "v3")
+"""What adds up over components, each for one tonne of crude.
+
+``mass`` t, ``volume`` m³ at 15.6 degC, ``moles`` kmol, ``sulphur`` kg, ``boiling`` m³ K (for the volume
+average boiling point); the enthalpy in MJ of the liquid is ``l1 t + l2 t²`` and that of the vapour ``v0 +
+v1 t + v2 t² + v3 t³`` with ``t`` in degC, both over the liquid at 0 degC.
+"""
+
+MASS, VOLUME, MOLES, SULPHUR, MEAN_BOILING = range(5)
+LIQUID, VAPOUR = slice(5, 7), slice(7, 11)
 
 
 @dataclass(frozen=True, slots=True)
 class Crude:
-    """A crude oil with a logistic true-boiling-point curve.
+    """A crude oil.
 
     Attributes:
-        lights: Mass fraction that leaves as gas.
-        middle: Temperature at which half of the curve is over, degC.
-        spread: Width of the curve, degC.
-        density: Density at 15 degC, kg/m³.
+        description: What sort of crude it is.
+        record: Record of its figures in NOAA's ADIOS database.
+        density: Density at 15.6 degC, kg/m³.
+        sulphur: Sulphur, mass %.
         differential: Price against the benchmark, USD/bbl.
+        watson: Watson factor, taken as the same for all its cuts.
+        table: :data:`QUANTITIES` of each component, ``(n_components, n_quantities)``.
     """
 
-    lights: float
-    middle: float
-    spread: float
+    description: str
+    record: str
     density: float
+    sulphur: float
     differential: float
+    watson: float
+    table: Array
 
 
-CRUDES: dict[str, Crude] = {
-    "light": Crude(lights=0.026, middle=328.0, spread=116.0, density=844.0, differential=1.8),
-    "medium": Crude(lights=0.020, middle=345.0, spread=120.0, density=860.0, differential=0.0),
-    "heavy": Crude(lights=0.014, middle=372.0, spread=124.0, density=884.0, differential=-3.4),
-}
+@cache
+def crudes() -> dict[str, Crude]:
+    """All crudes by name, in the order of the assay file."""
+    document = yaml.safe_load(ASSAY_FILE.read_text(encoding="utf-8"))
+    over = np.array(document["volume_percent"], dtype=np.float64) / 100.0
+    return {
+        name: _characterised(
+            over,
+            np.array(item["boiling"], dtype=np.float64),
+            item["density"],
+            item["sulphur"],
+            item["description"],
+            item["record"],
+            item["differential"],
+        )
+        for name, item in document["crudes"].items()
+    }
 
 
-def yields(
-    lights: NDArray[np.float64],
-    middle: NDArray[np.float64],
-    spread: NDArray[np.float64],
-    cuts: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Mass fractions of the products.
+@cache
+def tables() -> Array:
+    """Component tables of all crudes, ``(n_crudes, n_components, n_quantities)``."""
+    return np.stack([crude.table for crude in crudes().values()])
 
-    The fraction over at temperature ``T`` is ``lights + (1 - lights) G(T)`` with
-    ``G(T) = (L(T) - L(T0)) / (1 - L(T0))``, ``L`` logistic and ``T0`` = :data:`LIGHTS_END`; a product
-    is the difference of two neighbouring cuts and the residue is what is left, so that the fractions
-    add up to one by construction.
 
-    Args:
-        lights: Fraction of gas, shape ``(n,)``.
-        middle: Middle of the curve, degC, shape ``(n,)``.
-        spread: Width of the curve, degC, shape ``(n,)``.
-        cuts: Cut points naphtha, kerosene, diesel and gas oil end, degC, shape ``(n, 4)``.
+def _characterised(
+    over: Array,
+    boiling: Array,
+    density: float,
+    sulphur: float,
+    description: str,
+    record: str,
+    differential: float,
+) -> Crude:
+    """Cut a curve into components: all of one Watson factor, so that their density adds up to the crude's."""
+    from scipy.interpolate import PchipInterpolator
 
-    Returns:
-        Fractions in the order of :data:`PRODUCTS`, shape ``(n, 6)``.
+    # The heaviest twentieth does not boil in an assay; it is stretched like the one before.
+    end = boiling[-1] + 1.3 * (boiling[-1] - boiling[-2])
+    curve = PchipInterpolator(np.append(boiling, end), np.append(over, 1.0))
+    cumulative = np.clip(curve(np.clip(EDGES, boiling[0], end)), 0.0, 1.0)
+    cumulative[-1] = 1.0
+    volume = np.diff(cumulative)
+    kelvin = BOILING + KELVIN
+    watson = float((volume * np.cbrt(1.8 * kelvin)).sum() / (density / WATER_DENSITY))
+    gravity = watson_gravity(kelvin, watson)
+    cubic = 1000.0 / density * volume
+    mass = cubic * gravity * WATER_DENSITY / 1000.0
+    content = _sulphur_shape(BOILING)
+    content *= 10.0 * sulphur / float((mass * content).sum())
+    c0, c1 = liquid_heat(watson, gravity)
+    d0, d1, d2 = vapour_heat(watson)
+    at_boiling = c0 * BOILING + 0.5 * c1 * BOILING**2 + latent_heat(kelvin, gravity)
+    base = at_boiling - (d0 * BOILING + d1 * BOILING**2 / 2 + d2 * BOILING**3 / 3)
+    one = np.ones_like(mass)
+    table = np.column_stack(
+        (
+            mass,
+            cubic,
+            1000.0 * mass / molar_mass(kelvin, gravity),
+            mass * content,
+            cubic * kelvin,
+            mass * c0,
+            mass * c1 / 2,
+            mass * base,
+            mass * d0 * one,
+            mass * d1 / 2 * one,
+            mass * d2 / 3 * one,
+        )
+    )
+    return Crude(description, record, density, sulphur, differential, watson, table)
+
+
+def _sulphur_shape(boiling: Array) -> Array:
+    """Sulphur by boiling point in arbitrary units: little in naphtha, rising through the gas oils.
+
+    An assumption of this model: the source gives the sulphur of whole crudes only.
     """
-
-    def over(temperature: NDArray[np.float64]) -> NDArray[np.float64]:
-        logistic: NDArray[np.float64] = 1.0 / (1.0 + np.exp((middle - temperature) / spread))
-        return logistic
-
-    start = over(np.full_like(middle, LIGHTS_END))
-    edges = np.empty((len(middle), 7))
-    edges[:, 0] = 0.0
-    edges[:, 1] = lights
-    for column in range(4):
-        share = (over(cuts[:, column]) - start) / (1.0 - start)
-        edges[:, column + 2] = lights + (1.0 - lights) * share
-    edges[:, 6] = 1.0
-    # A cut below the one before it would mean a negative draw; the draw is shut instead.
-    return np.diff(np.maximum.accumulate(edges, axis=1), axis=1)
+    shape: Array = 0.012 + 1.0 / (1.0 + np.exp((375.0 - boiling) / 48.0))
+    return shape

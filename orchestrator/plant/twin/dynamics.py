@@ -31,6 +31,8 @@ class Lags:
     ) -> None:
         constants = np.asarray(time_constants, dtype=np.float64)
         self._state = start
+        positive = np.where(constants > 0, constants, 1.0)
+        self._decay = np.where(constants > 0, np.exp(-1.0 / positive), 0.0)
         self._groups: list[tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]] = []
         for constant in np.unique(constants[constants > 0]):
             decay = float(np.exp(-1.0 / constant))
@@ -43,6 +45,9 @@ class Lags:
         """Outputs for the next steps, shape as ``inputs`` ``(n, signals)``."""
         if self._state is None:
             self._state = inputs[0].copy()
+        if len(inputs) == 1:
+            self._state = self._decay * self._state + (1.0 - self._decay) * inputs[0]
+            return self._state[None, :].copy()
         outputs = inputs.copy()
         for columns, response, powers in self._groups:
             state = self._state[columns]

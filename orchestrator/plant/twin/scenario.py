@@ -25,25 +25,9 @@ from orchestrator.config import unreadable
 from orchestrator.errors import ConfigurationError
 from orchestrator.field_errors import field_errors, json_text
 from orchestrator.plant.twin import SCENARIOS
+from orchestrator.plant.twin.catalogue import CRUDE_NAMES, KINDS, UNIT, FaultKind
 
-FaultKind = Literal[
-    "meter_bias",
-    "frozen_signal",
-    "missing_signal",
-    "exchanger_fouling",
-    "pump_trip",
-    "crude_switch",
-    "price_shock",
-    "burner_fault",
-]
-CrudeName = Literal["light", "medium", "heavy"]
-_TARGETS: dict[str, tuple[str, ...]] = {
-    "exchanger_fouling": ("E-101",),
-    "pump_trip": ("P-101", "P-102"),
-    "crude_switch": ("light", "medium", "heavy"),
-    "burner_fault": ("H-101",),
-}
-_SHARES = frozenset({"exchanger_fouling", "pump_trip", "crude_switch"})
+CrudeName = Literal["condensate", "light", "medium", "sour", "heavy", "bitumen"]
 
 
 class Part(BaseModel):
@@ -53,19 +37,13 @@ class Part(BaseModel):
 
 
 class Fault(Part):
-    """Something that goes wrong.
+    """Something that goes wrong, or is done to the unit.
 
     Attributes:
         name: Shown in reports.
-        kind: What happens. ``meter_bias`` adds ``magnitude`` (unit of the tag) to a signal;
-            ``frozen_signal`` repeats its last value; ``missing_signal`` takes it away;
-            ``exchanger_fouling`` takes the share ``magnitude`` of E-101's heat transfer;
-            ``pump_trip`` takes the share ``magnitude`` of the charge (P-101) or pumparound (P-102)
-            flow; ``crude_switch`` replaces the share ``magnitude`` of the crude; ``price_shock``
-            adds ``magnitude`` USD/bbl to a price; ``burner_fault`` adds ``magnitude`` % oxygen to
-            the flue gas.
-        target: A tag, a piece of equipment or a crude, as the kind asks.
-        magnitude: Size at full strength.
+        kind: What happens; ``catalogue.KINDS`` and ``docs/twin.md`` list them.
+        target: A tag, an area, a piece of equipment, a crude or ``unit``, as the kind asks.
+        magnitude: Size at full strength, in what the kind says.
         onset_minutes: Start, min after the paced part begins.
         shape: ``step`` is at full strength at once, ``ramp`` reaches it evenly over
             ``rise_minutes``, ``exponential`` reaches 95 % of it in that time.
@@ -76,7 +54,7 @@ class Fault(Part):
 
     name: str = Field(min_length=1)
     kind: FaultKind
-    target: str
+    target: str = UNIT
     magnitude: float = 1.0
     onset_minutes: float = Field(ge=0)
     shape: Literal["step", "ramp", "exponential"] = "step"
@@ -86,22 +64,35 @@ class Fault(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        accepted = _TARGETS.get(self.kind)
-        if accepted and self.target not in accepted:
+        known = KINDS[self.kind]
+        if known.targets and self.target not in known.targets:
             raise ValueError(
-                f"target {self.target!r} does not fit {self.kind}; one of {', '.join(accepted)}"
+                f"target {self.target!r} does not fit {self.kind}; one of {', '.join(known.targets)}"
             )
-        if self.kind == "price_shock" and not self.target.startswith("PR_"):
-            raise ValueError(f"target {self.target!r} of price_shock must be a price tag (PR_…)")
-        if self.kind in _SHARES and not 0 < self.magnitude <= 1:
+        if not known.least <= self.magnitude <= known.most:
             raise ValueError(
-                f"magnitude of {self.kind} is a share over 0 and up to 1, got {self.magnitude}"
+                f"magnitude of {self.kind} is {known.meaning}, from {known.least:g} to "
+                f"{known.most:g}; got {self.magnitude:g}"
             )
         if self.repeat_minutes is not None and (
             self.duration_minutes is None or self.duration_minutes >= self.repeat_minutes
         ):
             raise ValueError("a repeated fault needs duration_minutes below repeat_minutes")
         return self
+
+
+class Move(Part):
+    """A planned move of a set point.
+
+    Attributes:
+        tag: The set point.
+        to: Its new value, within the tag's normal range.
+        at_minutes: When, min after the paced part begins; it then moves at the tag's rate limit.
+    """
+
+    tag: str
+    to: float
+    at_minutes: float = Field(ge=0)
 
 
 class Scenario(Part):
@@ -111,32 +102,56 @@ class Scenario(Part):
         name: Shown to people.
         description: What it shows.
         start: When the paced part begins; the warm-up lies before it.
+        hours: How long ``dan-g twin run`` runs the paced part, h; a source never ends.
         period_seconds: Sampling period, s.
         warm_up_hours: Normal operation handed out as history before the paced part, h.
-        price_history_days: Days of one price a day before the warm-up, for market baselines.
-        crude: Crude at the start.
+        price_history_days: Days of one price a day before the warm-up, for market baselines; with
+            any, weekly stock reports of the last three years come before it too.
+        crude: Crude at the start: a name, or shares by name that add up to 1.
         noise: Scale of measurement noise; 0 is none, 1 as in an ordinary plant.
         disturbance: Scale of weather, crude and market variation; 0 is none.
+        fouling_per_day: Fouling resistance that every exchanger gains a day, over its clean resistance.
         set_points: Set points at the start that differ from design.
+        moves: Planned moves of set points.
         faults: What goes wrong.
     """
 
     name: str = Field(min_length=1)
     description: str = ""
     start: AwareDatetime = datetime(2026, 3, 3, tzinfo=UTC)
+    hours: float = Field(default=24.0, gt=0)
     period_seconds: int = Field(default=60, ge=1, le=3600)
     warm_up_hours: float = Field(default=192.0, ge=0, le=24 * 60)
     price_history_days: int = Field(default=90, ge=0, le=2000)
-    crude: CrudeName = "medium"
+    crude: CrudeName | dict[CrudeName, float] = "medium"
     noise: float = Field(default=1.0, ge=0, le=10)
     disturbance: float = Field(default=1.0, ge=0, le=10)
+    fouling_per_day: float = Field(default=0.0, ge=0, le=1)
     set_points: dict[str, float] = Field(default_factory=dict)
+    moves: tuple[Move, ...] = ()
     faults: tuple[Fault, ...] = ()
 
     @field_validator("start")
     @classmethod
     def _in_utc(cls, value: datetime) -> datetime:
         return value.astimezone(UTC)
+
+    @field_validator("crude")
+    @classmethod
+    def _whole(cls, value: str | dict[str, float]) -> str | dict[str, float]:
+        if isinstance(value, dict) and (
+            min(value.values(), default=-1.0) < 0 or abs(sum(value.values()) - 1.0) > 1e-6
+        ):
+            raise ValueError("shares of crudes must be 0 or more and add up to 1")
+        return value
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of every crude at the start."""
+        if isinstance(self.crude, str):
+            return {name: float(name == self.crude) for name in CRUDE_NAMES}
+        given: dict[str, float] = {str(name): share for name, share in self.crude.items()}
+        return {name: given.get(name, 0.0) for name in CRUDE_NAMES}
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -193,6 +208,7 @@ def _find(path: Path | None) -> Path:
 def _described(item: Mapping[str, str]) -> str:
     key = item["field"]
     if item["type"] == "extra_forbidden":
-        model = Fault if key.startswith("faults.") else Scenario
+        parts: dict[str, type[Part]] = {"faults": Fault, "moves": Move}
+        model = parts.get(key.partition(".")[0], Scenario)
         return f"unknown key {key!r}; accepted: {', '.join(model.model_fields)}"
     return f"{key}: {item['message']}"

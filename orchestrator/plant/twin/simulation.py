@@ -3,85 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.errors import ConfigurationError
 from orchestrator.plant.samples import Quality
-from orchestrator.plant.twin.crudes import CRUDES
-from orchestrator.plant.twin.dynamics import Coloured, Lags
-from orchestrator.plant.twin.faults import Faults, Sensors
-from orchestrator.plant.twin.market import OVER_CRUDE, Market
-from orchestrator.plant.twin.unit import SET_POINTS, Column, Drivers
+from orchestrator.plant.twin.conditions import Conditions
+from orchestrator.plant.twin.crudes import crudes
+from orchestrator.plant.twin.dynamics import Coloured
+from orchestrator.plant.twin.faults import Faults
+from orchestrator.plant.twin.handles import Handles
+from orchestrator.plant.twin.instruments import LABORATORY, LOOPS, NOISE
+from orchestrator.plant.twin.laboratory import Laboratory
+from orchestrator.plant.twin.market import (
+    DEMAND_PRICE,
+    DEMAND_STOCK,
+    OVER_CRUDE,
+    REPORT,
+    STOCK,
+    Market,
+    report_number,
+    report_time,
+    stock,
+)
+from orchestrator.plant.twin.names import check_names
+from orchestrator.plant.twin.process import Process
+from orchestrator.plant.twin.sensors import Sensors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
+    from orchestrator.plant.tags import Plant
     from orchestrator.plant.twin.scenario import Scenario
 
     Array = NDArray[np.float64]
 
-LOOPS: dict[str, tuple[str, float, float]] = {
-    "FC101_SP": ("FI101", 1.5, 20.0),
-    "TC130_SP": ("TI130", 0.35, 15.0),
-    "TC201_SP": ("TI201", 0.25, 15.0),
-    "TC202_SP": ("TI202", 0.30, 15.0),
-    "TC203_SP": ("TI203", 0.35, 15.0),
-    "FC140_SP": ("FI140", 0.06, 10.0),
-    "FC211_SP": ("FI211", 2.0, 10.0),
-}
-"""Set point -> controlled tag, and size (its unit) and memory (min) of what the loop leaves."""
-
-UPSETS: dict[str, tuple[float, float]] = {
-    "lights": (0.0002, 120.0),
-    "middle": (0.8, 90.0),
-    "spread": (0.3, 120.0),
-    "tank": (0.5, 180.0),
-    "oxygen": (0.06, 20.0),
-}
-"""Disturbance -> size and memory (min)."""
-
-NOISE: dict[str, float] = {
-    "FI101": 1.2,
-    "TI101": 0.15,
-    "TI102": 0.25,
-    "TI103": 0.30,
-    "TI104": 0.30,
-    "TI105": 0.30,
-    "AI101": 0.40,
-    "TI130": 0.25,
-    "TI131": 0.60,
-    "AI130": 0.03,
-    "FI130": 0.02,
-    "FI140": 0.05,
-    "PI201": 0.25,
-    "TI201": 0.15,
-    "TI202": 0.20,
-    "TI203": 0.20,
-    "TI204": 0.25,
-    "LI201": 0.25,
-    "FI210": 1.2,
-    "FI211": 1.5,
-    "FI301": 0.12,
-    "FI302": 0.40,
-    "FI303": 0.35,
-    "FI304": 0.60,
-    "FI305": 0.30,
-    "FI306": 1.10,
-    "AI302": 0.50,
-    "AI303": 0.30,
-    "AI304": 0.60,
-}
-"""Standard deviation of measurement noise, in each tag's unit."""
-
-_FAULT_TAGS = ("meter_bias", "frozen_signal", "missing_signal")
-_TANK = 32.0
-_DAILY_SWING = 1.2
-_OXYGEN = 3.0
-_BLEND_MINUTES = 25.0
+MODE = "XI101"
+"""Tag of the operating mode: 0 normal, 1 start-up, 2 shutdown, 3 emergency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +50,7 @@ class Step:
     Attributes:
         minutes: Time of each row after the paced part begins, min; negative in the warm-up.
         true: True values, ``(n, n_tags)``.
-        measured: What the sensors show, NaN where a signal is lost, ``(n, n_tags)``.
+        measured: What the sensors show, NaN where there is no sample, ``(n, n_tags)``.
         quality: Quality codes of ``measured``.
     """
 
@@ -102,64 +61,67 @@ class Step:
 
 
 class Simulation:
-    """The unit, its market and its sensors under one scenario.
+    """The unit, its market, its sensors and its laboratory under one scenario.
 
     The same seed gives the same values, however the run is cut into steps.
 
     Args:
         scenario: What happens.
-        tags: Tags and their order in the results.
+        plant: Tags, their order in the results, and the limits of the set points.
         seed: Seed of all randomness.
         warm_up_rows: Rows before the paced part begins.
+
+    Attributes:
+        start: When the paced part begins; may be set until the first step is taken.
 
     Raises:
         ConfigurationError: the scenario names a tag that the unit does not have.
     """
 
-    def __init__(
-        self, scenario: Scenario, tags: Sequence[str], seed: int, warm_up_rows: int
-    ) -> None:
-        check_names(scenario, tags)
-        self.tags = tuple(tags)
+    def __init__(self, scenario: Scenario, plant: Plant, seed: int, warm_up_rows: int) -> None:
+        check_names(scenario, plant)
+        self.tags = plant.tag_names
+        self.start: datetime = scenario.start
         self._scenario = scenario
+        self._seed = seed
         self._period = scenario.period_seconds / 60.0
         self._row = -warm_up_rows
         self.faults = Faults(scenario.faults)
-        noise, loops, upsets, market, self._history = (
-            np.random.default_rng(part) for part in np.random.SeedSequence(seed).spawn(5)
-        )
-        self._noise = noise
-        self._noise_size = scenario.noise * np.array([NOISE.get(tag, 0.0) for tag in self.tags])
+        parts = np.random.SeedSequence(seed).spawn(6)
+        loops, market, self._history = (np.random.default_rng(part) for part in parts[:3])
         size = scenario.disturbance
         self._loop_errors = Coloured(
             [size * item[1] for item in LOOPS.values()],
             [item[2] / self._period for item in LOOPS.values()],
             loops,
         )
-        self._upsets = Coloured(
-            [size * item[0] for item in UPSETS.values()],
-            [item[1] / self._period for item in UPSETS.values()],
-            upsets,
-        )
         self._market = Market(self._period, size, market)
-        self._column = Column(self._period)
-        self._blend = Lags([_BLEND_MINUTES / self._period] * len(CRUDES))
-        self._sensors = Sensors(self.faults, self.tags)
-        self.set_points = {
-            name: scenario.set_points.get(name, design) for name, (design, _) in SET_POINTS.items()
-        }
+        self._drawn = 0.0
+        self._reported: list[tuple[int, float]] = []
+        sparse = (*LABORATORY, STOCK)
+        self._without_transmitter = np.array([self.tags.index(tag) for tag in sparse])
+        self._process = Process(self._period)
+        self._conditions = Conditions(
+            scenario, self.faults, -warm_up_rows * self._period, np.random.default_rng(parts[3])
+        )
+        areas = {tag.name: tag.area for tag in plant.tags}
+        noise = {tag: scenario.noise * size for tag, size in NOISE.items()}
+        self._sensors = Sensors(self.faults, noise, areas, parts[4])
+        self._laboratory = Laboratory(self._period, scenario.noise, parts[5])
+        self.handles = Handles(scenario, plant, self.faults)
 
     def advance(self, rows: int) -> Step:
         """The next ``rows`` steps."""
-        minutes = np.arange(self._row, self._row + rows, dtype=np.float64) * self._period
+        first = self._row
+        minutes = np.arange(first, first + rows, dtype=np.float64) * self._period
         self._row += rows
         values = self._true_values(minutes)
-        true = np.column_stack([values[tag] for tag in self.tags])
-        white = self._noise.standard_normal((rows, len(self.tags)))
-        measured = true + white * self._noise_size
-        lost = self._sensors.apply(measured, minutes)
-        measured[lost] = np.nan
-        quality = np.where(lost, np.uint8(Quality.NONE), np.uint8(Quality.GOOD)).astype(np.uint8)
+        true = np.ascontiguousarray(np.array([values[tag] for tag in self.tags]).T)
+        measured, quality = self._sensors.read(true, minutes)
+        midnight = self.start.hour * 60.0 + self.start.minute + self.start.second / 60.0
+        found = self._laboratory.run(values, first, midnight)
+        found.extend((row, STOCK, value) for row, value in self._reported)
+        self._sparse(found, measured, quality)
         return Step(minutes, true, measured, quality)
 
     def daily_prices(self, days: int) -> Array:
@@ -167,80 +129,82 @@ class Simulation:
 
         The walk is made backwards from where the market starts, so that the two join.
         """
-        size = self._scenario.disturbance
-        crude = CRUDES[self._scenario.crude].differential
-        prices = Market(24 * 60.0, size, self._history).run(days)[::-1].copy()
-        prices[:, 0] += crude
+        prices = Market(24 * 60.0, self._scenario.disturbance, self._history).run(days)[::-1].copy()
+        prices[:, 0] += self._differential
         return np.round(prices, 2)
+
+    def reported_stock(self, number: int) -> float:
+        """Stocks that a weekly report before the simulation stated, kbbl."""
+        return round(self._stock(number))
+
+    def _stock(self, number: int) -> float:
+        return stock(number, self._seed, self._scenario.disturbance)
+
+    @property
+    def _differential(self) -> float:
+        known = crudes()
+        return sum(
+            share * known[name].differential for name, share in self._scenario.shares.items()
+        )
+
+    def _sparse(
+        self,
+        found: list[tuple[int, str, float]],
+        measured: Array,
+        quality: NDArray[np.uint8],
+    ) -> None:
+        """Leave of the tags without a transmitter only the results that have just become known."""
+        lost = np.isnan(measured)
+        measured[:, self._without_transmitter] = np.nan
+        quality[:, self._without_transmitter] = Quality.NONE
+        for row, tag, value in found:
+            column = self.tags.index(tag)
+            if not lost[row, column]:
+                measured[row, column] = value
+                quality[row, column] = Quality.GOOD
 
     def _true_values(self, minutes: Array) -> dict[str, Array]:
         rows = len(minutes)
-        drivers, price = self._drivers(minutes)
-        values = self._column.run(drivers)
-        for (tag, _, _), reached in zip(LOOPS.values(), drivers.handles.T, strict=True):
-            values[tag] = reached
-        values["TI101"] = drivers.tank
-        for name, value in self.set_points.items():
-            values[name] = np.full(rows, value)
-        for i, tag in enumerate(OVER_CRUDE):
-            shocked = price[:, i] + self.faults.effect("price_shock", tag, minutes)
-            values[tag] = np.round(shocked, 2)
+        working, targets = self.handles.run(minutes, self._period)
+        reached = self._process.reach(targets) + self._loop_errors.run(rows)
+        controlled = {item[0]: reached[:, i] for i, item in enumerate(LOOPS.values()) if item[0]}
+        drivers, differential = self._conditions.run(minutes, reached)
+        controlled["TI101"] = drivers.tank
+        values = self._process.run(drivers, controlled)
+        for fault in self.faults.of("product_leak"):
+            leak = self.faults.effect("product_leak", fault.target, minutes)
+            values[fault.target] = values[fault.target] - np.minimum(leak, values[fault.target])
+        values.update(working)
+        values[MODE] = self.handles.mode(minutes)
+        self._market_values(minutes, differential, values)
         return values
 
-    def _drivers(self, minutes: Array) -> tuple[Drivers, Array]:
-        rows = len(minutes)
-        upset = dict(zip(UPSETS, self._upsets.run(rows).T, strict=True))
-        targets = np.tile(np.array(list(self.set_points.values())), (rows, 1))
-        names = list(SET_POINTS)
-        for pump, handle in (("P-101", "FC101_SP"), ("P-102", "FC211_SP")):
-            targets[:, names.index(handle)] *= self.faults.remaining("pump_trip", pump, minutes)
-        handles = self._column.reach(targets) + self._loop_errors.run(rows)
-        shares = self._crude_shares(minutes)
-        blend = shares @ np.array(
-            [[c.lights, c.middle, c.spread, c.density, c.differential] for c in CRUDES.values()]
-        )
-        prices = self._market.run(rows)
-        prices[:, 0] += blend[:, 4]
-        swing = self._scenario.disturbance * _DAILY_SWING
-        drivers = Drivers(
-            handles=handles,
-            lights=np.maximum(blend[:, 0] + upset["lights"], 0.001),
-            middle=blend[:, 1] + upset["middle"],
-            spread=blend[:, 2] + upset["spread"],
-            density=blend[:, 3] + 0.5 * upset["middle"],
-            tank=_TANK + upset["tank"] + swing * np.sin(2 * np.pi * (minutes / 1440.0 - 0.375)),
-            exchanger=self.faults.remaining("exchanger_fouling", "E-101", minutes),
-            excess_oxygen=_OXYGEN
-            + upset["oxygen"]
-            + self.faults.effect("burner_fault", "H-101", minutes),
-        )
-        return drivers, prices
-
-    def _crude_shares(self, minutes: Array) -> Array:
-        shares = np.zeros((len(minutes), len(CRUDES)))
-        names = list(CRUDES)
-        shares[:, names.index(self._scenario.crude)] = 1.0
-        for name in names:
-            left = self.faults.remaining("crude_switch", name, minutes)[:, None]
-            shares *= left
-            shares[:, names.index(name)] += 1.0 - left[:, 0]
-        return self._blend.run(shares)
-
-
-def check_names(scenario: Scenario, tags: Sequence[str]) -> None:
-    """Refuse a scenario that names what the unit does not have."""
-    for fault in scenario.faults:
-        needs_tag = fault.kind in _FAULT_TAGS or fault.kind == "price_shock"
-        if needs_tag and fault.target not in tags:
-            raise ConfigurationError(
-                f"fault {fault.name!r}: no tag {fault.target!r}",
-                where=f"scenario {scenario.name!r}",
-                remedy=f"one of: {', '.join(tags)}",
-            )
-    unknown = sorted(scenario.set_points.keys() - SET_POINTS.keys())
-    if unknown:
-        raise ConfigurationError(
-            f"set_points: no set point {unknown[0]!r}",
-            where=f"scenario {scenario.name!r}",
-            remedy=f"one of: {', '.join(SET_POINTS)}",
-        )
+    def _market_values(self, minutes: Array, differential: Array, values: dict[str, Array]) -> None:
+        price = self._market.run(len(minutes))
+        price[:, 0] += differential
+        demanded = np.zeros_like(minutes)
+        for i, tag in enumerate(OVER_CRUDE):
+            demand = self.faults.effect("demand_change", tag, minutes)
+            shock = self.faults.effect("price_shock", tag, minutes)
+            values[tag] = np.round(price[:, i] + shock + DEMAND_PRICE * demand, 2)
+            if tag != "PR_CRUDE":
+                demanded += demand
+        drawn = self._drawn + DEMAND_STOCK * np.cumsum(demanded) * self._period / 1440.0
+        self._drawn = float(drawn[-1])
+        numbers = [
+            report_number(self.start + timedelta(minutes=m)) for m in (minutes[0], minutes[-1])
+        ]
+        values[REPORT] = np.full(len(minutes), float(numbers[0]))
+        values[STOCK] = np.full(len(minutes), self._stock(numbers[0]))
+        self._reported = []
+        for number in range(numbers[0], numbers[1] + 1):
+            at = (report_time(number) - self.start) / timedelta(minutes=1)
+            since = minutes >= at
+            values[REPORT][since] = number
+            level = self._stock(number)
+            values[STOCK][since] = level
+            # The report appears in the first row at or after its time.
+            row = int(np.argmax(since))
+            if since.any() and minutes[row] - at < self._period:
+                self._reported.append((row, float(np.round(level - drawn[row]))))
+        values[STOCK] = values[STOCK] - drawn

@@ -280,7 +280,7 @@ def test_proposed_moves_earn_on_the_simulated_plant_what_was_promised():
     gain = 24 * (float(objective.evaluate(after)) - float(objective.evaluate(before)))
     assert gain > 0
     assert gain == pytest.approx(result.worth_usd_per_day, rel=0.25)
-    assert after["TI131"] <= 520
+    assert after["TI131"] <= 526
     assert after["AI304"] <= 360
 
 
@@ -299,15 +299,17 @@ def test_with_a_fouled_exchanger_the_tube_skin_comes_back_under_its_alarm():
     source = TwinSource(scenario)
     blocks = source.blocks(timedelta(hours=3))
     hot = values_of(next(blocks))
-    assert hot["TI131"] > 520
+    assert hot["TI131"] > 526
     context = OperationContext(now=NOW, plant=load_plant(PLANT_FILE))
     result = run(SetpointsInput(current=hot, restore=("TI131",)), context)
     assert "TI131" in result.outside_before
     for move in result.moves:
         source.set_point(move.tag, move.to)
     next(blocks)
-    assert values_of(next(blocks))["TI131"] < 520
+    assert values_of(next(blocks))["TI131"] < 526
 
 
 def values_of(block) -> dict[str, float]:
-    return dict(zip(block.tags, block.values[-1].tolist(), strict=True))
+    """The last row; laboratory tags have no value in most rows."""
+    last = zip(block.tags, block.values[-1].tolist(), strict=True)
+    return {tag: value for tag, value in last if np.isfinite(value)}
