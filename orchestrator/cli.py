@@ -11,6 +11,7 @@ import typer
 
 from orchestrator.commands import alerts, configuration, decisions, doctor, invoke, plant, replay
 from orchestrator.commands import decide as deciding
+from orchestrator.commands import monitor as monitoring
 from orchestrator.commands import service as serving
 from orchestrator.commands import tags as tagging
 from orchestrator.commands.output import report
@@ -56,6 +57,7 @@ app.command(rich_help_panel=ASKING)(deciding.ask)
 app.command(rich_help_panel=ASKING)(deciding.decide)
 app.command(rich_help_panel=ASKING)(invoke.invoke)
 app.command(rich_help_panel=LOOKING)(plant.status)
+app.command(rich_help_panel=LOOKING)(monitoring.monitor)
 app.add_typer(decisions.app, name="decisions", rich_help_panel=LOOKING)
 app.add_typer(alerts.app, name="alerts", rich_help_panel=LOOKING)
 app.add_typer(plant.mode_app, name="mode", rich_help_panel=LOOKING)

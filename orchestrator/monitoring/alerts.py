@@ -215,6 +215,7 @@ class AlertBook:
             start=change.since,
             message=change.message,
             contributions=change.contributions,
+            diagnosis=change.diagnosis,
             shelved_until=None if held is None else held.until,
             withheld_reason=None if held is None else held.reason,
         )

@@ -5,7 +5,6 @@ Rows may come in blocks of any size; what the monitor says does not depend on ho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
@@ -17,8 +16,8 @@ from orchestrator.monitoring import trends
 from orchestrator.monitoring.alerts import AlertBook
 from orchestrator.monitoring.baseline import Baseline, learn, training_rows
 from orchestrator.monitoring.delays import FloatArray, IntArray
-from orchestrator.monitoring.detectors import PrincipalComponents
 from orchestrator.monitoring.drift import DriftWatch
+from orchestrator.monitoring.fitted import ALERT_SHARE, Part, fit_model, parts_of
 from orchestrator.monitoring.frozen import FrozenWatch
 from orchestrator.monitoring.life_cycle import AlertEvent, Change
 from orchestrator.monitoring.limits import LimitWatch
@@ -27,7 +26,7 @@ from orchestrator.monitoring.quality import QualityReport, QualityWatch
 from orchestrator.monitoring.samples import RowBins, Rows, SampleTrail, moment
 from orchestrator.monitoring.steady import RatioTest, Steadiness
 from orchestrator.plant.samples import Quality, SampleBlock
-from orchestrator.plant.tags import Plant, PlantMode, Tag
+from orchestrator.plant.tags import Plant, PlantMode
 
 log = structlog.get_logger(__name__)
 
@@ -219,49 +218,63 @@ class _Learned:
         self._trends = trends.TrendWatch(
             plant.tags, baseline, settings.false_alarm_rate, width * 1e-6
         )
-        self._columns = np.flatnonzero(baseline.varies & ~baseline.held)
-        tags = [plant.tags[j] for j in self._columns]
-        self.names = [tag.name for tag in tags]
-        self._anomaly: AnomalyWatch | None = None
-        self._drift: DriftWatch | None = None
-        try:
-            self._model(tags, z[:, self._columns], rows.times, settings)
-        except InsufficientDataError as error:
-            log.warning("monitor.no_multivariate_model", reason=str(error))
+        self._parts: list[tuple[IntArray, AnomalyWatch, DriftWatch]] = []
+        self.names: list[str] = []
+        parts = parts_of(plant.tags, baseline)
+        for part in parts:
+            try:
+                self._model(plant, part, z[:, part.columns], rows.times, settings, len(parts))
+            except InsufficientDataError as error:
+                log.warning("monitor.no_multivariate_model", part=part.name, reason=str(error))
 
     def _model(
         self,
-        tags: Sequence[Tag],
+        plant: Plant,
+        part: Part,
         z: FloatArray,
         times: IntArray,
         settings: MonitoringSettings,
+        parts: int,
     ) -> None:
-        model = PrincipalComponents(z, settings.variance_explained, settings.false_alarm_rate)
-        self._anomaly = AnomalyWatch(self.names, model, settings.on_delay, settings.off_delay)
-        normal = np.where(model.kept[:, None], z, np.nan)
-        bins = [mean for _, mean in RowBins(self._bins.width, z.shape[1], 0).step(times, normal)]
-        self._drift = DriftWatch(
+        tags = [plant.tags[j] for j in part.columns]
+        model = fit_model(z, times, self.baseline, settings, share=ALERT_SHARE / parts)
+        watch = AnomalyWatch(
             tags,
             model,
+            settings.on_delay,
+            settings.off_delay,
+            part=part.name,
+            signatures=plant.signatures,
+        )
+        normal = np.where(model.components.kept[:, None], z, np.nan)
+        bins = [mean for _, mean in RowBins(self._bins.width, z.shape[1], 0).step(times, normal)]
+        drift = DriftWatch(
+            tags,
+            model.components,
             normal,
             np.array(bins).reshape(-1, z.shape[1]),
-            settings.false_alarm_rate,
+            settings.false_alarm_rate / parts,
         )
+        self._parts.append((part.columns, watch, drift))
+        self.names.extend(tag.name for tag in tags)
 
     def step(self, times: IntArray, held: FloatArray) -> list[tuple[int, Change]]:
         """Take in rows of all tags; returns (row, change), in order of detectors."""
         z = self.baseline.scaled(held)
         self._ratio.step(z[:, self._key])
         changes: list[tuple[int, Change]] = []
-        explained = np.zeros(len(times), dtype=np.bool_)
-        if self._anomaly is not None:
-            found, explained = self._anomaly.step(times, z[:, self._columns])
+        opened = []
+        for columns, watch, _ in self._parts:
+            found, explained = watch.step(times, z[:, columns])
             changes.extend(found)
+            opened.append(explained)
+        anywhere = np.any(opened, axis=0) if opened else np.zeros(len(times), dtype=np.bool_)
         for row, mean in self._bins.step(times, np.clip(z, -100.0, 100.0)):
-            at, open_now = int(times[row]), bool(explained[row])
-            changes.extend((row, change) for change in self._trends.step(at, mean, open_now))
-            if self._drift is not None:
-                drifts = self._drift.step(at, mean[self._columns], open_now)
+            at = int(times[row])
+            trends_found = self._trends.step(at, mean, bool(anywhere[row]))
+            changes.extend((row, change) for change in trends_found)
+            for (columns, watch, drift), explained in zip(self._parts, opened, strict=True):
+                drifts = drift.step(at, mean[columns], bool(explained[row]), watch.leader_at(row))
                 changes.extend((row, change) for change in drifts)
         return changes
 

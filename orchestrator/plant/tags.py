@@ -17,6 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from orchestrator.errors import ConfigurationError, UnknownTagError
+from orchestrator.plant.signatures import Signature
 
 TagKind = Literal[
     "flow",
@@ -229,6 +230,7 @@ class Plant(PlantPart):
         equipment: Equipment with health.
         market: Market fields.
         economics: Model for ``optimization.setpoints``; absent means none is configured.
+        signatures: Fault signatures, tried before the shipped ones.
     """
 
     name: str = "plant"
@@ -240,6 +242,7 @@ class Plant(PlantPart):
     equipment: tuple[Equipment, ...] = ()
     market: MarketFields = MarketFields()
     economics: EconomicModel | None = None
+    signatures: tuple[Signature, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
