@@ -30,7 +30,7 @@ RIDGE = 1e-3
 FOLDS = 5
 STANDARD_ERRORS = 3.0
 """A held-out canonical correlation counts from this many standard errors, 1/√n each."""
-ROWS_A_DIMENSION = 2.0
+ROWS_A_DIMENSION = 4.0
 """Least training rows for each entry of the past."""
 
 
@@ -49,7 +49,7 @@ class CanonicalVariates:
         states: Number of states; null finds it from held-out rows.
 
     Raises:
-        InsufficientDataError: fewer than two rows for each entry of the past, or fewer than 2 tags.
+        InsufficientDataError: fewer than four rows for each entry of the past, or fewer than 2 tags.
     """
 
     def __init__(

@@ -41,6 +41,8 @@ CUT = 2.0
 FOLDS = 10
 GUARD = 40
 """Rows before a held-out block that no model of the block has seen: its averages remember them."""
+LEAST_ROWS = 200
+"""Training rows: ten times the memory of the slowest average, else no limit can be set for it."""
 GAP = 3.0
 """Rows are neighbours when not more than this many usual distances apart."""
 
@@ -82,10 +84,16 @@ class DynamicDetector:
         rate: Share of normal rows that may be over a limit.
 
     Raises:
-        InsufficientDataError: too few rows for the number of tags.
+        InsufficientDataError: fewer than 200 rows, or too few for the number of tags.
     """
 
     def __init__(self, rows: FloatArray, times: IntArray, row_seconds: float, rate: float) -> None:
+        if len(rows) < LEAST_ROWS:
+            raise InsufficientDataError(
+                f"{len(rows)} rows are too few to set limits of statistics with memory",
+                where="training data",
+                remedy=f"give at least {LEAST_ROWS} rows",
+            )
         self._longest = GAP * row_seconds * 1e6
         self.rate = rate
         lags = LAGS

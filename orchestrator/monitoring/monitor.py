@@ -245,6 +245,7 @@ class _Learned:
             settings.off_delay,
             part=part.name,
             signatures=plant.signatures,
+            also_static=True,
         )
         normal = np.where(model.components.kept[:, None], z, np.nan)
         bins = [mean for _, mean in RowBins(self._bins.width, z.shape[1], 0).step(times, normal)]

@@ -94,6 +94,7 @@ class AnomalyWatch:
         off_delay: Scored rows under both limits that end it.
         part: Part of the plant that the model covers.
         signatures: Fault signatures of the plant.
+        also_static: Whether T² or SPE of the principal components raises the alert, too.
     """
 
     def __init__(
@@ -105,12 +106,14 @@ class AnomalyWatch:
         *,
         part: str = WHOLE_PLANT,
         signatures: Sequence[Signature] = (),
+        also_static: bool = False,
     ) -> None:
         self._tags = tags
         self._names = [tag.name for tag in tags]
         self._part = part
         self.key = f"anomaly:{part}"
         self._signatures = signatures
+        self._also_static = also_static
         self._model = model
         self._delay = Delay(1, on_delay, off_delay)
         self._leaders: list[tuple[int, str | None]] = []
@@ -147,7 +150,10 @@ class AnomalyWatch:
             pasts = np.column_stack([judged.dynamic.q, judged.dynamic.average])
         joined_sizes, _ = self._sizes.join(sizes)
         joined_pasts, _ = self._pasts.join(pasts)
-        switches = self._delay.step(judged.over[:, None])
+        over = judged.over
+        if self._also_static:
+            over = over | (judged.static.max(axis=1) > 1.0)
+        switches = self._delay.step(over[:, None])
         changes = []
         for position, on in zip(switches.rows, switches.on, strict=True):
             back = (self._delay.on if on else self._delay.off) - 1
