@@ -162,9 +162,24 @@ class AlertBook:
             self.get(id_), "unshelve", at, by, acknowledged_by=by, acknowledged_at=at
         )
 
-    def suppress(self, key: str, reason: str, at: datetime, by: str = "system") -> list[AlertEvent]:
-        """Withhold a key by design (for example low flow of a pump that is stopped)."""
-        return self._withhold(key, "suppress", "suppressed_by_design", reason, at, by)
+    def suppress(
+        self,
+        key: str,
+        reason: str,
+        at: datetime,
+        by: str = "system",
+        *,
+        until: datetime | None = None,
+    ) -> list[AlertEvent]:
+        """Withhold a key by design (for example low flow of a pump that is stopped).
+
+        Where it ends by itself, at ``until``, what is still active then is annunciated. A key that a
+        person has shelved or taken out of service stays as it is.
+        """
+        held = self._withheld.get(key)
+        if held is not None and held.state != "suppressed_by_design" and until is not None:
+            return []
+        return self._withhold(key, "suppress", "suppressed_by_design", reason, at, by, until)
 
     def unsuppress(self, key: str, at: datetime, by: str = "system") -> list[AlertEvent]:
         """The design no longer withholds the key."""
@@ -181,21 +196,22 @@ class AlertBook:
         return self._give_back(key, "return_to_service", "out_of_service", at, by)
 
     def tick(self, at: datetime) -> list[AlertEvent]:
-        """Let shelves run out that end by ``at``; an event carries the time at which its shelf ended."""
+        """Let shelves and suppressions run out that end by ``at``; each event has the time of that end."""
         if not self._withheld:
             return []
         due = sorted(
             (held.until, key)
             for key, held in self._withheld.items()
-            if held.state == "shelved" and held.until is not None and held.until <= at
+            if held.until is not None and held.until <= at
         )
         events = []
         for until, key in due:
-            current = self._current(key)
-            if current is None or current.state != "shelved":
+            current, state = self._current(key), self._withheld[key].state
+            if current is None or current.state != state:
                 del self._withheld[key]
             else:
-                events.append(self._release(current, "shelve_expired", until, "system"))
+                over: Transition = "shelve_expired" if state == "shelved" else "unsuppress"
+                events.append(self._release(current, over, until, "system"))
         return events
 
     def _current(self, key: str) -> Alert | None:
@@ -231,6 +247,7 @@ class AlertBook:
         reason: str,
         at: datetime,
         by: str,
+        until: datetime | None = None,
     ) -> list[AlertEvent]:
         if not reason.strip():
             raise ParameterError(f"to {transition.replace('_', ' ')} needs a reason", where=key)
@@ -239,7 +256,7 @@ class AlertBook:
         if current is not None and current.state not in {"normal", state}:
             changes = {"withheld_reason": reason, "shelved_until": None}
             events.append(self._step(current, transition, at, by, reason, **changes))
-        self._withheld[key] = _Withholding(state, reason, None)
+        self._withheld[key] = _Withholding(state, reason, until)
         return events
 
     def _give_back(
