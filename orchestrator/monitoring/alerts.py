@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.errors import ConflictError, NotFoundError, ParameterError
+from orchestrator.monitoring.alarm_rates import FLOOD, PERIOD
 from orchestrator.monitoring.life_cycle import (
     ANNUNCIATED,
     SEVERITIES,
@@ -16,12 +17,14 @@ from orchestrator.monitoring.life_cycle import (
     Alert,
     AlertEvent,
     Change,
+    Severity,
     Transition,
     alert_id,
     next_state,
 )
 from orchestrator.state.records import AlarmState
 
+WITHHELD_IN_FLOOD: frozenset[Severity] = frozenset({"low", "medium"})
 KEPT_ALERTS = 5_000
 KEPT_EVENTS = 20_000
 
@@ -48,6 +51,7 @@ class AlertBook:
         self._latest: dict[str, str] = {}
         self._withheld: dict[str, _Withholding] = {}
         self._journal: deque[AlertEvent] = deque(maxlen=KEPT_EVENTS)
+        self._recent: deque[datetime] = deque(maxlen=FLOOD)
 
     def open(self) -> list[Alert]:
         """Active alerts that are annunciated (not withheld), oldest first."""
@@ -114,8 +118,20 @@ class AlertBook:
                     current, "supersede", change.at, shelved_until=None, withheld_reason=None
                 )
             )
-        events.append(self._raise(change))
+        events.extend(self._withhold_in_flood(change))
+        event = self._raise(change)
+        if event.alert.state in ANNUNCIATED:
+            self._recent.append(change.at)
+        events.append(event)
         return events
+
+    def _withhold_in_flood(self, change: Change) -> list[AlertEvent]:
+        """In a flood the less urgent is withheld for ten minutes; what still holds then is annunciated."""
+        flood = len(self._recent) == FLOOD and change.at - self._recent[0] < PERIOD
+        if not flood or change.severity not in WITHHELD_IN_FLOOD:
+            return []
+        reason = f"alarm flood: {FLOOD} alerts in {PERIOD.total_seconds() / 60:.0f} minutes"
+        return self.suppress(change.key, reason, change.at, until=change.at + PERIOD)
 
     def acknowledge(self, id_: str, by: str, at: datetime) -> AlertEvent:
         """Somebody has seen the alert.
@@ -232,12 +248,26 @@ class AlertBook:
             message=change.message,
             contributions=change.contributions,
             diagnosis=change.diagnosis,
+            cause=self._cause(change),
             shelved_until=None if held is None else held.until,
             withheld_reason=None if held is None else held.reason,
         )
         self._alerts.pop(alert.id, None)
         self._latest[alert.key] = alert.id
         return self._keep(alert, "raise", "normal", change.at)
+
+    def _cause(self, change: Change) -> str | None:
+        """The open multivariate alert that names the tag."""
+        if change.kind == "anomaly":
+            return None
+        named = (
+            alert
+            for key, id_ in self._latest.items()
+            if key.startswith("anomaly:")
+            and (alert := self._alerts[id_]).active
+            and set(change.tags) & set(alert.tags)
+        )
+        return next((alert.id for alert in named), None)
 
     def _withhold(
         self,

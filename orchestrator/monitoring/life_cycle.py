@@ -68,6 +68,7 @@ class Alert(BaseModel):
         contributions: For multivariate alerts, shares averaged over the rows of the on-delay,
             largest first.
         diagnosis: For multivariate alerts, where the cause is and what it may be, in words.
+        cause: Id of the multivariate alert that was open on this tag when it began: one cause.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -84,6 +85,7 @@ class Alert(BaseModel):
     message: str
     contributions: tuple[Contribution, ...] = ()
     diagnosis: str = ""
+    cause: str | None = None
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
     shelved_until: datetime | None = None

@@ -17,6 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from orchestrator.errors import ConfigurationError, UnknownTagError
+from orchestrator.plant.priority import Consequence
 from orchestrator.plant.signatures import Signature
 
 TagKind = Literal[
@@ -80,6 +81,9 @@ class Tag(PlantPart):
         period_seconds: Expected sampling period, s.
         aliases: Other names that people use.
         expression: For ``computed`` tags, the expression over other tags.
+        consequence: What follows when an alarm of the tag stays unanswered; with ``respond_minutes``
+            it sets the priority of its limit alarms.
+        respond_minutes: Time in which an answer still helps.
     """
 
     name: str = Field(min_length=1)
@@ -95,6 +99,8 @@ class Tag(PlantPart):
     period_seconds: float | None = Field(default=None, gt=0)
     aliases: tuple[str, ...] = ()
     expression: str | None = None
+    consequence: Consequence | None = None
+    respond_minutes: float | None = Field(default=None, gt=0)
 
     @field_validator("normal")
     @classmethod
