@@ -158,8 +158,10 @@ class PastTrail:
             self._known = 1
             return rows, known
         joined = np.concatenate([self._rows, rows])
-        windows = sliding_window_view(joined, self._lags, axis=0)[:, :, ::-1]
-        past = windows.transpose(0, 2, 1).reshape(len(rows), -1)
+        newest = self._lags - 1
+        past = np.concatenate(
+            [joined[newest - k : len(joined) - k] for k in range(self._lags)], axis=1
+        )
         self._rows = joined[len(joined) - self._lags + 1 :].copy()
         self._known = int(known[-1])
         return past, known

@@ -43,6 +43,7 @@ GUARD = 40
 """Rows before a held-out block that no model of the block has seen: its averages remember them."""
 LEAST_ROWS = 200
 """Training rows: ten times the memory of the slowest average, else no limit can be set for it."""
+SHORT = 8
 GAP = 3.0
 """Rows are neighbours when not more than this many usual distances apart."""
 
@@ -197,6 +198,14 @@ class DynamicDetector:
 
 def _averaged(values: FloatArray, weight: float, start: FloatArray | np.float64) -> FloatArray:
     """Exponentially weighted moving average along rows, going on from ``start``."""
+    if len(values) <= SHORT:
+        # Row by row the set-up of a filter takes longer than the rows; the arithmetic is the same.
+        found = np.empty_like(values)
+        level = start
+        for row, value in enumerate(values):
+            level = weight * value + (1 - weight) * level
+            found[row] = level
+        return found
     zi = np.asarray((1 - weight) * start, dtype=np.float64)[None]
     output, _ = lfilter([weight], [1.0, weight - 1.0], values, axis=0, zi=zi)
     return np.asarray(output, dtype=np.float64)

@@ -17,6 +17,7 @@ from orchestrator.monitoring.life_cycle import Change
 from orchestrator.monitoring.moves import Move, MoveWatch
 from orchestrator.monitoring.multivariate import AnomalyWatch
 from orchestrator.monitoring.samples import RowBins, Rows
+from orchestrator.monitoring.shifts import ShiftWatch
 from orchestrator.monitoring.steady import RatioTest, Steadiness
 from orchestrator.plant.tags import Plant
 
@@ -55,6 +56,9 @@ class Learned:
                 self._model(plant, part, z[:, part.columns], rows.times, settings, len(parts))
             except InsufficientDataError as error:
                 log.warning("monitor.no_multivariate_model", part=part.name, reason=str(error))
+        covered = [int(j) for columns, _, _ in self._parts for j in columns]
+        values = np.where(rows.present, rows.last, np.nan)
+        self._shifts = ShiftWatch(plant.tags, baseline, covered, values)
 
     def _model(
         self,
@@ -88,8 +92,13 @@ class Learned:
         self._parts.append((part.columns, watch, drift))
         self.names.extend(tag.name for tag in tags)
 
-    def step(self, times: IntArray, held: FloatArray) -> list[tuple[int, Change]]:
-        """Take in rows of all tags; returns (row, change), in order of detectors."""
+    def step(self, rows: Rows, held: FloatArray) -> list[tuple[int, Change]]:
+        """Take in rows of all tags, with their values that still count.
+
+        Returns:
+            (row, change), in order of detectors.
+        """
+        times = rows.times
         z = self.baseline.scaled(held)
         self._ratio.step(z[:, self._key])
         changes: list[tuple[int, Change]] = []
@@ -99,6 +108,8 @@ class Learned:
             changes.extend(found)
             opened.append(explained)
         anywhere = np.any(opened, axis=0) if opened else np.zeros(len(times), dtype=np.bool_)
+        fresh = rows.present & (rows.run == 1)
+        changes.extend(self._shifts.step(times, z, fresh, anywhere))
         for row, mean in self._bins.step(times, np.clip(z, -100.0, 100.0)):
             at = int(times[row])
             trends_found = self._trends.step(at, mean, bool(anywhere[row]))

@@ -159,7 +159,7 @@ class Monitor:
             changes = [
                 *self._limits.step(rows, held),
                 *learned.frozen.step(rows, frozen),
-                *learned.step(times, held),
+                *learned.step(rows, held),
             ]
         moves = learned.moves(times, held) if learned is not None else []
         events = self._apply(changes, moves)
