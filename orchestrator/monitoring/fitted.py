@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 MOST_TAGS = 120
 """Tags of one model; a larger plant is modelled area by area, in parts of at most so many."""
 LEAST_TAGS = 2
+NO_PROCESS_VALUE = frozenset({"price", "state", "lab"})
 ALERT_SHARE = 0.1
 """Share of the false-alarm rate at which the dynamic detector raises alerts in the live monitor. Normal
 rows over the limit of a statistic with a memory of 20 rows come in runs of such a length, which an
@@ -36,18 +37,19 @@ class Part:
     columns: IntArray
 
 
-def modelled(baseline: Baseline) -> IntArray:
-    """Columns of the tags that are modelled: those that vary and are sampled with the rows.
+def modelled(tags: Sequence[Tag], baseline: Baseline) -> IntArray:
+    """Columns of the tags that are modelled: process values that vary and are sampled with the rows.
 
     A sampled analyser repeats its value between samples, so that its covariance with its own past
     tells of the sampling, not of the plant.
     """
-    return np.flatnonzero(baseline.varies & ~baseline.held)
+    process = np.array([tag.kind not in NO_PROCESS_VALUE for tag in tags], dtype=np.bool_)
+    return np.flatnonzero(baseline.varies & ~baseline.held & process)
 
 
 def parts_of(tags: Sequence[Tag], baseline: Baseline) -> list[Part]:
     """How the plant is cut into models."""
-    columns = modelled(baseline)
+    columns = modelled(tags, baseline)
     if len(columns) <= MOST_TAGS:
         return [Part(WHOLE_PLANT, columns)] if len(columns) >= LEAST_TAGS else []
     areas: dict[str, list[int]] = {}

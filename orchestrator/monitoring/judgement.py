@@ -89,7 +89,7 @@ class Judge:
         self._settings = settings
         rows = training_rows(aligned(train, plant))
         self._baseline = learn(rows, plant.tags)
-        self._columns = modelled(self._baseline)
+        self._columns = modelled(plant.tags, self._baseline)
         if len(self._columns) < LEAST_TAGS:
             raise InsufficientDataError(
                 f"{len(self._columns)} tags vary from row to row; two are the least",
