@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.commands.options import ConfigOption, JsonOption, Target
+from orchestrator.commands.options import ConfigOption, HomeOption, JsonOption, Target
 from orchestrator.commands.output import console, emit, number, short_time, table
 from orchestrator.errors import ParameterError
 
@@ -40,6 +40,7 @@ def monitor(
         str | None, typer.Option("--time-column", help="Else the first that parses as time.")
     ] = None,
     config: ConfigOption = None,
+    home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Judge a record against normal operation, row by row: T², SPE, alarms, and what is behind them."""
@@ -54,7 +55,7 @@ def monitor(
     from orchestrator.monitoring.judgement import judge_files
     from orchestrator.plant.tags import load_plant
 
-    settings = Target(config).settings()
+    settings = Target(config, home).settings()
     configure_logging(settings.logging.model_copy(update={"level": "error"}))
     if false_alarm_rate is not None:
         settings = settings.with_changes(monitoring={"false_alarm_rate": false_alarm_rate})
