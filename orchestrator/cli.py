@@ -11,6 +11,8 @@ import typer
 
 from orchestrator.commands import alerts, configuration, decisions, doctor, invoke, plant, replay
 from orchestrator.commands import decide as deciding
+from orchestrator.commands import models as modelling
+from orchestrator.commands import monitor as monitoring
 from orchestrator.commands import service as serving
 from orchestrator.commands import tags as tagging
 from orchestrator.commands import twin as twinning
@@ -57,12 +59,14 @@ app.command(rich_help_panel=ASKING)(deciding.ask)
 app.command(rich_help_panel=ASKING)(deciding.decide)
 app.command(rich_help_panel=ASKING)(invoke.invoke)
 app.command(rich_help_panel=LOOKING)(plant.status)
+app.command(rich_help_panel=LOOKING)(monitoring.monitor)
 app.add_typer(decisions.app, name="decisions", rich_help_panel=LOOKING)
 app.add_typer(alerts.app, name="alerts", rich_help_panel=LOOKING)
 app.add_typer(plant.mode_app, name="mode", rich_help_panel=LOOKING)
 app.add_typer(configuration.app, name="config", rich_help_panel=SETTING)
 app.add_typer(tagging.app, name="tags", rich_help_panel=SETTING)
 app.add_typer(twinning.app, name="twin", rich_help_panel=SETTING)
+app.add_typer(modelling.app, name="models", rich_help_panel=SETTING)
 app.command(rich_help_panel=SETTING)(doctor.doctor)
 
 

@@ -204,6 +204,10 @@ class MonitoringSettings(Section):
     """Rows beyond an alarm limit before its alert starts; one row alone may be a spike."""
     limit_off_delay: int = Field(default=3, ge=1)
     """Rows back inside the dead band before it ends."""
+    planned_move_rows: int = Field(default=60, ge=0)
+    """Rows that the plant takes to settle after a handle was moved; what follows from it is expected."""
+    renew: bool = True
+    """Learn normal operation anew when the plant has moved for good, on purpose, and nothing is wrong."""
 
 
 class StateSettings(Section):

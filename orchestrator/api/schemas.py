@@ -172,6 +172,8 @@ class AlertView(BaseModel):
     tags: tuple[str, ...]
     message: str
     contributions: list[dict[str, Any]]
+    diagnosis: str
+    cause: str | None
     shelved_until: datetime | None
     shelve_reason: str | None
     acknowledged_by: str | None
@@ -186,6 +188,8 @@ class AlertView(BaseModel):
             "end": alert.ended_at,
             "message": alert.document.get("message", ""),
             "contributions": alert.document.get("contributions") or [],
+            "diagnosis": alert.document.get("diagnosis") or "",
+            "cause": alert.document.get("cause"),
         }
         return cls(**{name: record[name] for name in cls.model_fields})
 

@@ -63,6 +63,24 @@ def list_alerts(
 
 
 @app.command()
+def report(
+    days: Annotated[float, typer.Option("--days", min=0.01, help="Days back, plant time.")] = 7.0,
+    config: ConfigOption = None,
+    home: HomeOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """How the alarm system performs: rates, peaks, standing, stale and chattering alarms."""
+    from orchestrator.commands.alarm_report import made, show
+
+    found = made(Target(config, home, url), days)
+    if as_json:
+        emit(found.model_dump(mode="json"))
+    else:
+        show(console(), found)
+
+
+@app.command()
 def ack(
     id_: IdArgument,
     by: ByOption = None,

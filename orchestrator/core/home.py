@@ -23,6 +23,8 @@ from orchestrator.errors import ConfigurationError, HomeLockedError
 
 LOCK_NAME = "home.lock"
 SERVICE_NAME = "service.json"
+MONITORING_MODELS = "monitoring"
+"""Folder of the monitor's models, inside ``models/``."""
 
 
 @dataclass(frozen=True, slots=True)

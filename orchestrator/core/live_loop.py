@@ -95,6 +95,8 @@ class LiveLoop:
         if self._train is not None:
             training = await asyncio.to_thread(lambda s: list(s.blocks(BULK)), self._train)
             await asyncio.to_thread(self._fit, training)
+        else:
+            await asyncio.to_thread(self._monitor.restore)
         span = await asyncio.to_thread(self._historian.span)
         if span is not None:
             log.info("the source resumes", after=iso(span[1]))

@@ -20,6 +20,7 @@ from orchestrator.core.criteria import Estimates
 from orchestrator.core.decision import Decision
 from orchestrator.core.decision_engine import DecisionEngine, Memory, QueryRequest, Turn
 from orchestrator.core.events import EventBus
+from orchestrator.core.home import MONITORING_MODELS
 from orchestrator.core.live_loop import LiveLoop
 from orchestrator.core.module_coordinator import ModuleCoordinator
 from orchestrator.core.parts import Parts, open_parts
@@ -31,6 +32,7 @@ from orchestrator.core.value_answers import ValueAnswers
 from orchestrator.errors import DanGError, ParameterError, UnavailableError
 from orchestrator.modules.registry import Registry
 from orchestrator.monitoring.alerts import AlertBook
+from orchestrator.monitoring.model_store import ModelStore
 from orchestrator.monitoring.monitor import Monitor
 from orchestrator.plant.sources.base import Source
 from orchestrator.plant.tags import Plant, PlantMode
@@ -80,7 +82,8 @@ class Orchestrator:
             PlantClock(held[1] if held else None) if source is not None else SystemClock()
         )
         self.events = EventBus()
-        self.monitor = Monitor(self.plant, settings.monitoring) if self.plant.tags else None
+        kept = ModelStore(self.home.models / MONITORING_MODELS)
+        self.monitor = Monitor(self.plant, settings.monitoring, kept) if self.plant.tags else None
         book = self.monitor.alerts if self.monitor is not None else AlertBook()
         self.alerts = AlertDesk(book, self.store, self.events, self.clock)
         self.assessor = Assessor(self.plant, self.monitor, settings.plant.maintenance)

@@ -10,6 +10,7 @@ from typing import Any
 
 from orchestrator.clock import iso
 from orchestrator.errors import ConflictError, NotFoundError, ParameterError
+from orchestrator.monitoring.alarm_rates import FLOOD, PERIOD
 from orchestrator.monitoring.life_cycle import (
     ANNUNCIATED,
     SEVERITIES,
@@ -17,12 +18,14 @@ from orchestrator.monitoring.life_cycle import (
     Alert,
     AlertEvent,
     Change,
+    Severity,
     Transition,
     alert_id,
     next_state,
 )
 from orchestrator.state.records import AlarmState
 
+WITHHELD_IN_FLOOD: frozenset[Severity] = frozenset({"low", "medium"})
 KEPT_ALERTS = 5_000
 KEPT_EVENTS = 20_000
 
@@ -49,6 +52,7 @@ class AlertBook:
         self._latest: dict[str, str] = {}
         self._withheld: dict[str, _Withholding] = {}
         self._journal: deque[AlertEvent] = deque(maxlen=KEPT_EVENTS)
+        self._recent: deque[datetime] = deque(maxlen=FLOOD)
 
     def open(self) -> list[Alert]:
         """Active alerts that are annunciated (not withheld), oldest first."""
@@ -115,8 +119,20 @@ class AlertBook:
                     current, "supersede", change.at, shelved_until=None, withheld_reason=None
                 )
             )
-        events.append(self._raise(change))
+        events.extend(self._withhold_in_flood(change))
+        event = self._raise(change)
+        if event.alert.state in ANNUNCIATED:
+            self._recent.append(change.at)
+        events.append(event)
         return events
+
+    def _withhold_in_flood(self, change: Change) -> list[AlertEvent]:
+        """In a flood the less urgent is withheld for ten minutes; what still holds then is annunciated."""
+        flood = len(self._recent) == FLOOD and change.at - self._recent[0] < PERIOD
+        if not flood or change.severity not in WITHHELD_IN_FLOOD:
+            return []
+        reason = f"alarm flood: {FLOOD} alerts in {PERIOD.total_seconds() / 60:.0f} minutes"
+        return self.suppress(change.key, reason, change.at, until=change.at + PERIOD)
 
     def acknowledge(self, id_: str, by: str, at: datetime) -> AlertEvent:
         """Somebody has seen the alert.
@@ -163,9 +179,24 @@ class AlertBook:
             self.get(id_), "unshelve", at, by, acknowledged_by=by, acknowledged_at=at
         )
 
-    def suppress(self, key: str, reason: str, at: datetime, by: str = "system") -> list[AlertEvent]:
-        """Withhold a key by design (for example low flow of a pump that is stopped)."""
-        return self._withhold(key, "suppress", "suppressed_by_design", reason, at, by)
+    def suppress(
+        self,
+        key: str,
+        reason: str,
+        at: datetime,
+        by: str = "system",
+        *,
+        until: datetime | None = None,
+    ) -> list[AlertEvent]:
+        """Withhold a key by design (for example low flow of a pump that is stopped).
+
+        Where it ends by itself, at ``until``, what is still active then is annunciated. A key that a
+        person has shelved or taken out of service stays as it is.
+        """
+        held = self._withheld.get(key)
+        if held is not None and held.state != "suppressed_by_design" and until is not None:
+            return []
+        return self._withhold(key, "suppress", "suppressed_by_design", reason, at, by, until)
 
     def unsuppress(self, key: str, at: datetime, by: str = "system") -> list[AlertEvent]:
         """The design no longer withholds the key."""
@@ -182,21 +213,22 @@ class AlertBook:
         return self._give_back(key, "return_to_service", "out_of_service", at, by)
 
     def tick(self, at: datetime) -> list[AlertEvent]:
-        """Let shelves run out that end by ``at``; an event carries the time at which its shelf ended."""
+        """Let shelves and suppressions run out that end by ``at``; each event has the time of that end."""
         if not self._withheld:
             return []
         due = sorted(
             (held.until, key)
             for key, held in self._withheld.items()
-            if held.state == "shelved" and held.until is not None and held.until <= at
+            if held.until is not None and held.until <= at
         )
         events = []
         for until, key in due:
-            current = self._current(key)
-            if current is None or current.state != "shelved":
+            current, state = self._current(key), self._withheld[key].state
+            if current is None or current.state != state:
                 del self._withheld[key]
             else:
-                events.append(self._release(current, "shelve_expired", until, "system"))
+                over: Transition = "shelve_expired" if state == "shelved" else "unsuppress"
+                events.append(self._release(current, over, until, "system"))
         return events
 
     def _current(self, key: str) -> Alert | None:
@@ -216,12 +248,27 @@ class AlertBook:
             start=change.since,
             message=change.message,
             contributions=change.contributions,
+            diagnosis=change.diagnosis,
+            cause=self._cause(change),
             shelved_until=None if held is None else held.until,
             withheld_reason=None if held is None else held.reason,
         )
         self._alerts.pop(alert.id, None)
         self._latest[alert.key] = alert.id
         return self._keep(alert, "raise", "normal", change.at)
+
+    def _cause(self, change: Change) -> str | None:
+        """The open multivariate alert that names the tag."""
+        if change.kind == "anomaly":
+            return None
+        named = (
+            alert
+            for key, id_ in self._latest.items()
+            if key.startswith("anomaly:")
+            and (alert := self._alerts[id_]).active
+            and set(change.tags) & set(alert.tags)
+        )
+        return next((alert.id for alert in named), None)
 
     def _withhold(
         self,
@@ -231,6 +278,7 @@ class AlertBook:
         reason: str,
         at: datetime,
         by: str,
+        until: datetime | None = None,
     ) -> list[AlertEvent]:
         if not reason.strip():
             raise ParameterError(f"to {transition.replace('_', ' ')} needs a reason", where=key)
@@ -239,7 +287,7 @@ class AlertBook:
         if current is not None and current.state not in {"normal", state}:
             changes = {"withheld_reason": reason, "shelved_until": None}
             events.append(self._step(current, transition, at, by, reason, **changes))
-        self._withheld[key] = _Withholding(state, reason, None)
+        self._withheld[key] = _Withholding(state, reason, until)
         return events
 
     def _give_back(

@@ -26,6 +26,7 @@ from scipy import stats
 
 from orchestrator.errors import InsufficientDataError
 from orchestrator.monitoring.delays import BoolArray, FloatArray
+from orchestrator.monitoring.tails import joint_limits
 
 FOLDS = 5
 MOST_MISSING = 0.3
@@ -151,6 +152,13 @@ class PrincipalComponents:
         if scored.any():
             t2[scored], spe[scored] = self.components.statistics(filled[scored])
         return Scores(t2 / self.t2_limit, spe / self.spe_limit)
+
+    def calibrate(self, z: FloatArray, false_alarm_rate: float) -> None:
+        """Set both limits from normal rows that the model was not fitted on, watched together."""
+        statistics = np.stack(self.components.statistics(self.complete(z)))
+        limits = joint_limits(statistics, false_alarm_rate)
+        self.t2_limit, self.spe_limit = float(limits[0]), float(limits[1])
+        self._direction = self._index_matrix()
 
     def contributions(self, z: FloatArray) -> FloatArray:
         """Share of each tag in the combined index, averaged over the rows; sums to 1.

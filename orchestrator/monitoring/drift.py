@@ -87,8 +87,17 @@ class DriftWatch:
         limit: FloatArray = np.maximum(by_spread, 1.2 * np.abs(found).max(axis=0))
         return np.maximum(limit, LEAST)
 
-    def step(self, at: int, mean: FloatArray, explained: bool) -> list[Change]:
-        """Take in a bin: time of the row that closed it (µs), scaled means, multivariate alert open."""
+    def step(
+        self, at: int, mean: FloatArray, explained: bool, leader: str | None = None
+    ) -> list[Change]:
+        """Take in a bin.
+
+        Args:
+            at: Time of the row that closed it, µs since the epoch.
+            mean: Scaled means.
+            explained: Whether a multivariate alert is open.
+            leader: The first tag of that alert; a drift of this very tag is told all the same.
+        """
         self._times = [*self._times[-(OFF_BINS - 1) :], at]
         if not np.isfinite(mean).any():
             return []
@@ -101,10 +110,11 @@ class DriftWatch:
         over = np.zeros(len(size), dtype=np.bool_)
         if len(size) > 1:
             explains = average**2 * self._weight
-            leader = int(np.argmax(explains))
-            alone = explains[leader] >= LEAD * float(np.partition(explains, -2)[-2])
-            told = alone and self._watched[leader] and np.isfinite(mean[leader]) and not explained
-            over[leader] = told and size[leader] > 1.0
+            first = int(np.argmax(explains))
+            alone = explains[first] >= LEAD * float(np.partition(explains, -2)[-2])
+            told = alone and self._watched[first] and np.isfinite(mean[first])
+            told = told and (not explained or self._tags[first].name == leader)
+            over[first] = told and size[first] > 1.0
             # A drift once told holds until its tag is back, whatever else happens.
             over |= self._delay.state & (size > 1.0)
         switches = self._delay.step(over[None])

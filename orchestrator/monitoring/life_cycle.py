@@ -67,6 +67,8 @@ class Alert(BaseModel):
         tags: All tags concerned, the most important first.
         contributions: For multivariate alerts, shares averaged over the rows of the on-delay,
             largest first.
+        diagnosis: For multivariate alerts, where the cause is and what it may be, in words.
+        cause: Id of the multivariate alert that was open on this tag when it began: one cause.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -82,6 +84,8 @@ class Alert(BaseModel):
     end: datetime | None = None
     message: str
     contributions: tuple[Contribution, ...] = ()
+    diagnosis: str = ""
+    cause: str | None = None
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
     shelved_until: datetime | None = None
@@ -140,6 +144,7 @@ class Change:
     tags: tuple[str, ...] = ()
     message: str = ""
     contributions: tuple[Contribution, ...] = ()
+    diagnosis: str = ""
 
 
 def alert_id(key: str, start: datetime) -> str:

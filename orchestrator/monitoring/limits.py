@@ -10,6 +10,7 @@ import numpy as np
 from orchestrator.monitoring.delays import BoolArray, Delay, FloatArray, Trail
 from orchestrator.monitoring.life_cycle import Change, Severity
 from orchestrator.monitoring.samples import Rows, moment
+from orchestrator.plant.priority import priority_of, raised
 from orchestrator.plant.tags import Tag
 
 LimitName = Literal["low_low", "low", "high", "high_high"]
@@ -114,11 +115,19 @@ class LimitWatch:
             key=f"limit:{tag.name}:{inner}",
             kind="limit",
             active=on,
-            severity=SEVERITY[name],
+            severity=_severity(tag, name),
             tags=(tag.name,),
             message=f"{tag.name} passed its {words} limit {limit:.6g}{unit}{now}",
         )
         return [(int(row), change)]
+
+
+def _severity(tag: Tag, name: LimitName) -> Severity:
+    """As rationalised in the plant file, the outer limit one step up; else by the limit alone."""
+    if tag.consequence is None:
+        return SEVERITY[name]
+    found = priority_of(tag.consequence, tag.respond_minutes)
+    return found if name in ("low", "high") else raised(found)
 
 
 def _dead_band(tag: Tag) -> float:

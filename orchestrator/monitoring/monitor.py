@@ -5,7 +5,6 @@ Rows may come in blocks of any size; what the monitor says does not depend on ho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
@@ -13,29 +12,28 @@ import structlog
 
 from orchestrator.config import MonitoringSettings
 from orchestrator.errors import ConfigurationError, InsufficientDataError
-from orchestrator.monitoring import trends
 from orchestrator.monitoring.alerts import AlertBook
-from orchestrator.monitoring.baseline import Baseline, learn, training_rows
-from orchestrator.monitoring.delays import FloatArray, IntArray
-from orchestrator.monitoring.detectors import PrincipalComponents
-from orchestrator.monitoring.drift import DriftWatch
-from orchestrator.monitoring.frozen import FrozenWatch
+from orchestrator.monitoring.baseline import learn, training_rows
+from orchestrator.monitoring.delays import IntArray
+from orchestrator.monitoring.learned import Learned
 from orchestrator.monitoring.life_cycle import AlertEvent, Change
 from orchestrator.monitoring.limits import LimitWatch
-from orchestrator.monitoring.multivariate import AnomalyWatch
+from orchestrator.monitoring.model_store import ModelRecord, ModelStore
+from orchestrator.monitoring.moves import Move
 from orchestrator.monitoring.quality import QualityReport, QualityWatch
-from orchestrator.monitoring.samples import RowBins, Rows, SampleTrail, moment
-from orchestrator.monitoring.steady import RatioTest, Steadiness
+from orchestrator.monitoring.renewal import RenewalWatch
+from orchestrator.monitoring.samples import SampleTrail, moment
+from orchestrator.monitoring.steady import Steadiness
 from orchestrator.plant.samples import Quality, SampleBlock
-from orchestrator.plant.tags import Plant, PlantMode, Tag
+from orchestrator.plant.tags import Plant, PlantMode
 
 log = structlog.get_logger(__name__)
 
+EXPECTED_AFTER_MOVE = frozenset({"anomaly", "trend", "drift"})
+"""Kinds of alerts that a planned move explains for a while. Limits hold whatever is planned."""
+UNTOUCHED_BY_RENEWAL = frozenset({"limit", "frozen", "predicted_limit"})
 LONGEST_BLOCK = 4096
 """Longer blocks are taken in pieces, so that memory stays bounded."""
-BIN_ROWS = 10
-"""Rows of a bin of the trend and drift tests, at the usual distance of rows."""
-KEY_KINDS = frozenset({"flow", "temperature", "pressure", "level"})
 
 
 class Monitor:
@@ -44,6 +42,7 @@ class Monitor:
     Args:
         plant: The tags with their limits.
         settings: Detectors and delays.
+        store: Where what was learned is kept from run to run; null keeps nothing.
 
     Attributes:
         alerts: The alert book.
@@ -54,7 +53,9 @@ class Monitor:
         ConfigurationError: the plant has no tags.
     """
 
-    def __init__(self, plant: Plant, settings: MonitoringSettings) -> None:
+    def __init__(
+        self, plant: Plant, settings: MonitoringSettings, store: ModelStore | None = None
+    ) -> None:
         if not plant.tags:
             raise ConfigurationError(
                 "a plant without tags cannot be monitored",
@@ -71,20 +72,44 @@ class Monitor:
         self._quality = QualityWatch(self._tags)
         self._limits = LimitWatch(self._tags, settings.limit_on_delay, settings.limit_off_delay)
         self._trail = SampleTrail(len(self._tags))
-        self._learned: _Learned | None = None
+        self._learned: Learned | None = None
         self._collected: list[SampleBlock] = []
         self._layout: tuple[str, ...] = ()
         self._source: IntArray = np.zeros(0, dtype=np.int64)
         self._target: IntArray = np.zeros(0, dtype=np.int64)
         self._time = np.iinfo(np.int64).min
+        self._store = store
+        self._renewal: RenewalWatch | None = None
+        self._moved: Move | None = None
 
-    def fit(self, block: SampleBlock) -> None:
+    def fit(self, block: SampleBlock, *, reason: str = "trained on normal operation") -> None:
         """Learn normal operation from rows of it; the alert book is kept.
+
+        Args:
+            block: Normal operation.
+            reason: Why, for the journal of the models.
 
         Raises:
             InsufficientDataError: fewer than 20 rows.
         """
-        self._learn(self._aligned(block))
+        self._learn(self._aligned(block), reason)
+
+    def restore(self) -> ModelRecord | None:
+        """Learn again what an earlier run had learned; null where nothing fits this plant."""
+        found = self._store.load() if self._store is not None else None
+        if found is None:
+            return None
+        record, block = found
+        if not set(record.tags) <= set(self._names):
+            log.warning("monitor.model_of_another_plant", version=record.version)
+            return None
+        try:
+            self._learn(self._aligned(block), None)
+        except InsufficientDataError as error:
+            log.warning("monitor.model_unusable", version=record.version, reason=str(error))
+            return None
+        log.info("monitor.model_restored", version=record.version, rows=record.rows)
+        return record
 
     def update(self, block: SampleBlock) -> list[AlertEvent]:
         """Take in rows; returns the alert events they cause, in order of time.
@@ -100,6 +125,8 @@ class Monitor:
             if not self.fitted:
                 collected = sum(len(part) for part in self._collected)
                 rows = min(rows, self.settings.training_rows - collected)
+            elif self._renewal is not None:
+                rows = min(rows, self._renewal.rows_to_look)
             events.extend(self._take(block.rows(0, rows)))
             block = block.rows(rows, len(block))
         return events
@@ -132,16 +159,59 @@ class Monitor:
             changes = [
                 *self._limits.step(rows, held),
                 *learned.frozen.step(rows, frozen),
-                *learned.step(times, held),
+                *learned.step(rows, held),
             ]
-        events: list[AlertEvent] = []
-        if changes:
-            changes.sort(key=lambda item: item[0])
-            for _, change in changes:
-                events.extend(self.alerts.apply(change))
+        moves = learned.moves(times, held) if learned is not None else []
+        events = self._apply(changes, moves)
         events.extend(self.alerts.tick(moment(self._time)))
         if learned is None:
             self._collect(block)
+        elif self._renewal is not None and self._renewal.add(block):
+            events.extend(self._renew_if_moved())
+        return events
+
+    def _apply(self, changes: list[tuple[int, Change]], moves: list[Move]) -> list[AlertEvent]:
+        events: list[AlertEvent] = []
+        changes.sort(key=lambda item: item[0])
+        due = iter([*moves, None])
+        move = next(due)
+        for row, change in changes:
+            while move is not None and move.row <= row:
+                self._moved, move = move, next(due)
+            if change.active and change.kind in EXPECTED_AFTER_MOVE:
+                events.extend(self._expect(change))
+            events.extend(self.alerts.apply(change))
+        self._moved = moves[-1] if moves else self._moved
+        return events
+
+    def _expect(self, change: Change) -> list[AlertEvent]:
+        """Withhold by design what begins while the plant settles after a planned move."""
+        if self._moved is None or self._learned is None:
+            return []
+        settles = self.settings.planned_move_rows * self._learned.baseline.row_seconds
+        until = moment(self._moved.time + round(settles * 1e6))
+        if change.since < moment(self._moved.began) or change.at >= until:
+            return []
+        return self.alerts.suppress(change.key, self._moved.words, change.at, until=until)
+
+    def _renew_if_moved(self) -> list[AlertEvent]:
+        """Learn anew where the plant has moved for good, on purpose, and nothing else is wrong."""
+        learned, renewal, move = self._learned, self._renewal, self._moved
+        if learned is None or renewal is None or move is None or move.time <= learned.last_time:
+            return []
+        window = renewal.window()
+        if window.start < moment(move.time) or not renewal.moved_and_settled():
+            return []
+        active = [alert for alert in self.alerts.all() if alert.active]
+        began_before = [alert for alert in active if alert.start < moment(move.began)]
+        if began_before or any(alert.kind in UNTOUCHED_BY_RENEWAL for alert in active):
+            return []
+        at = moment(self._time)
+        events = []
+        for alert in active:
+            over = Change(at=at, since=at, key=alert.key, kind=alert.kind, active=False)
+            events.extend(self.alerts.apply(over))
+        self._learn(window, f"the plant has moved for good after a {move.words}")
         return events
 
     def _collect(self, block: SampleBlock) -> None:
@@ -154,15 +224,20 @@ class Monitor:
             np.concatenate([part.values for part in self._collected]),
             np.concatenate([part.quality for part in self._collected]),
         )
-        self._learn(whole)
+        self._learn(whole, "learned from the first rows of the run")
 
-    def _learn(self, block: SampleBlock) -> None:
+    def _learn(self, block: SampleBlock, reason: str | None) -> None:
         rows = training_rows(block)
         baseline = learn(rows, self._tags)
-        self._learned = _Learned(self.plant, self.settings, baseline, rows)
+        self._learned = Learned(self.plant, self.settings, baseline, rows)
         self._quality.learn(baseline)
         self._collected = []
         self.fitted = True
+        self._renewal = (
+            RenewalWatch(baseline, self.settings.training_rows) if self.settings.renew else None
+        )
+        if self._store is not None and reason is not None:
+            self._store.save(block, reason=reason, source=self.plant.name)
         log.info(
             "monitor.fitted",
             rows=len(block),
@@ -199,95 +274,3 @@ class Monitor:
         return SampleBlock(
             block.tags, block.times[fresh], block.values[fresh], block.quality[fresh]
         )
-
-
-class _Learned:
-    """The detectors that need to know normal operation."""
-
-    def __init__(
-        self, plant: Plant, settings: MonitoringSettings, baseline: Baseline, rows: Rows
-    ) -> None:
-        self.baseline = baseline
-        self.frozen = FrozenWatch(plant.tags)
-        z = baseline.scaled(rows.held(baseline.hold))
-        self._key = _key_columns(plant, baseline)
-        self._key_names = [plant.tags[j].name for j in self._key]
-        self._ratio = RatioTest(len(self._key))
-        self._ratio.learn(z[:, self._key])
-        width = max(1, round(BIN_ROWS * baseline.row_seconds * 1e6))
-        self._bins = RowBins(width, len(plant.tags), trends.BINS)
-        self._trends = trends.TrendWatch(
-            plant.tags, baseline, settings.false_alarm_rate, width * 1e-6
-        )
-        self._columns = np.flatnonzero(baseline.varies & ~baseline.held)
-        tags = [plant.tags[j] for j in self._columns]
-        self.names = [tag.name for tag in tags]
-        self._anomaly: AnomalyWatch | None = None
-        self._drift: DriftWatch | None = None
-        try:
-            self._model(tags, z[:, self._columns], rows.times, settings)
-        except InsufficientDataError as error:
-            log.warning("monitor.no_multivariate_model", reason=str(error))
-
-    def _model(
-        self,
-        tags: Sequence[Tag],
-        z: FloatArray,
-        times: IntArray,
-        settings: MonitoringSettings,
-    ) -> None:
-        model = PrincipalComponents(z, settings.variance_explained, settings.false_alarm_rate)
-        self._anomaly = AnomalyWatch(self.names, model, settings.on_delay, settings.off_delay)
-        normal = np.where(model.kept[:, None], z, np.nan)
-        bins = [mean for _, mean in RowBins(self._bins.width, z.shape[1], 0).step(times, normal)]
-        self._drift = DriftWatch(
-            tags,
-            model,
-            normal,
-            np.array(bins).reshape(-1, z.shape[1]),
-            settings.false_alarm_rate,
-        )
-
-    def step(self, times: IntArray, held: FloatArray) -> list[tuple[int, Change]]:
-        """Take in rows of all tags; returns (row, change), in order of detectors."""
-        z = self.baseline.scaled(held)
-        self._ratio.step(z[:, self._key])
-        changes: list[tuple[int, Change]] = []
-        explained = np.zeros(len(times), dtype=np.bool_)
-        if self._anomaly is not None:
-            found, explained = self._anomaly.step(times, z[:, self._columns])
-            changes.extend(found)
-        for row, mean in self._bins.step(times, np.clip(z, -100.0, 100.0)):
-            at, open_now = int(times[row]), bool(explained[row])
-            changes.extend((row, change) for change in self._trends.step(at, mean, open_now))
-            if self._drift is not None:
-                drifts = self._drift.step(at, mean[self._columns], open_now)
-                changes.extend((row, change) for change in drifts)
-        return changes
-
-    def steadiness(self) -> Steadiness | None:
-        """Which key tags are steady."""
-        ratio = self._ratio.ratio()
-        told = np.isfinite(ratio)
-        if not told.any():
-            return None
-        steady = told & (ratio <= self._ratio.critical)
-        return Steadiness(
-            share=float(steady.sum() / told.sum()),
-            steady=tuple(self._key_names[j] for j in np.flatnonzero(steady)),
-            moving=tuple(self._key_names[j] for j in np.flatnonzero(told & ~steady)),
-        )
-
-
-def _key_columns(plant: Plant, baseline: Baseline) -> IntArray:
-    """Key tags of the steady-state test: those named, else flows, temperatures, pressures and levels,
-    else every tag that varies and is sampled with the rows."""
-    if plant.mode.key_tags:
-        wanted = {plant.tag(name).name for name in plant.mode.key_tags}
-        return np.array([j for j, tag in enumerate(plant.tags) if tag.name in wanted], np.int64)
-    usual = [
-        j for j, tag in enumerate(plant.tags) if tag.kind in KEY_KINDS and not baseline.held[j]
-    ]
-    if usual:
-        return np.array(usual, dtype=np.int64)
-    return np.flatnonzero(baseline.varies & ~baseline.held)

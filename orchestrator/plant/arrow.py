@@ -31,3 +31,16 @@ def to_batch(block: SampleBlock) -> pa.RecordBatch:
     ]
     times = pa.array(block.times).cast(pa.timestamp("us", "UTC"))
     return pa.record_batch([times, *columns], schema=wide_schema(block.tags))
+
+
+def to_block(table: pa.Table) -> SampleBlock:
+    """A table in :func:`wide_schema` as a block; null becomes missing."""
+    import pyarrow as pa
+
+    times = table.column("time").cast(pa.timestamp("us")).to_numpy()
+    names = tuple(name for name in table.column_names if name != "time")
+    values = np.empty((table.num_rows, len(names)))
+    for j, name in enumerate(names):
+        values[:, j] = table.column(name).to_numpy(zero_copy_only=False)
+    quality = np.where(np.isnan(values), np.uint8(Quality.NONE), np.uint8(Quality.GOOD))
+    return SampleBlock(names, times.astype("datetime64[us]"), values, quality)

@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from orchestrator.config import unreadable
 from orchestrator.errors import ConfigurationError, UnknownTagError
 from orchestrator.field_errors import field_errors, in_words, json_text
+from orchestrator.plant.priority import Consequence
+from orchestrator.plant.signatures import Signature
 
 TagKind = Literal[
     "flow",
@@ -81,6 +83,9 @@ class Tag(PlantPart):
         period_seconds: Expected sampling period, s.
         aliases: Other names that people use.
         expression: For ``computed`` tags, the expression over other tags.
+        consequence: What follows when an alarm of the tag stays unanswered; with ``respond_minutes``
+            it sets the priority of its limit alarms.
+        respond_minutes: Time in which an answer still helps.
     """
 
     name: str = Field(min_length=1)
@@ -96,6 +101,8 @@ class Tag(PlantPart):
     period_seconds: float | None = Field(default=None, gt=0)
     aliases: tuple[str, ...] = ()
     expression: str | None = None
+    consequence: Consequence | None = None
+    respond_minutes: float | None = Field(default=None, gt=0)
 
     @field_validator("normal")
     @classmethod
@@ -231,6 +238,7 @@ class Plant(PlantPart):
         equipment: Equipment with health.
         market: Market fields.
         economics: Model for ``optimization.setpoints``; absent means none is configured.
+        signatures: Fault signatures, tried before the shipped ones.
     """
 
     name: str = "plant"
@@ -242,6 +250,7 @@ class Plant(PlantPart):
     equipment: tuple[Equipment, ...] = ()
     market: MarketFields = MarketFields()
     economics: EconomicModel | None = None
+    signatures: tuple[Signature, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
