@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -146,3 +147,8 @@ class Decision(Record):
     dry_run: bool = False
     interpretation: Interpretation | None = None
     refused: tuple[Refusal, ...] = ()
+
+    @cached_property
+    def json_text(self) -> str:
+        """The decision as JSON, made once for all who answer with it or store it."""
+        return self.model_dump_json()

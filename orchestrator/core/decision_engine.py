@@ -29,7 +29,7 @@ from orchestrator.core.plan import actions_of, parameters_of
 from orchestrator.core.policy import policy_of
 from orchestrator.core.query_parser import QueryRequest, Reading, Turn, read_query
 from orchestrator.core.rationale import rationale_of
-from orchestrator.core.situation import Situation, digest_of
+from orchestrator.core.situation import Situation
 from orchestrator.core.triggers import Fired, RuleBook, normalise
 from orchestrator.errors import ConfigurationError
 from orchestrator.modules.registry import Registry
@@ -123,7 +123,7 @@ class DecisionEngine:
         return Decision(
             id=decision_id or new_id(),
             created_at=now,
-            situation_digest=digest_of(given),
+            situation_digest=situation.digest(),
             triggers=tuple(_trigger(item) for item in fired),
             actions=actions,
             alternatives=tuple(_alternative(removal) for removal in passed.removed),

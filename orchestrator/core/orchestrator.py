@@ -38,6 +38,7 @@ from orchestrator.plant.sources.base import Source
 from orchestrator.plant.tags import Plant, PlantMode
 from orchestrator.state.records import (
     DecisionRecord,
+    EncodedDocument,
     FeedbackRecord,
     JobRecord,
     OutcomeRecord,
@@ -308,8 +309,8 @@ class Orchestrator:
             policy_version=decision.policy_version,
             situation_digest=decision.situation_digest,
             dry_run=decision.dry_run,
-            document=document,
-            situation=situation.facts(),
+            document=EncodedDocument(document, decision.json_text),
+            situation=EncodedDocument(situation.facts(), situation.facts_json.decode()),
             features={c["operation"]: c for c in document["criteria"]},
             session_id=session_id,
         )

@@ -167,17 +167,17 @@ class Situation(SituationPart):
         document = self.model_dump(mode="json", exclude_none=True)
         return _without_nulls(document) if self.unknown_fields() else document
 
+    @cached_property
+    def facts_json(self) -> bytes:
+        """The JSON of the known facts."""
+        return to_json(self.facts())
+
     def digest(self) -> str:
         """SHA-256 over the JSON of the known facts."""
-        return digest_of(self.facts())
+        return hashlib.sha256(self.facts_json).hexdigest()
 
 
 _PARTS = tuple(name for name in Situation.model_fields if name not in {"timestamp", "plant_mode"})
-
-
-def digest_of(facts: dict[str, Any]) -> str:
-    """SHA-256 over the JSON of facts as :meth:`Situation.facts` gives them, in that order."""
-    return hashlib.sha256(to_json(facts)).hexdigest()
 
 
 def _without_nulls(value: Any) -> Any:

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from orchestrator.errors import ParameterError
+from orchestrator.state.records import EncodedDocument
 
 _NUL_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
@@ -28,7 +29,10 @@ def encode_document(value: Any) -> str:
     PostgreSQL does not store, becomes U+FFFD.
     """
     try:
-        text = to_json(value, inf_nan_mode="null").decode()
+        if type(value) is EncodedDocument:
+            text = value.text
+        else:
+            text = to_json(value, inf_nan_mode="null").decode()
     except (PydanticSerializationError, UnicodeError):
         text = json.dumps(_storable(value), separators=(",", ":"), ensure_ascii=False, default=str)
     return _NUL_ESCAPE.sub(r"\1" + _REPLACEMENT, text) if "\\u0000" in text else text

@@ -89,11 +89,25 @@ class Database:
                 async with connection.begin():
                     yield connection
 
-    async def insert_directly(self, batches: Sequence[Batch], *, synced: bool = True) -> bool:
+    def insert_at_once(self, batches: Sequence[Batch]) -> bool:
+        """Insert rows in one transaction, waiting neither for a lock nor for the disk.
+
+        They outlive the end of the process; a power cut in the next second may undo it. Returns
+        false, with nothing inserted, when that cannot be done or it failed: :meth:`insert_directly`
+        and :meth:`write` then do it or say why not.
+        """
+        if self._direct is None or self._writing is None or self._writing.locked():
+            return False
+        try:
+            return self._direct.insert_at_once(batches)
+        except sqlite3.Error:
+            return False
+
+    async def insert_directly(self, batches: Sequence[Batch]) -> bool:
         """Insert rows in one durable transaction by the shortest way there is.
 
-        Without ``synced`` a power cut in the next second may undo it. Returns false, with nothing
-        inserted, when there is no such way or it failed: :meth:`write` then says why.
+        Returns false, with nothing inserted, when there is none or it failed: :meth:`write` then
+        says why.
 
         Raises:
             DatabaseUnavailableError: another process keeps the database locked.
@@ -102,8 +116,7 @@ class Database:
             return False
         async with self._writing:
             try:
-                if synced or not self._direct.insert_at_once(batches):
-                    await self._direct.insert(batches)
+                await self._direct.insert(batches)
             except sqlite3.Error as error:
                 if error.sqlite_errorname == "SQLITE_BUSY":
                     raise unavailable(str(error), self.address) from error

@@ -41,8 +41,7 @@ class NewRow:
 @dataclass(slots=True)
 class _Waiting:
     rows: list[tuple[Table, _RowValues]]
-    synced: bool
-    done: asyncio.Future[None]
+    done: asyncio.Future[bool]
 
 
 class _DriverInsert:
@@ -81,6 +80,7 @@ class GroupedCommits:
             table: _DriverInsert(table, database.sql_dialect) for table in metadata.sorted_tables
         }
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(max_waiting)
+        self._at_once: list[_Waiting] = []
         self._writer: asyncio.Task[None] | None = None
         self._closed = False
         self.commits = 0
@@ -102,16 +102,39 @@ class GroupedCommits:
         """
         if self._closed:
             raise DatabaseUnavailableError("the state is closed", where=self._database.address)
+        loop = asyncio.get_running_loop()
+        converted = [(row.table, self._inserts[row.table].row(row.values)) for row in rows]
+        waiting = _Waiting(converted, loop.create_future())
+        if not synced:
+            self._at_once.append(waiting)
+            if len(self._at_once) == 1:
+                loop.call_soon(self._commit_at_once, 1)
+            if await waiting.done:
+                return
+            waiting = _Waiting(converted, loop.create_future())
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write(), name="grouped-commits")
-        converted = [(row.table, self._inserts[row.table].row(row.values)) for row in rows]
-        waiting = _Waiting(converted, synced, asyncio.get_running_loop().create_future())
         await self._queue.put(waiting)
         await waiting.done
+
+    def _commit_at_once(self, gathered: int) -> None:
+        """Commit what need not be synced, once no more of it is handed in; or leave it to the writer."""
+        if gathered < len(self._at_once) < self._max_group:
+            asyncio.get_running_loop().call_soon(self._commit_at_once, len(self._at_once))
+            return
+        group, self._at_once = self._at_once, []
+        done = self._database.insert_at_once(self._batches(r for one in group for r in one.rows))
+        self.commits += done
+        for waiting in group:
+            if not waiting.done.done():
+                waiting.done.set_result(done)
 
     async def close(self) -> None:
         """Commit what waits, then stop."""
         self._closed = True
+        if self._at_once:
+            self._commit_at_once(len(self._at_once))
+            await asyncio.sleep(0)  # who was left to the writer hands his rows in
         if self._writer is None:
             return
         await self._queue.join()
@@ -122,9 +145,13 @@ class GroupedCommits:
     async def _write(self) -> None:
         while True:
             group = [await self._queue.get()]
-            await asyncio.sleep(0)  # tasks that are ready to insert do so before the commit starts
-            while len(group) < self._max_group and not self._queue.empty():
-                group.append(self._queue.get_nowait())
+            gathered = 0
+            # While others keep handing in rows they are waited for: a commit costs as much as many rows.
+            while gathered < len(group) < self._max_group:
+                gathered = len(group)
+                await asyncio.sleep(0)
+                while len(group) < self._max_group and not self._queue.empty():
+                    group.append(self._queue.get_nowait())
             try:
                 await self._commit([waiting for waiting in group if not waiting.done.done()])
             finally:
@@ -138,8 +165,7 @@ class GroupedCommits:
             return
         batches = self._batches(row for one in group for row in one.rows)
         try:
-            synced = any(waiting.synced for waiting in group)
-            if not await self._database.insert_directly(batches, synced=synced):
+            if not await self._database.insert_directly(batches):
                 async with self._database.write() as connection:
                     await _insert(connection, batches)
         except DatabaseUnavailableError as error:
@@ -191,7 +217,7 @@ async def _insert(connection: AsyncConnection, batches: Iterable[Batch]) -> None
 def _succeed(group: list[_Waiting]) -> None:
     for waiting in group:
         if not waiting.done.done():
-            waiting.done.set_result(None)
+            waiting.done.set_result(True)
 
 
 def _fail(group: list[_Waiting], error: Exception) -> None:

@@ -19,6 +19,14 @@ AlarmState = Literal[
 ]
 
 
+class EncodedDocument(dict[str, Any]):
+    """A document with its JSON text at hand, so that it is not encoded once more to be stored."""
+
+    def __init__(self, document: dict[str, Any], text: str) -> None:
+        super().__init__(document)
+        self.text = text
+
+
 @dataclass(frozen=True, slots=True)
 class DecisionRecord:
     """A decision with all that later learning needs.

@@ -125,3 +125,21 @@ async def test_what_was_acknowledged_outlives_a_kill(
     async with store.database.read() as connection:
         decisions, jobs = (await connection.execute(counts)).one()
     assert decisions == jobs
+
+
+async def test_what_need_not_be_synced_is_committed_together_and_found_at_once(
+    database: Database,
+) -> None:
+    commits = GroupedCommits(database)
+    await asyncio.gather(
+        *(commits.insert([setting(f"key-{n}")], synced=n % 2 == 0) for n in range(100))
+    )
+    assert len(await Store(database).settings.all()) == 100
+    assert commits.commits <= 6
+    with pytest.raises(IntegrityError):
+        await commits.insert([setting("key-1")], synced=False)
+    late = asyncio.create_task(commits.insert([setting("late")], synced=False))
+    await asyncio.sleep(0)
+    await commits.close()
+    await late
+    assert "late" in await Store(database).settings.all()

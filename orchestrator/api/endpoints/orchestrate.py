@@ -35,7 +35,5 @@ async def orchestrate(request: Request) -> Response:
         {"id": job.id, "module": job.module, "operation": job.operation, "status": job.status}
         for job in jobs
     ]
-    document = decision.__pydantic_serializer__.to_json(decision)
-    jobs_document = json.dumps(listed).encode() if listed else b"[]"
-    body = b'{"decision":' + document + b',"jobs":' + jobs_document + b"}"
+    body = f'{{"decision":{decision.json_text},"jobs":{json.dumps(listed) if listed else "[]"}}}'
     return Response(body, media_type="application/json")
