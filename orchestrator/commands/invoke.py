@@ -29,7 +29,7 @@ def invoke(
         str, typer.Option("--params", help="Parameters as JSON, or @FILE with them.")
     ] = "{}",
     data: Annotated[
-        Path | None, typer.Option("--data", help="CSV or Parquet file sent as the input data.")
+        Path | None, typer.Option("--data", help="CSV, Parquet or Excel file with the input data.")
     ] = None,
     time_column: Annotated[
         str | None, typer.Option("--time-column", help="Of --data; else the first that is time.")
@@ -52,8 +52,11 @@ def invoke(
             raise ParameterError(
                 "data is in --params and in --data", where="--data", remedy="give it once"
             )
-        columns, notes = _columns(data, time_column)
-        parameters["data"] = {"columns": columns}
+        if not _takes_files(module, operation):
+            columns, notes = _columns(data, time_column)
+            parameters["data"] = {"columns": columns}
+        elif time_column is not None:
+            parameters["time_column"] = time_column
     if report is not None:
         _check_folder(report)
         parameters["report"] = True
@@ -63,12 +66,19 @@ def invoke(
     body = {"operation": operation, "parameters": parameters, "priority": priority}
 
     async def work(api: Api) -> dict[str, Any]:
+        if data is not None and "data" not in parameters:
+            if api.in_process:
+                # Read where it lies, so that a file of any size streams.
+                parameters["file"] = str(data.expanduser().absolute())
+            else:
+                parameters["text"] = _text(data)
         accepted = await api.post(f"/invoke/{quote(module, safe='')}", body)
         with waiting(f"{module}.{operation}") as progress:
             job: dict[str, Any] = await api.wait_for_job(accepted["job_id"], progress)
         return job
 
-    job = call(Target(config, home, url), work)
+    # Who runs the command on this machine may read what the command may.
+    job = call(Target(config, home, url), work, {"etl": {"local_access": True}})
     if job["status"] != "succeeded":
         raise RemoteError(_problem(job))
     if notes:
@@ -141,6 +151,36 @@ def _parameters(text: str) -> dict[str, Any]:
             remedy="for example --params '{\"horizon\": 24}'",
         )
     return parameters
+
+
+def _takes_files(module: str, operation: str) -> bool:
+    """Whether the operation reads files itself."""
+    from orchestrator.modules.registry import load_registry
+
+    found = load_registry().operations.get(f"{module}.{operation}")
+    return found is not None and "file" in found.input_model.model_fields
+
+
+def _text(path: Path) -> str:
+    """A text file to be sent to a service, decompressed and decoded.
+
+    Raises:
+        InputError: it is no text.
+    """
+    from orchestrator.plant.csv_head import read_head
+
+    _, encoding = read_head(path, str(path))
+    import pyarrow as pa
+
+    try:
+        with pa.input_stream(str(path), compression="detect") as stream:
+            return bytes(stream.read()).decode(encoding).lstrip("\ufeff")
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        raise InputError(
+            f"cannot be read: {error}",
+            where=str(path),
+            remedy="put the file where the service may read it, and give its path as the parameter file",
+        ) from error
 
 
 def _columns(path: Path, time_column: str | None) -> tuple[dict[str, list[Any]], list[str]]:

@@ -193,7 +193,7 @@ def _csv_layout(path: Path, reading: Reading, shown: str) -> Layout:
         format="csv",
         columns=columns,
         time_column=time if formats else "",
-        time_formats=_wanted_formats(formats, reading, columns, shown),
+        time_formats=_wanted_formats(formats, reading, columns, shown, _uneven(rows)),
         long=_long_columns(columns, time, reading, shown),
         units=units,
         kinds=_kinds(columns, body, decimal),
@@ -205,18 +205,33 @@ def _csv_layout(path: Path, reading: Reading, shown: str) -> Layout:
     )
 
 
+def _uneven(rows: Sequence[Sequence[str]]) -> str | None:
+    """That the rows have not as many cells as the header, where that holds of most."""
+    wrong = [row for row in rows[1:] if len(row) != len(rows[0])]
+    if 2 * len(wrong) <= len(rows) - 1:
+        return None
+    return (
+        f"{len(wrong)} of the first {len(rows) - 1} rows have not {len(rows[0])} cells as the header has, "
+        f"such as {' '.join(wrong[0])[:60]!r}: are separators mixed?"
+    )
+
+
 def _without(row: Sequence[str], position: int | None) -> Sequence[str]:
     return row if position is None else [*row[:position], *row[position + 1 :]]
 
 
 def _wanted_formats(
-    formats: Sequence[TimeFormat], reading: Reading, columns: Sequence[str], shown: str
+    formats: Sequence[TimeFormat],
+    reading: Reading,
+    columns: Sequence[str],
+    shown: str,
+    uneven: str | None = None,
 ) -> tuple[TimeFormat, ...]:
     """The formats that fit the file and what the reader states of it."""
     if not formats:
         if reading.start is not None and reading.time_column is None:
             return (TimeFormat(ROW_NUMBER),)
-        raise _no_time(shown, columns, reading.time_column)
+        raise _no_time(shown, columns, reading.time_column, uneven)
     if reading.day_first is not None:
         formats = [f for f in formats if f.day_first in (None, reading.day_first)] or formats
     return tuple(formats)
@@ -372,11 +387,13 @@ def _long_columns(
     return LongColumns(tag, value, one_of(_QUALITY_NAMES), one_of(_UNIT_NAMES))
 
 
-def _no_time(shown: str, columns: Sequence[str], named: str | None) -> DataError:
+def _no_time(
+    shown: str, columns: Sequence[str], named: str | None, uneven: str | None
+) -> DataError:
     return DataError(
         f"column {named!r} holds no times" if named else "no column holds times",
         where=shown,
-        why="every sample needs the time at which it was taken",
+        why=uneven or "every sample needs the time at which it was taken",
         remedy="write times as ISO 8601 (2024-12-31T13:05:00Z), name the column with --time-column, "
         "or, where rows have no time but come at a fixed period, load the file with etl.ingest and its "
         f"parameters start and period_seconds; the columns are {_listed(columns)}",

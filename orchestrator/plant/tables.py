@@ -248,6 +248,7 @@ class Table:
             raise DataError(
                 "there is not one number beside the time", where=self.name,
                 why=f"{len(self.empty)} columns are empty and {len(self.texts)} hold text",
+                remedy="check the decimal mark, the separator and whether the layout is wide or long",
             )  # fmt: skip
         for what, which in (("text", self.texts), ("no value", self.empty)):
             if which:

@@ -188,5 +188,6 @@ def ambiguous(path: str, column: str, formats: list[TimeFormat]) -> DataError:
         f"the times can be read as {readings}, and nothing in the file says which",
         where=f"{path}, column {column!r}",
         why="a month taken for a day would misplace every sample",
-        remedy="write the times as ISO 8601, for example 2024-12-31T13:05:00Z",
+        remedy="write the times as ISO 8601, for example 2024-12-31T13:05:00Z, or load the file with "
+        "etl.ingest and say which with day_first: true or false",
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from orchestrator.modules.base import DataInput, OperationResult, TagNames
 
@@ -19,6 +20,10 @@ ReasonKind = Literal[
     "unknown_tag",
     "not_numeric",
 ]
+
+
+_PASSWORD = re.compile(r"://[^/\s:@]*:(?!\$\{\w+\}@)[^\s]+@")
+_SECRET_OPTION = re.compile(r"[?&](password|passwd|pwd|token|secret)=", re.IGNORECASE)
 
 
 class Part(BaseModel):
@@ -138,10 +143,49 @@ class CleanResult(OperationResult):
     artefact: str | None = None
 
 
-class IngestInput(DataInput):
-    """Parameters of ``etl.ingest``: text of a CSV, or rows or columns in ``data``."""
+class SqlInput(BaseModel):
+    """Rows of a database: a table, or a query that only reads."""
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str | None = Field(
+        default=None,
+        description="SQLAlchemy URL; its password as ${NAME} of an environment variable, never itself.",
+    )
+    connection: str | None = Field(
+        default=None, description="Name of a connection in the configuration, instead of url."
+    )
+    table: str | None = Field(default=None, description="Table or view, also schema.table.")
+    query: str | None = Field(default=None, description="SELECT statement, instead of table.")
+    timeout_seconds: float = Field(default=60.0, gt=0, le=3600)
+
+    @field_validator("url")
+    @classmethod
+    def _no_secret(cls, value: str | None) -> str | None:
+        if value is not None and (_PASSWORD.search(value) or _SECRET_OPTION.search(value)):
+            raise ValueError(
+                "must not hold a password: write ${NAME} in its place and set that environment variable"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> SqlInput:
+        if (self.url is None) == (self.connection is None):
+            raise ValueError("give either url or connection")
+        if (self.table is None) == (self.query is None):
+            raise ValueError("give either table or query")
+        return self
+
+
+class IngestInput(DataInput):
+    """Parameters of ``etl.ingest``: one of ``file``, ``text``, ``sql`` and ``data``."""
+
+    file: str | None = Field(
+        default=None,
+        description="CSV (also compressed), Parquet or Excel file, in a folder that the service may read.",
+    )
     text: str | None = Field(default=None, description="Text of a CSV file with a header line.")
+    sql: SqlInput | None = Field(default=None, description="Table or query of a database.")
     layout: Literal["auto", "wide", "long"] = Field(
         default="auto", description="Wide: one column a tag. Long: columns tag and value."
     )
@@ -149,18 +193,37 @@ class IngestInput(DataInput):
         default=None, description="The first that parses as time if null."
     )
     timezone: str = Field(default="UTC", description="IANA zone of times that carry none.")
+    ambiguous: Literal["order", "first", "second"] = Field(
+        default="order",
+        description="Which is meant of the local times that come twice when clocks go back.",
+    )
+    nonexistent: Literal["reject", "shift"] = Field(
+        default="reject",
+        description="What to do with local times that clocks skip: reject, or read an hour later.",
+    )
     day_first: bool | None = Field(
         default=None,
         description="Whether 03/04/2025 is 3 April; needed only where it is not plain.",
     )
+    start: AwareDatetime | None = Field(
+        default=None, description="Time of the first row, where the rows hold no time."
+    )
+    period_seconds: float | None = Field(default=None, gt=0, description="Distance of such rows.")
     decimal: Literal["auto", ".", ","] = "auto"
-    separator: Literal["auto", ",", ";", "\t", "|"] = "auto"
+    separator: Literal["auto", ",", ";", "\t", "|", " "] = "auto"
+    sheet: str | None = Field(
+        default=None, description="Sheet of a workbook; else the first filled."
+    )
     units: dict[str, str] = Field(
         default_factory=dict, description="Unit of a column where it is not the tag's own."
+    )
+    unknown_tags: Literal["keep", "leave_out", "refuse"] = Field(
+        default="keep", description="What to do with columns that the plant file does not name."
     )
     duplicates: Literal["last", "first", "mean", "refuse"] = Field(
         default="last", description="What to keep of rows at one time."
     )
+    to_historian: bool = Field(default=False, description="Append what was taken to the historian.")
 
     @field_validator("timezone")
     @classmethod
@@ -173,31 +236,76 @@ class IngestInput(DataInput):
 
     @model_validator(mode="after")
     def _one_source(self) -> IngestInput:
-        if self.text is not None and self.data is not None:
-            raise ValueError("give either text or data, not both")
+        given = [n for n in ("file", "text", "sql", "data") if getattr(self, n) is not None]
+        if len(given) > 1:
+            raise ValueError(
+                f"give only one of file, text, sql and data, not {' and '.join(given)}"
+            )
+        if (self.start is None) != (self.period_seconds is None):
+            raise ValueError("start and period_seconds belong together")
         return self
 
 
+class RejectedExample(Part):
+    """One row or cell that was not taken: its line in the file, from 1, and its text."""
+
+    row: int
+    text: str
+
+
 class Rejected(Part):
-    """Rows or cells that were not taken, grouped by reason, with the first few as examples."""
+    """Rows, or cells of one column, that were not taken for one reason; the first few are shown."""
 
     reason: str
+    column: str | None = None
+    whole_rows: bool = False
     count: int
-    examples: tuple[str, ...] = ()
+    examples: tuple[RejectedExample, ...] = ()
 
 
 class IngestedColumn(Part):
-    """One column as it was taken."""
+    """One column as it was taken.
+
+    Attributes:
+        tag: Name of the tag.
+        column: Name of the column, where it is another.
+        values: Values that can be used.
+        uncertain: How many of these the source calls uncertain.
+        bad: Samples that cannot be used: bad by their own quality, or no number.
+        missing: Times at which there is no sample.
+        converted: From which unit to which.
+        known: Whether the plant file names the tag.
+    """
 
     tag: str
+    column: str | None = None
     values: int
+    uncertain: int = 0
+    bad: int = 0
     missing: int
     converted: str | None = None
     known: bool = True
 
 
+class LeftOut(Part):
+    """A column that was not taken, and why."""
+
+    column: str
+    why: str
+
+
 class IngestResult(OperationResult):
-    """Result of ``etl.ingest``: what was read, converted and rejected, and the clean table."""
+    """Result of ``etl.ingest``: what was read, converted and rejected, and the clean table.
+
+    Attributes:
+        rows_read: Rows of the source, those rejected included.
+        rows_kept: Different times that were kept.
+        duplicates_resolved: Samples that came more than once at one time.
+        reordered: Rows older than the row before.
+        columns: The table, when it is small; ``time`` and one list a tag.
+        artefact: Parquet file in the run's folder with all of it; null is no sample, NaN a bad one.
+        append: The same, where it is to be appended to the historian.
+    """
 
     rows_read: int
     rows_kept: int
@@ -206,8 +314,10 @@ class IngestResult(OperationResult):
     period_seconds: float | None
     layout: Literal["wide", "long"]
     columns_taken: tuple[IngestedColumn, ...]
+    left_out: tuple[LeftOut, ...] = ()
     duplicates_resolved: int
     reordered: int
     rejected: tuple[Rejected, ...] = ()
     columns: dict[str, list[Any]] | None = None
     artefact: str | None = None
+    append: str | None = None
