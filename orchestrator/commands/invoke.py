@@ -20,6 +20,7 @@ from orchestrator.commands.options import (
 )
 from orchestrator.commands.output import RemoteError, console, emit
 from orchestrator.errors import InputError, ParameterError
+from orchestrator.field_errors import field_errors
 
 
 def invoke(
@@ -33,6 +34,16 @@ def invoke(
     ] = None,
     time_column: Annotated[
         str | None, typer.Option("--time-column", help="Of --data; else the first that is time.")
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option("--timezone", help="IANA zone of times in --data that carry none.")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--start", help="Time of the first row, where the rows of --data hold none."),
+    ] = None,
+    period_seconds: Annotated[
+        float | None, typer.Option("--period-seconds", help="Distance of such rows, s.")
     ] = None,
     report: Annotated[
         Path | None,
@@ -52,11 +63,18 @@ def invoke(
             raise ParameterError(
                 "data is in --params and in --data", where="--data", remedy="give it once"
             )
-        if not _takes_files(module, operation):
-            columns, notes = _columns(data, time_column)
+        stated = {
+            "time_column": time_column,
+            "timezone": timezone,
+            "start": start,
+            "period_seconds": period_seconds,
+        }
+        stated = {name: value for name, value in stated.items() if value is not None}
+        if _takes_files(module, operation):
+            parameters = {**stated, **parameters}
+        else:
+            columns, notes = _columns(data, stated)
             parameters["data"] = {"columns": columns}
-        elif time_column is not None:
-            parameters["time_column"] = time_column
     if report is not None:
         _check_folder(report)
         parameters["report"] = True
@@ -183,11 +201,24 @@ def _text(path: Path) -> str:
         ) from error
 
 
-def _columns(path: Path, time_column: str | None) -> tuple[dict[str, list[Any]], list[str]]:
-    """The file's columns as JSON (times as ISO 8601, no number as null), and what was mended."""
+def _columns(path: Path, stated: dict[str, Any]) -> tuple[dict[str, list[Any]], list[str]]:
+    """The file's columns as JSON (times as ISO 8601, no number as null), and what was mended.
+
+    Raises:
+        DataError: the file cannot be used.
+        ParameterError: what is stated about it cannot be read.
+    """
+    from pydantic import ValidationError
+
+    from orchestrator.modules.etl.models import IngestInput
+    from orchestrator.plant.reading import Reading
     from orchestrator.plant.tables import Table
 
-    file = Table(path, time_column=time_column)
+    try:
+        given = IngestInput.model_validate({**stated, "text": ""}).model_dump(include=set(stated))
+    except ValidationError as error:
+        raise ParameterError.of_fields(field_errors(error.errors(), stated)) from error
+    file = Table(path, reading=Reading(**given))
     table = file.read()
     columns: dict[str, list[Any]] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):

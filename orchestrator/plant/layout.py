@@ -394,9 +394,9 @@ def _no_time(
         f"column {named!r} holds no times" if named else "no column holds times",
         where=shown,
         why=uneven or "every sample needs the time at which it was taken",
-        remedy="write times as ISO 8601 (2024-12-31T13:05:00Z), name the column with --time-column, "
-        "or, where rows have no time but come at a fixed period, load the file with etl.ingest and its "
-        f"parameters start and period_seconds; the columns are {_listed(columns)}",
+        remedy="write times as ISO 8601 (2024-12-31T13:05:00Z), name the column with --time-column, or, "
+        "where rows hold no time and come at a fixed period, say so with --start and --period-seconds "
+        f"(start and period_seconds of etl.ingest); the columns are {_listed(columns)}",
     )
 
 
