@@ -40,6 +40,9 @@ _GROUPED = {
 }  # fmt: skip
 
 
+NOT_A_NUMBER = "not a number"
+
+
 class OpcCodesError(Exception):
     """Small quality codes were taken for our own, and turn out to be those of OPC."""
 
@@ -128,13 +131,31 @@ def reject_cells(
         )
 
 
+def words_in(column: Any, bad: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of the ``bad`` cells hold a text that stands for no measurement, such as a name or a grade.
+
+    The words with which historians say that a value is missing, and NaN, do.
+    """
+    import pyarrow as pa
+
+    found = np.zeros(len(bad), dtype=np.bool_)
+    rows = np.flatnonzero(bad)
+    kind = column.type
+    if not len(rows) or pa.types.is_floating(kind) or pa.types.is_integer(kind):
+        return found
+    texts = column.take(pa.array(rows)).cast(pa.string()).fill_null("").dictionary_encode()
+    is_word = np.array([_why(text) == NOT_A_NUMBER for text in texts.dictionary.to_pylist()])
+    found[rows] = is_word[texts.indices.to_numpy()]
+    return found
+
+
 def _why(text: str) -> str:
     plain = text.strip()
     if _STATE_WORDS.fullmatch(plain):
         return f"no good value, the source says {plain!r}"
     if plain.casefold().lstrip("+-") in ("nan", "inf", "infinity", "1.#qnan", "1.#inf"):
         return "not a finite number"
-    return "not a number"
+    return NOT_A_NUMBER
 
 
 class Cells:
@@ -145,6 +166,8 @@ class Cells:
         codes: Position of each tag.
         units: Unit of each tag.
         opc: Whether quality codes are those of OPC Classic, where 0 is bad.
+        numbers, words: Of the last batch, values by tag that are numbers (whatever their quality), and
+            texts that stand for no measurement.
         rejects: Where to count what cannot be used, instead of raising; None to raise.
     """
 
@@ -154,6 +177,7 @@ class Cells:
         self.decimal = decimal
         self.opc = False
         self.rejects: Rejects | None = None
+        self.numbers = self.words = np.zeros(0, dtype=np.int64)
         self.clear()
 
     def clear(self) -> None:
@@ -216,6 +240,10 @@ def long_rows(
     codes_of[used] = [cells.code(names[i].strip()) for i in used]
     codes = codes_of[indices]
     values, quality = column_values(batch.column(long.value), cells.decimal)
+    known = len(cells.tags)
+    cells.numbers = np.bincount(codes[quality == Quality.GOOD], minlength=known)
+    words = words_in(batch.column(long.value), quality == Quality.BAD)
+    cells.words = np.bincount(codes[words], minlength=known)
     if cells.rejects is not None:
         reject_cells(
             cells.rejects,

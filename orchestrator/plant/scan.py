@@ -18,10 +18,12 @@ MOST_LINES_KEPT = 10_000
 
 @dataclass(frozen=True, slots=True)
 class ColumnFacts:
-    """What a scan found in one column or tag: cells that are numbers, and others that are filled."""
+    """What a scan found in one column or tag: cells that are numbers, others that are filled, and how
+    many of these hold a text that stands for no measurement."""
 
     numbers: int
     others: int
+    words: int = 0
 
 
 class Rows(NamedTuple):
@@ -84,6 +86,7 @@ class Scan:
     unordered: int = 0
     numbers: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     others: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    words: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     reading: Pass = field(default_factory=Pass)
 
     def add(self, times: NDArray[np.int64]) -> None:
@@ -100,8 +103,11 @@ class Scan:
         self.last = max(self.last, high) if self.rows else high
         self.rows += len(times)
 
-    def count(self, numbers: NDArray[np.int64], others: NDArray[np.int64]) -> None:
+    def count(
+        self, numbers: NDArray[np.int64], others: NDArray[np.int64], words: NDArray[np.int64]
+    ) -> None:
         """Add counts by column; later ones may know more columns."""
         grow = len(numbers) - len(self.numbers)
         self.numbers = np.pad(self.numbers, (0, grow)) + numbers
         self.others = np.pad(self.others, (0, grow)) + others
+        self.words = np.pad(self.words, (0, grow)) + words

@@ -20,7 +20,14 @@ from numpy.typing import NDArray
 
 from orchestrator.errors import DataError, UnknownTagError
 from orchestrator.plant.arrow import to_batch, wide_schema
-from orchestrator.plant.cells import Cells, OpcCodesError, column_values, long_rows, reject_cells
+from orchestrator.plant.cells import (
+    Cells,
+    OpcCodesError,
+    column_values,
+    long_rows,
+    reject_cells,
+    words_in,
+)
 from orchestrator.plant.csv_head import first_bytes
 from orchestrator.plant.layout import ColumnKind, Layout, read_layout
 from orchestrator.plant.local_times import LocalTimes
@@ -189,26 +196,25 @@ class Table:
         for rows in self._reader().rows(time_format, self._kinds, scan.reading):
             if self.layout.long:
                 found = long_rows(self._cells, rows.times, rows.batch, line=rows.line)
-                good = found.quality != Quality.BAD
-                known = len(self._cells.tags)
-                scan.count(
-                    np.bincount(found.codes[good], minlength=known),
-                    np.bincount(found.codes[~good], minlength=known),
+                bad = np.bincount(
+                    found.codes[found.quality == Quality.BAD], minlength=len(self._cells.tags)
                 )
+                scan.count(self._cells.numbers, bad, self._cells.words)
                 scan.add(found.times)
                 continue
             names = list(self._kinds)
-            numbers, others = np.zeros((2, len(names)), np.int64)
+            numbers, others, words = np.zeros((3, len(names)), np.int64)
             for i, column in enumerate(rows.batch.columns):
                 _, quality = column_values(column, self._cells.decimal)
                 bad = quality == Quality.BAD
                 numbers[i] = np.count_nonzero(quality == Quality.GOOD)
                 others[i] = np.count_nonzero(bad)
+                words[i] = np.count_nonzero(words_in(column, bad))
                 if rejects is not None and others[i]:
                     reject_cells(
                         rejects, column, bad, names, np.full(len(bad), i, np.int32), rows.line
                     )
-            scan.count(numbers, others)
+            scan.count(numbers, others, words)
             scan.add(rows.times)
         self._check_enough(scan)
         return scan
@@ -232,12 +238,12 @@ class Table:
 
     def _classify(self, scan: Scan) -> None:
         names = self._cells.tags if self.layout.long else list(self._kinds)
-        counts = zip(names, scan.numbers.tolist(), scan.others.tolist(), strict=True)
-        self.facts = {name: ColumnFacts(numbers, others) for name, numbers, others in counts}
+        counts = np.stack([scan.numbers, scan.others, scan.words], axis=1).tolist()
+        self.facts = {n: ColumnFacts(*row) for n, row in zip(names, counts, strict=True)}
         self.tags: tuple[str, ...] = tuple(
             name
             for name, fact in self.facts.items()
-            if fact.numbers > (1 - TEXT_SHARE) / TEXT_SHARE * fact.others
+            if fact.numbers > (1 - TEXT_SHARE) / TEXT_SHARE * fact.words
             or (fact.numbers and self._kinds.get(name) == "number")
         )
         left = [name for name in self.facts if name not in set(self.tags)]
@@ -271,7 +277,7 @@ class Table:
 
     def _is_empty(self, name: str) -> bool:
         fact = self.facts[name]
-        return not fact.others or (not self.layout.long and self._kinds[name] == "number")
+        return not fact.words or (not self.layout.long and self._kinds[name] == "number")
 
     def _check_known(self, names: Sequence[str]) -> None:
         unknown = [name for name in names if name not in self.facts]
