@@ -17,6 +17,8 @@ ReasonKind = Literal[
     "spike",
     "out_of_range",
     "rate",
+    "stale",
+    "unit",
     "unknown_tag",
     "not_numeric",
 ]
@@ -58,11 +60,17 @@ class Reason(Part):
 
 
 class TagQuality(Part):
-    """Quality of one tag: the share of its samples that can be used, 0 to 1, and why not all."""
+    """Quality of one tag: the share of its expected samples that can be used, 0 to 1, and why not all.
+
+    ``expected`` counts the samples due at the tag's own period from the first to the last row.
+    """
 
     tag: str
+    area: str = ""
     score: float
     samples: int
+    expected: int
+    period_seconds: float | None = None
     last_value: float | None
     last_time: str | None
     reasons: tuple[Reason, ...] = ()
@@ -80,12 +88,51 @@ class TimeQuality(Part):
     missing_rows: int
 
 
+class AreaQuality(Part):
+    """Quality of one area of the plant: the mean over its tags, and the share that each check fails."""
+
+    area: str
+    score: float
+    tags: int
+    worst: str
+    failing: dict[str, float]
+
+
+class BalanceQuality(Part):
+    """How far a balance of the plant file is from closing, % of what enters.
+
+    ``open_share`` is the share of the rows in which it misses by more than three standard deviations
+    of the meters.
+    """
+
+    name: str
+    rows: int
+    mean_error_pct: float
+    open_share: float
+
+
+class SchemaFault(Part):
+    """One way in which the data is not what the plant file says."""
+
+    tag: str
+    fault: Literal["absent", "not_in_plant_file", "not_numeric", "unit_unknown"]
+    text: str
+
+
 class ValidateResult(OperationResult):
-    """Result of ``etl.validate``; ``tags`` are listed worst first."""
+    """Result of ``etl.validate``; ``tags`` and ``areas`` are listed worst first.
+
+    Attributes:
+        score: Mean of the tags' scores, times the share of rows whose time is unique and in order,
+            less a quarter of the share of rows in which balances are open.
+    """
 
     score: float
     time: TimeQuality
     tags: tuple[TagQuality, ...]
+    areas: tuple[AreaQuality, ...] = ()
+    balances: tuple[BalanceQuality, ...] = ()
+    schema_faults: tuple[SchemaFault, ...] = ()
 
 
 class CleanInput(DataInput):
