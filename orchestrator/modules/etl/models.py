@@ -144,10 +144,22 @@ class CleanInput(DataInput):
     )
     sigmas: float = Field(default=4.0, gt=0, description="Threshold of the Hampel filter, in sd.")
     max_gap_minutes: float | None = Field(
-        default=None, ge=0, description="Longest gap to fill; three sampling periods if null."
+        default=None,
+        ge=0,
+        description="Longest gap to fill; if null three sampling periods, or less as the kind of tag asks.",
     )
     period_seconds: float | None = Field(
         default=None, gt=0, description="Period to resample to; the data's own if null."
+    )
+    resample: dict[str, Literal["mean", "last", "mode", "sum", "difference"]] = Field(
+        default_factory=dict,
+        description="How to resample a tag where not as its kind asks: time-weighted mean, last value, "
+        "the value that stood longest, sum of amounts, increase of a counter.",
+    )
+    mode_tag: str | None = Field(
+        default=None,
+        description="Tag that tells the plant's mode, across whose changes nothing is filled; the plant "
+        "file's, or all states, if null.",
     )
 
 
@@ -162,7 +174,10 @@ class Mark(Part):
 
 
 class TagCleaning(Part):
-    """What was done to one tag, in samples."""
+    """What was done to one tag, in samples.
+
+    ``unassigned`` is what a counter grew by across gaps that are too long to say when.
+    """
 
     tag: str
     samples: int
@@ -170,6 +185,8 @@ class TagCleaning(Part):
     filled: int
     still_missing: int
     why_not_filled: str | None = None
+    resets: int = 0
+    unassigned: float = 0.0
 
 
 class CleanResult(OperationResult):
@@ -179,6 +196,7 @@ class CleanResult(OperationResult):
         columns: The cleaned table, when it is small; ``time`` and one list a tag.
         artefact: Parquet file in the run's folder with every value and, in ``<tag>__mark``, 0 as
             measured, 1 spike replaced, 2 filled, 3 missing.
+        mark_columns: The marks of ``columns``, one list a tag.
         marks: The first of the values that were changed; ``marks_total`` counts all.
     """
 
@@ -187,6 +205,7 @@ class CleanResult(OperationResult):
     marks: tuple[Mark, ...] = ()
     marks_total: int = 0
     columns: dict[str, list[Any]] | None = None
+    mark_columns: dict[str, list[int]] | None = None
     artefact: str | None = None
 
 

@@ -12,6 +12,7 @@ from orchestrator.plant.tags import Tag
 OWN_PERIOD_KINDS = frozenset({"lab", "price", "state", "computed"})
 REGULAR_SHARE = 0.8
 TOLERANCE = 0.1
+ROUNDING = 1e-6
 STALE_PERIODS = 3.0
 
 
@@ -70,8 +71,11 @@ def sampling_of(
     if period is None or not len(present):
         return Sampling(period, max(1, len(times)), len(present), times[:1], 0.0)
     start, end = (times[[0, -1]].astype("datetime64[us]").astype(np.int64) / 1e6).tolist()
-    due = np.rint(np.diff(np.concatenate([at, [end + period]])) / period) - 1
-    before = max(0.0, np.floor((at[0] - start) / period + TOLERANCE))
+    between = np.rint(np.diff(at) / period) - 1
+    # At the ends only whole periods count: the next sample may not have been due yet.
+    after = np.floor((end - at[-1]) / period + ROUNDING)
+    before = float(np.floor((at[0] - start) / period + ROUNDING))
+    due = np.concatenate([between, [after]])
     gaps = int(np.maximum(due, 0).sum() + before)
     starts = times[present][due > 0]
     if before:
