@@ -17,6 +17,7 @@ from orchestrator.modules.etl.kinds import (
     resampling_of,
 )
 from orchestrator.modules.etl.models import CleanInput, CleanResult, Mark, TagCleaning
+from orchestrator.modules.etl.sampling import open_days
 from orchestrator.modules.etl.tables import inline, inline_marks, write_parquet
 from orchestrator.modules.frames import Frame, iso, read_frame
 from orchestrator.plant.tags import Plant, Tag
@@ -143,8 +144,9 @@ def _regular(
     step = max(1, round(period * 1e6))
     if wanted is None:
         steps = (micros - micros[0]) / step
-        if np.abs(steps - np.rint(steps)).max() > 0.02:
-            # an irregular record keeps its own times: nothing is invented between them
+        irregular = np.abs(steps - np.rint(steps)).max() > 0.02
+        if irregular or not open_days(times, native).all():
+            # such a record keeps its own times: nothing is invented between them
             return times, series
         index = np.rint(steps).astype(np.int64)
         start = int(micros[0])

@@ -73,7 +73,7 @@ def fill(
         if kind in NEVER_FILLED:
             item.refuse(NEVER_FILLED[kind])
         elif width - typical > longest + 1e-6:
-            item.refuse(f"a gap of {(width - typical) / 60:.4g} min is too long to guess")
+            item.refuse(f"a gap of {_span(width - typical)} is too long to guess")
         elif any(_changes(state[start - 1 : end + 1]) for state in states):
             item.refuse("the plant changed its mode in the gap, or its mode is not known there")
         elif kind in HELD_KINDS and left != right:
@@ -86,6 +86,14 @@ def fill(
             share = (seconds[start:end] - seconds[start - 1]) / width
             item.values[start:end] = left + share * (right - left)
             item.marks[start:end] = FILLED
+
+
+def _span(seconds: float) -> str:
+    """A span of time in the unit in which people would say it."""
+    for unit, size, least in (("d", 86_400.0, 2.0), ("h", 3_600.0, 2.0), ("min", 60.0, 2.0)):
+        if seconds >= least * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"
 
 
 def _changes(state: Array) -> bool:

@@ -14,6 +14,9 @@ REGULAR_SHARE = 0.8
 TOLERANCE = 0.1
 ROUNDING = 1e-6
 STALE_PERIODS = 3.0
+DAY = 86_400.0
+LEAST_DAYS = 28
+RARE_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,9 @@ def sampling_of(
         return Sampling(period, max(1, len(times)), len(present), times[:1], 0.0)
     start, end = (times[[0, -1]].astype("datetime64[us]").astype(np.int64) / 1e6).tolist()
     between = np.rint(np.diff(at) / period) - 1
+    kept = open_days(times, usual)
+    if not kept.all():
+        between = between - closed_between(times[present], kept)
     # At the ends only whole periods count: the next sample may not have been due yet.
     after = np.floor((end - at[-1]) / period + ROUNDING)
     before = float(np.floor((at[0] - start) / period + ROUNDING))
@@ -81,6 +87,31 @@ def sampling_of(
     if before:
         starts = np.concatenate([times[:1], starts])
     return Sampling(period, len(present) + gaps, len(present), starts, float(end - at[-1]) / period)
+
+
+def open_days(times: NDArray[np.datetime64], period: float | None) -> NDArray[np.bool_]:
+    """Days of the week, from Monday, on which a daily record is kept; all where it is not daily.
+
+    A market that is closed at the weekend has nothing to give then, and nothing is missing.
+    """
+    every = np.ones(7, dtype=np.bool_)
+    daily = period is not None and abs(period - DAY) <= TOLERANCE * DAY
+    if not daily or len(times) < LEAST_DAYS:
+        return every
+    # 1 January 1970 was a Thursday.
+    day = (times.astype("datetime64[D]").astype(np.int64) + 3) % 7
+    counts = np.bincount(day, minlength=7)
+    found: NDArray[np.bool_] = counts > RARE_SHARE * counts.max()
+    return found
+
+
+def closed_between(times: NDArray[np.datetime64], kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Days strictly between each two times on which the record is not kept."""
+    days = times.astype("datetime64[D]")
+    between = (days[1:] - days[:-1]).astype(np.int64) - 1
+    due = np.busday_count(days[:-1] + 1, days[1:], weekmask=kept) if kept.any() else between
+    closed: NDArray[np.float64] = np.maximum(0, between - due).astype(np.float64)
+    return closed
 
 
 def _period(steps: NDArray[np.float64], tag: Tag | None, usual: float | None) -> float | None:

@@ -22,7 +22,7 @@ from orchestrator.modules.etl.models import (
     ValidateResult,
 )
 from orchestrator.modules.etl.plausible import balances_of, mistaken_unit, schema_faults
-from orchestrator.modules.etl.sampling import Sampling, sampling_of
+from orchestrator.modules.etl.sampling import Sampling, closed_between, open_days, sampling_of
 from orchestrator.modules.frames import Frame, iso, read_frame
 from orchestrator.plant.tags import Plant, Tag
 
@@ -126,7 +126,11 @@ def _time_quality(frame: Frame) -> tuple[TimeQuality, float]:
     missing = 0
     if period:
         steps = np.diff(unique).astype("timedelta64[us]").astype(np.int64) / 1e6 / period
-        missing = int(np.maximum(np.rint(steps) - 1, 0).sum())
+        due = np.maximum(np.rint(steps) - 1, 0)
+        kept = open_days(unique, period)
+        if not kept.all():
+            due = np.maximum(0, due - closed_between(unique, kept))
+        missing = int(due.sum())
     found = TimeQuality(
         rows=rows,
         start=iso(unique[0]),

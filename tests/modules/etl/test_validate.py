@@ -7,7 +7,8 @@ import pytest
 
 from orchestrator.errors import DataError, UnknownTagError
 from orchestrator.modules.etl import quality
-from orchestrator.modules.etl.models import TagQuality, ValidateInput, ValidateResult
+from orchestrator.modules.etl.clean import run as clean
+from orchestrator.modules.etl.models import CleanInput, TagQuality, ValidateInput, ValidateResult
 from orchestrator.modules.etl.validate import run
 from orchestrator.plant.tags import Balance, Limits, Plant, Tag, Term
 
@@ -228,3 +229,18 @@ def test_the_plant_file_is_the_schema_of_the_data(context_for):
     assert {(item.tag, item.fault) for item in result.schema_faults} == {
         ("GONE", "absent"), ("NEW", "not_in_plant_file"), ("U", "unit_unknown"), ("note", "not_numeric")
     }  # fmt: skip
+
+
+def test_a_market_is_not_missing_at_the_weekend_and_is_not_filled_there(context_for):
+    days = np.arange("2025-01-01", "2025-07-01", dtype="datetime64[D]")
+    trading = days[np.is_busday(days)].astype("datetime64[us]")
+    prices = np.random.default_rng(3).normal(70, 1, len(trading))
+    context = context_for({"time": trading, "P": prices})
+    result = run(ValidateInput(), context)
+    assert (result.score, result.time.missing_rows) == (1.0, 0)
+    holed = np.delete(np.arange(len(trading)), 40)
+    result = run(ValidateInput(), context_for({"time": trading[holed], "P": prices[holed]}))
+    assert result.time.missing_rows == 1
+    cleaned = clean(CleanInput(), context_for({"time": trading, "P": prices}))
+    assert cleaned.columns is not None
+    assert len(cleaned.columns["time"]) == len(trading)
