@@ -58,6 +58,7 @@ def invoke(
     """Run one operation and print its result."""
     parameters = _parameters(params)
     notes: list[str] = []
+    stated: dict[str, Any] = {}
     if data is not None:
         if "data" in parameters:
             raise ParameterError(
@@ -89,7 +90,7 @@ def invoke(
                 # Read where it lies, so that a file of any size streams.
                 parameters["file"] = str(data.expanduser().absolute())
             else:
-                parameters["text"] = _text(data)
+                parameters.update(_content(data, stated))
         accepted = await api.post(f"/invoke/{quote(module, safe='')}", body)
         with waiting(f"{module}.{operation}") as progress:
             job: dict[str, Any] = await api.wait_for_job(accepted["job_id"], progress)
@@ -177,6 +178,23 @@ def _takes_files(module: str, operation: str) -> bool:
 
     found = load_registry().operations.get(f"{module}.{operation}")
     return found is not None and "file" in found.input_model.model_fields
+
+
+def _content(path: Path, stated: dict[str, Any]) -> dict[str, Any]:
+    """A file as parameters for a service that cannot read it: text as it is, else its columns."""
+    from orchestrator.plant.csv_head import first_bytes
+    from orchestrator.plant.spreadsheets import is_spreadsheet
+
+    magic = first_bytes(path, str(path))
+    if magic.startswith(b"PAR1") or is_spreadsheet(magic):
+        columns, _ = _columns(path, stated)
+        return {
+            "data": {"columns": columns},
+            "time_column": "time",
+            "start": None,
+            "period_seconds": None,
+        }
+    return {"text": _text(path)}
 
 
 def _text(path: Path) -> str:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 Run = Callable[..., Any]
 RAGGED = "time;F;T\n" + "".join(
@@ -22,10 +26,13 @@ def file(folder: Path) -> Path:
     return path
 
 
-def test_a_file_with_faults_is_loaded_and_says_what_it_left_out(dan_g: Run, tmp_path: Path) -> None:
+def test_a_file_with_faults_is_loaded_says_what_it_left_out_and_is_kept(
+    dan_g: Run, tmp_path: Path
+) -> None:
+    keep = ("--params", json.dumps({"to_historian": True}))
     done = dan_g(
-        "invoke", "etl", "ingest", "--data", file(tmp_path), "--timezone", "Europe/Rome", "--json"
-    )
+        "invoke", "etl", "ingest", "--data", file(tmp_path), "--timezone", "Europe/Rome", *keep, "--json"
+    )  # fmt: skip
     assert done.code == 0, done.err
     result = done.json()
     assert (result["rows_read"], result["rows_kept"]) == (240, 239)
@@ -37,19 +44,8 @@ def test_a_file_with_faults_is_loaded_and_says_what_it_left_out(dan_g: Run, tmp_
         "the row has not 3 cells": (1, 127),
         "no good value, the source says 'I/O Timeout'": (4, 9),
     }
-
-
-def test_what_was_loaded_can_be_kept_and_is_there_for_the_next_command(
-    dan_g: Run, tmp_path: Path
-) -> None:
-    keep = json.dumps({"to_historian": True})
-    for _ in range(2):  # a repeat replaces what is there
-        done = dan_g(
-            "invoke", "etl", "ingest", "--data", file(tmp_path), "--params", keep, "--json"
-        )
-        assert done.code == 0, done.err
-        assert "appended to the historian" in done.json()["summary"]
-    span = {"start": "2026-02-01T00:00:00Z", "end": "2026-02-01T04:00:00Z"}
+    assert "appended to the historian" in result["summary"]
+    span = {"start": "2026-01-31T23:00:00Z", "end": "2026-02-01T03:00:00Z"}
     checked = dan_g("invoke", "etl", "validate", "--params", json.dumps({"data": span}), "--json")
     assert checked.code == 0, checked.err
     samples = {tag["tag"]: tag["samples"] for tag in checked.json()["tags"]}
@@ -75,3 +71,22 @@ def test_a_file_without_times_is_numbered_where_that_is_stated(dan_g: Run, tmp_p
     done = dan_g("invoke", "etl", "validate", "--data", path, *stated, "--json")
     assert done.code == 0, done.err
     assert done.json()["time"]["period_seconds"] == 360
+
+
+def test_a_running_service_gets_the_content_and_reads_no_path(
+    dan_g: Run, start: Run, tmp_path: Path
+) -> None:
+    wide = tmp_path / "f.parquet"
+    times = pa.array([datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(3)])
+    pq.write_table(pa.table({"when": times, "F": [1.0, None, 3.0]}), wide)
+    with start("serve", "--port", "0") as running:
+        for path, rows in ((file(tmp_path), 239), (wide, 3)):
+            done = dan_g("invoke", "etl", "ingest", "--data", path, "--url", running.url, "--json")
+            assert done.code == 0, done.err
+            assert done.json()["rows_kept"] == rows
+        given = json.dumps({"file": str(wide)})
+        refused = dan_g(
+            "invoke", "etl", "ingest", "--params", given, "--url", running.url, "--json"
+        )
+        assert refused.code == 2
+        assert "no folder that this service may read from" in refused.problem()["detail"]
