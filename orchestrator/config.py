@@ -314,6 +314,14 @@ class Settings(BaseSettings):
         """Settings of a module; defaults where the configuration does not name it."""
         return self.modules.get(name) or ModuleSettings()
 
+    def with_module_options(self, options: Mapping[str, Mapping[str, Any]]) -> Self:
+        """A copy with further options of modules, by module (used by commands)."""
+        modules = dict(self.modules)
+        for name, more in options.items():
+            own = self.module(name)
+            modules[name] = own.model_copy(update={"options": {**own.options, **more}})
+        return self.model_copy(update={"modules": modules})
+
     def with_changes(self, **sections: Mapping[str, Any]) -> Self:
         """A copy with some keys of some sections changed (used by command options)."""
         changed = {

@@ -8,6 +8,7 @@ parts are not shown.
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -15,6 +16,10 @@ from typing import Any
 SHOWN_LENGTH = 80
 MOST_LISTED, MOST_TOLD = 50, 5
 WHOLE = "(all)"
+_URL_SECRET = re.compile(
+    r"(://[^/\s:@\"]*:|[?&](?:password|passwd|pwd|token|secret)=)[^\s\"&]+(@|&|(?=\"))",
+    re.IGNORECASE,
+)
 AN_OBJECT = "must be an object with named fields"
 _MESSAGES: dict[str, str] = {
     "missing": "is required",
@@ -92,8 +97,9 @@ def in_words(found: Sequence[Mapping[str, str]]) -> str:
 
 
 def json_text(value: Any) -> str:
-    """A value as JSON spells it, cut to a readable length."""
+    """A value as JSON spells it, cut to a readable length; a password in a URL is not shown."""
     text = json.dumps(value, ensure_ascii=False, default=str)
+    text = _URL_SECRET.sub(r"\1(hidden)\2", text)
     return text if len(text) <= SHOWN_LENGTH else text[:SHOWN_LENGTH] + "…"
 
 

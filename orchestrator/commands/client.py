@@ -36,9 +36,10 @@ class Api:
     ``UnavailableError`` when no service answers.
     """
 
-    def __init__(self, http: httpx.AsyncClient, url: str) -> None:
+    def __init__(self, http: httpx.AsyncClient, url: str, *, in_process: bool = False) -> None:
         self._http = http
         self.url = url
+        self.in_process = in_process
 
     async def get(self, path: str, **query: Any) -> Any:
         """``GET``; a query value of ``None`` is left out."""
@@ -113,19 +114,28 @@ def _problem(answer: httpx.Response) -> dict[str, Any]:
     }
 
 
-def call(target: Target, work: Callable[[Api], Coroutine[Any, Any, Result]]) -> Result:
-    """Connect, do ``work``, disconnect."""
+def call(
+    target: Target,
+    work: Callable[[Api], Coroutine[Any, Any, Result]],
+    options: dict[str, dict[str, Any]] | None = None,
+) -> Result:
+    """Connect, do ``work``, disconnect; see :func:`connect`."""
 
     async def main() -> Result:
-        async with connect(target) as api:
+        async with connect(target, options) as api:
             return await work(api)
 
     return asyncio.run(main())
 
 
 @asynccontextmanager
-async def connect(target: Target) -> AsyncIterator[Api]:
-    """The service at ``--url``; else the one that owns the home; else the application in process."""
+async def connect(
+    target: Target, options: dict[str, dict[str, Any]] | None = None
+) -> AsyncIterator[Api]:
+    """The service at ``--url``; else the one that owns the home; else the application in process.
+
+    ``options`` are further options of modules, by module, for the application in process only.
+    """
     import httpx
 
     settings = target.settings()
@@ -140,6 +150,8 @@ async def connect(target: Target) -> AsyncIterator[Api]:
     else:
         url = await _owner_url(settings)
     async with AsyncExitStack() as stack:
+        if url is None and options:
+            settings = settings.with_module_options(options)
         transport = None if url else await stack.enter_async_context(_in_process(settings))
         base = url or "http://localhost"
         client = httpx.AsyncClient(
@@ -148,7 +160,7 @@ async def connect(target: Target) -> AsyncIterator[Api]:
             timeout=httpx.Timeout(REQUEST_TIMEOUT, connect=CONNECT_TIMEOUT),
             trust_env=False,
         )
-        yield Api(await stack.enter_async_context(client), base)
+        yield Api(await stack.enter_async_context(client), base, in_process=url is None)
 
 
 async def _owner_url(settings: Settings) -> str | None:

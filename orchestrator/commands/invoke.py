@@ -20,6 +20,7 @@ from orchestrator.commands.options import (
 )
 from orchestrator.commands.output import RemoteError, console, emit
 from orchestrator.errors import InputError, ParameterError
+from orchestrator.field_errors import field_errors
 
 
 def invoke(
@@ -29,10 +30,20 @@ def invoke(
         str, typer.Option("--params", help="Parameters as JSON, or @FILE with them.")
     ] = "{}",
     data: Annotated[
-        Path | None, typer.Option("--data", help="CSV or Parquet file sent as the input data.")
+        Path | None, typer.Option("--data", help="CSV, Parquet or Excel file with the input data.")
     ] = None,
     time_column: Annotated[
         str | None, typer.Option("--time-column", help="Of --data; else the first that is time.")
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option("--timezone", help="IANA zone of times in --data that carry none.")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--start", help="Time of the first row, where the rows of --data hold none."),
+    ] = None,
+    period_seconds: Annotated[
+        float | None, typer.Option("--period-seconds", help="Distance of such rows, s.")
     ] = None,
     report: Annotated[
         Path | None,
@@ -47,13 +58,24 @@ def invoke(
     """Run one operation and print its result."""
     parameters = _parameters(params)
     notes: list[str] = []
+    stated: dict[str, Any] = {}
     if data is not None:
         if "data" in parameters:
             raise ParameterError(
                 "data is in --params and in --data", where="--data", remedy="give it once"
             )
-        columns, notes = _columns(data, time_column)
-        parameters["data"] = {"columns": columns}
+        stated = {
+            "time_column": time_column,
+            "timezone": timezone,
+            "start": start,
+            "period_seconds": period_seconds,
+        }
+        stated = {name: value for name, value in stated.items() if value is not None}
+        if _takes_files(module, operation):
+            parameters = {**stated, **parameters}
+        else:
+            columns, notes = _columns(data, stated)
+            parameters["data"] = {"columns": columns}
     if report is not None:
         _check_folder(report)
         parameters["report"] = True
@@ -63,12 +85,19 @@ def invoke(
     body = {"operation": operation, "parameters": parameters, "priority": priority}
 
     async def work(api: Api) -> dict[str, Any]:
+        if data is not None and "data" not in parameters:
+            if api.in_process:
+                # Read where it lies, so that a file of any size streams.
+                parameters["file"] = str(data.expanduser().absolute())
+            else:
+                parameters.update(_content(data, stated))
         accepted = await api.post(f"/invoke/{quote(module, safe='')}", body)
         with waiting(f"{module}.{operation}") as progress:
             job: dict[str, Any] = await api.wait_for_job(accepted["job_id"], progress)
         return job
 
-    job = call(Target(config, home, url), work)
+    # Who runs the command on this machine may read what the command may.
+    job = call(Target(config, home, url), work, {"etl": {"local_access": True}})
     if job["status"] != "succeeded":
         raise RemoteError(_problem(job))
     if notes:
@@ -143,11 +172,71 @@ def _parameters(text: str) -> dict[str, Any]:
     return parameters
 
 
-def _columns(path: Path, time_column: str | None) -> tuple[dict[str, list[Any]], list[str]]:
-    """The file's columns as JSON (times as ISO 8601, no number as null), and what was mended."""
+def _takes_files(module: str, operation: str) -> bool:
+    """Whether the operation reads files itself."""
+    from orchestrator.modules.registry import load_registry
+
+    found = load_registry().operations.get(f"{module}.{operation}")
+    return found is not None and "file" in found.input_model.model_fields
+
+
+def _content(path: Path, stated: dict[str, Any]) -> dict[str, Any]:
+    """A file as parameters for a service that cannot read it: text as it is, else its columns."""
+    from orchestrator.plant.csv_head import first_bytes
+    from orchestrator.plant.spreadsheets import is_spreadsheet
+
+    magic = first_bytes(path, str(path))
+    if magic.startswith(b"PAR1") or is_spreadsheet(magic):
+        columns, _ = _columns(path, stated)
+        return {
+            "data": {"columns": columns},
+            "time_column": "time",
+            "start": None,
+            "period_seconds": None,
+        }
+    return {"text": _text(path)}
+
+
+def _text(path: Path) -> str:
+    """A text file to be sent to a service, decompressed and decoded.
+
+    Raises:
+        InputError: it is no text.
+    """
+    from orchestrator.plant.csv_head import read_head
+
+    _, encoding = read_head(path, str(path))
+    import pyarrow as pa
+
+    try:
+        with pa.input_stream(str(path), compression="detect") as stream:
+            return bytes(stream.read()).decode(encoding).lstrip("\ufeff")
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        raise InputError(
+            f"cannot be read: {error}",
+            where=str(path),
+            remedy="put the file where the service may read it, and give its path as the parameter file",
+        ) from error
+
+
+def _columns(path: Path, stated: dict[str, Any]) -> tuple[dict[str, list[Any]], list[str]]:
+    """The file's columns as JSON (times as ISO 8601, no number as null), and what was mended.
+
+    Raises:
+        DataError: the file cannot be used.
+        ParameterError: what is stated about it cannot be read.
+    """
+    from pydantic import ValidationError
+
+    from orchestrator.modules.etl.models import IngestInput
+    from orchestrator.plant.reading import Reading
     from orchestrator.plant.tables import Table
 
-    file = Table(path, time_column=time_column)
+    try:
+        given = IngestInput.model_validate({**stated, "text": ""}).model_dump(include=set(stated))
+    except ValidationError as error:
+        raise ParameterError.of_fields(field_errors(error.errors(), stated)) from error
+    file = Table(path, reading=Reading(**given))
     table = file.read()
     columns: dict[str, list[Any]] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):

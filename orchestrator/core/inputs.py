@@ -89,7 +89,7 @@ class Inputs:
         if not isinstance(parameters, DataInput):
             return None
         if isinstance(parameters.data, InlineData):
-            return await self._keep(parameters.data)
+            return await self._keep(parameters.data, as_given=operation.as_given)
         if parameters.data is not None:
             await self._check(parameters.data)
             return DataReference(range=parameters.data)
@@ -182,8 +182,26 @@ class Inputs:
         stored = await asyncio.to_thread(self._historian.tags)
         check_named_tags(operation, parameters, self._plant, stored)
 
-    async def _keep(self, data: InlineData) -> DataReference:
-        content = await asyncio.to_thread(lambda: as_arrow(inline_table(data)))
+    async def append(self, path: Path) -> int:
+        """Append a Parquet file (``time``, then one column a tag) to the historian; its samples.
+
+        Null is no sample and NaN a bad one. A sample that is there already is replaced, so that a
+        repeated run does no harm.
+        """
+        return await asyncio.to_thread(self._append, path)
+
+    def _append(self, path: Path) -> int:
+        from orchestrator.plant.tables import Table
+
+        samples = 0
+        for block in Table(path, time_column=TIME_COLUMN).blocks():
+            self._historian.append(block)
+            samples += block.values.size
+        self._historian.flush()
+        return samples
+
+    async def _keep(self, data: InlineData, *, as_given: bool) -> DataReference:
+        content = await asyncio.to_thread(lambda: as_arrow(inline_table(data, as_given=as_given)))
         sha256 = hashlib.sha256(content).hexdigest()
         self._uses[sha256] += 1  # before the write, so that no other job's end removes the file
         reference = DataReference(sha256=sha256)
@@ -227,12 +245,13 @@ class Inputs:
         return self._exchange / f"range-{job.id}.arrow"
 
 
-def inline_table(data: InlineData) -> pa.Table:
+def inline_table(data: InlineData, *, as_given: bool = False) -> pa.Table:
     """Inline rows or columns as a table: ``time`` first, then the other columns as given.
 
     The time column is the one called ``time``, else the first that parses as time. A time without
     a zone is UTC. Columns of numbers become float64 with null where a value is missing; columns
-    that hold anything else stay text, for the operation to judge.
+    that hold anything else stay text, for the operation to judge. With ``as_given`` times stay text
+    too, in the column in which they were given.
 
     Raises:
         DataError: columns differ in length.
@@ -249,7 +268,9 @@ def inline_table(data: InlineData) -> pa.Table:
             remedy="give each column one value a row, null where there is none",
         )
     time_name = TIME_COLUMN
-    if TIME_COLUMN not in columns:
+    if as_given:
+        time_name = ""
+    elif TIME_COLUMN not in columns:
         time_name = next((n for n, values in columns.items() if _first_is_time(values)), "")
     arrays: dict[str, pa.Array] = {}
     if time_name:

@@ -245,7 +245,10 @@ class JobRuns:
             timeout_s=self._settings.module(job.module).timeout,
             on_progress=lambda share, what: self._on_progress(run, share, what),
         )
-        return Ending("succeeded", completion.seconds, result=json.loads(completion.result))
+        result = json.loads(completion.result)
+        if operation.appends is not None and result.get(operation.appends):
+            await self._inputs.append(self._home.jobs / job.id / result[operation.appends])
+        return Ending("succeeded", completion.seconds, result=result)
 
     async def _blocked_by(self, job: JobRecord) -> str | None:
         """Wait for the jobs that this one depends on; why it cannot run, if so."""

@@ -180,6 +180,9 @@ class Operation:
         output_model: Type of its result.
         handler: ``"package.file:function"``; the function takes the parameters and a context.
         needs: What it needs.
+        as_given: Whether inline data reaches it as it was given; else its times are read as UTC first.
+        appends: Field of its result that names a Parquet file in the run's folder, to be appended to
+            the historian after the run; nothing is appended where the field is null.
     """
 
     module: str
@@ -189,6 +192,8 @@ class Operation:
     output_model: type[OperationResult]
     handler: str
     needs: Needs = Needs()
+    as_given: bool = False
+    appends: str | None = None
 
     @property
     def full_name(self) -> str:

@@ -5,33 +5,41 @@ Only the head of the file is read here; :mod:`orchestrator.plant.tables` then ch
 
 from __future__ import annotations
 
-import csv
-import io
-import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from orchestrator.errors import DataError
-from orchestrator.plant.times import TimeFormat, detect_formats
+from orchestrator.plant.csv_head import (
+    NULLS,
+    NUMBER,
+    SAMPLE_ROWS,
+    WHITE_SPACE,
+    Respaced,
+    decimal_of,
+    delimiter_of,
+    empty,
+    first_bytes,
+    head_rows,
+    read_head,
+)
+from orchestrator.plant.reading import Reading
+from orchestrator.plant.times import ROW_NUMBER, TimeFormat, detect_formats
 
-HEAD_BYTES = 1 << 18
-SAMPLE_ROWS = 1000
 CSV_BLOCK_BYTES = 1 << 20
 BATCH_CELLS = 500_000
-NULLS = ("", "null", "NULL", "None", "NA", "N/A", "n/a", "#N/A", "<NA>")
-NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 ColumnKind = Literal["number", "text", "category"]
+OnBadRow = Callable[[Any], str]
 
 _TAG_NAMES = {"tag", "tagname", "tag_name", "tagid", "tag_id", "point", "point_name", "series",
               "series_id", "sensor", "signal", "variable", "name"}  # fmt: skip
 _VALUE_NAMES = {"value", "val", "reading", "measurement"}
 _QUALITY_NAMES = {"quality", "status", "quality_code", "confidence"}
 _UNIT_NAMES = {"unit", "units", "uom", "eu", "engunits", "engineering_unit"}
-_TIME_NAME = re.compile(r"time|date|stamp|^t$|^ts$", re.IGNORECASE)
+_TIME_NAME = re.compile(r"time|date|stamp|zeit|datum|fecha|heure|^t$|^ts$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +60,13 @@ class Layout:
         path: The file.
         format: ``csv`` (any separator, also compressed) or ``parquet``.
         columns: Header, in file order; a column without a name is an empty string.
-        time_column: The column that holds the time.
+        time_column: The column that holds the time; empty where rows are numbered instead.
         time_formats: Ways in which its texts can be read, at least one.
         long: Columns of a long file; None for a wide one.
         units: Unit of each column where a units row stands under the header.
         kinds: First idea of each column's type, from the sample.
         delimiter, decimal, encoding, header_rows: How a CSV file is written.
+        unsure: A number that could be read with either decimal mark, where no other tells.
     """
 
     path: Path
@@ -72,12 +81,24 @@ class Layout:
     decimal: str = "."
     encoding: str = "utf-8"
     header_rows: int = 1
+    unsure: str | None = None
 
-    def batches(self, kinds: Mapping[str, ColumnKind]) -> Iterator[Any]:
-        """The rows of the columns in ``kinds``, streamed as pyarrow record batches."""
-        return self._csv_batches(kinds) if self.format == "csv" else self._parquet_batches(kinds)
+    def batches(
+        self, kinds: Mapping[str, ColumnKind], on_bad_row: OnBadRow | None = None
+    ) -> Iterator[Any]:
+        """The rows of the columns in ``kinds``, streamed as pyarrow record batches.
 
-    def _csv_batches(self, kinds: Mapping[str, ColumnKind]) -> Iterator[Any]:
+        Args:
+            kinds: Columns and their types.
+            on_bad_row: Told of each row with too few or too many cells; says ``skip`` or ``error``.
+        """
+        if self.format == "csv":
+            return self._csv_batches(kinds, on_bad_row)
+        return self._parquet_batches(kinds)
+
+    def _csv_batches(
+        self, kinds: Mapping[str, ColumnKind], on_bad_row: OnBadRow | None
+    ) -> Iterator[Any]:
         import pyarrow as pa
         import pyarrow.csv
 
@@ -88,9 +109,10 @@ class Layout:
         }
         # One thread: errors then name their row, and parsing is not what limits a replay.
         names = [name or f"column {i + 1} (unnamed)" for i, name in enumerate(self.columns)]
+        spaced = self.delimiter == WHITE_SPACE
         with pa.input_stream(str(self.path), compression="detect") as stream:
             reader = pyarrow.csv.open_csv(
-                stream,
+                pa.PythonFile(Respaced(stream), mode="r") if spaced else stream,
                 read_options=pyarrow.csv.ReadOptions(
                     use_threads=False,
                     block_size=max(CSV_BLOCK_BYTES, 512 * len(names)),
@@ -99,7 +121,9 @@ class Layout:
                     encoding=self.encoding,
                 ),
                 parse_options=pyarrow.csv.ParseOptions(
-                    delimiter=self.delimiter, newlines_in_values=False
+                    delimiter="\t" if spaced else self.delimiter,
+                    newlines_in_values=False,
+                    invalid_row_handler=on_bad_row,
                 ),
                 convert_options=pyarrow.csv.ConvertOptions(
                     include_columns=list(kinds),
@@ -119,145 +143,119 @@ class Layout:
             yield from file.iter_batches(rows, columns=list(kinds), use_threads=False)
 
 
-def read_layout(path: Path, time_column: str | None = None) -> Layout:
-    """Find out how the file at ``path`` is laid out.
+def read_layout(path: Path, reading: Reading, shown: str) -> Layout:
+    """Find out how the file at ``path``, called ``shown`` in errors, is laid out.
 
     Raises:
         DataError: no such file, empty, no header, duplicate columns, no time column.
     """
-    magic = _first_bytes(path)
-    if magic.startswith(b"PAR1"):
-        return _parquet_layout(path, time_column)
-    if magic.startswith(b"PK"):
-        raise DataError(
-            "this is a spreadsheet or archive", where=str(path), remedy="save it as CSV or Parquet"
-        )
-    return _csv_layout(path, time_column)
+    if first_bytes(path, shown).startswith(b"PAR1"):
+        return _parquet_layout(path, reading, shown)
+    return _csv_layout(path, reading, shown)
 
 
-def _first_bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            magic = file.read(8)
-    except OSError as error:
-        raise DataError(
-            f"the file cannot be read ({error.strerror})",
-            where=str(path),
-            remedy="give the path of a CSV or Parquet file",
-        ) from error
-    if not magic:
-        raise _empty(path)
-    return magic
-
-
-def _empty(path: Path) -> DataError:
-    return DataError(
-        "the file is empty",
-        where=str(path),
-        remedy="give a file with a header, a time column and at least one row",
-    )
-
-
-def _csv_layout(path: Path, time_column: str | None) -> Layout:
-    head, encoding = _head(path)
-    delimiter = _delimiter(head)
-    rows = [
-        row
-        for row in itertools.islice(
-            csv.reader(io.StringIO(head), delimiter=delimiter), SAMPLE_ROWS + 2
-        )
-        if row
-    ]
+def _csv_layout(path: Path, reading: Reading, shown: str) -> Layout:
+    head, encoding = read_head(path, shown)
+    delimiter = delimiter_of(head) if reading.separator == "auto" else reading.separator
+    rows = head_rows(head, delimiter)
     if not rows:
-        raise _empty(path)
+        raise empty(shown)
     columns = tuple(cell.strip() for cell in rows[0])
-    _check_header(path, columns)
+    _check_header(shown, columns)
     if len(rows) == 1:
-        raise DataError("there is a header and no row", where=str(path))
+        raise DataError(
+            "there is a header and no row", where=shown, remedy="give at least one row of values"
+        )
     units: dict[str, str] = {}
-    header_rows, body = 1, rows[1:]
-    time, formats = _find_time(path, columns, body, time_column)
+    # What is skipped is counted in lines, and blank ones above the header are lines too.
+    above = 0 if delimiter == WHITE_SPACE else len(head) - len(head.lstrip("\r\n"))
+    above = head[:above].count("\n")
+    header_rows, body = above + 1, rows[1:]
+    time, formats = _find_time(shown, columns, body, reading.time_column)
     if (not formats or _looks_like_units(columns, time, rows)) and len(rows) > 2:
-        later, later_formats = _find_time(path, columns, rows[2:], time_column)
+        later, later_formats = _find_time(shown, columns, rows[2:], reading.time_column)
         if later_formats and _looks_like_units(columns, later, rows):
-            time, formats, header_rows, body = later, later_formats, 2, rows[2:]
+            time, formats, header_rows, body = later, later_formats, above + 2, rows[2:]
             units = {
                 name: cell.strip()
                 for name, cell in zip(columns, rows[1], strict=False)
                 if cell.strip() and name != time
             }
-    if not formats:
-        raise _no_time(path, columns, time_column)
-    decimal = "," if delimiter != "," and _has_decimal_commas(body) else "."
+    decimal: str = reading.decimal
+    unsure: str | None = None
+    if reading.decimal == "auto":
+        at = columns.index(time) if time in columns else None
+        decimal, unsure = decimal_of([_without(row, at) for row in body])
+        if unsure and delimiter == ",":
+            decimal = "."  # a comma-separated file is written where commas group digits
     return Layout(
         path=path,
         format="csv",
         columns=columns,
-        time_column=time,
-        time_formats=tuple(formats),
-        long=_long_columns(columns, time),
+        time_column=time if formats else "",
+        time_formats=_wanted_formats(formats, reading, columns, shown, _uneven(rows)),
+        long=_long_columns(columns, time, reading, shown),
         units=units,
         kinds=_kinds(columns, body, decimal),
         delimiter=delimiter,
         decimal=decimal,
         encoding=encoding,
         header_rows=header_rows,
+        unsure=unsure,
     )
 
 
-def _head(path: Path) -> tuple[str, str]:
-    import pyarrow as pa
-
-    try:
-        with pa.input_stream(str(path), compression="detect") as stream:
-            data = stream.read(HEAD_BYTES)
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"the file cannot be read ({error})", where=str(path)) from error
-    if len(data) == HEAD_BYTES:  # the last line may be cut, in the middle of a character even
-        data = data[: data.rfind(b"\n") + 1] or data
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" in text:
-            break
-        # pyarrow skips a byte order mark itself.
-        return text, "utf-8" if encoding == "utf-8-sig" else encoding
-    raise DataError("this is not a text file", where=str(path), remedy="give CSV or Parquet")
+def _uneven(rows: Sequence[Sequence[str]]) -> str | None:
+    """That the rows have not as many cells as the header, where that holds of most."""
+    wrong = [row for row in rows[1:] if len(row) != len(rows[0])]
+    if 2 * len(wrong) <= len(rows) - 1:
+        return None
+    return (
+        f"{len(wrong)} of the first {len(rows) - 1} rows have not {len(rows[0])} cells as the header has, "
+        f"such as {' '.join(wrong[0])[:60]!r}: are separators mixed?"
+    )
 
 
-def _delimiter(head: str) -> str:
-    lines = [line for line in head.splitlines()[:20] if line.strip()]
-    best, most = ",", 0
-    for candidate in ",;\t|":
-        counts = [len(row) for row in csv.reader(lines, delimiter=candidate) if row]
-        if counts and counts[0] > 1:
-            score = counts[0] * sum(count == counts[0] for count in counts)
-            if score > most:
-                best, most = candidate, score
-    return best
+def _without(row: Sequence[str], position: int | None) -> Sequence[str]:
+    return row if position is None else [*row[:position], *row[position + 1 :]]
 
 
-def _check_header(path: Path, columns: Sequence[str]) -> None:
+def _wanted_formats(
+    formats: Sequence[TimeFormat],
+    reading: Reading,
+    columns: Sequence[str],
+    shown: str,
+    uneven: str | None = None,
+) -> tuple[TimeFormat, ...]:
+    """The formats that fit the file and what the reader states of it."""
+    if not formats:
+        if reading.start is not None and reading.time_column is None:
+            return (TimeFormat(ROW_NUMBER),)
+        raise _no_time(shown, columns, reading.time_column, uneven)
+    if reading.day_first is not None:
+        formats = [f for f in formats if f.day_first in (None, reading.day_first)] or formats
+    return tuple(formats)
+
+
+def _check_header(shown: str, columns: Sequence[str]) -> None:
     seen: set[str] = set()
     twice = [name for name in columns if name and (name in seen or seen.add(name))]  # type: ignore[func-returns-value]
     if twice:
         raise DataError(
             f"the header names {', '.join(repr(name) for name in sorted(set(twice)))} more than once",
-            where=str(path),
+            where=shown,
             remedy="give every column its own name",
         )
 
 
 def _find_time(
-    path: Path, columns: Sequence[str], body: Sequence[Sequence[str]], named: str | None
+    shown: str, columns: Sequence[str], body: Sequence[Sequence[str]], named: str | None
 ) -> tuple[str, list[TimeFormat]]:
     if named is not None:
         if named not in columns:
             raise DataError(
                 f"there is no column {named!r} to take the time from",
-                where=str(path),
+                where=shown,
                 remedy=f"the columns are {_listed(columns)}",
             )
         return named, _formats_of(body, columns.index(named), named)
@@ -315,13 +313,6 @@ def _looks_like_units(columns: Sequence[str], time: str, rows: Sequence[Sequence
     return no_time and bool(others) and not any(re.match(NUMBER, cell) for cell in others)
 
 
-def _has_decimal_commas(body: Sequence[Sequence[str]]) -> bool:
-    cells = [cell.strip() for row in body[:50] for cell in row]
-    commas = sum(bool(re.match(r"^[+-]?\d*,\d+([eE][+-]?\d+)?$", cell)) for cell in cells)
-    points = sum(bool(re.match(r"^[+-]?\d*\.\d+$", cell)) for cell in cells)
-    return commas > points
-
-
 def _kinds(
     columns: Sequence[str], body: Sequence[Sequence[str]], decimal: str
 ) -> dict[str, ColumnKind]:
@@ -338,52 +329,74 @@ def _kinds(
     return kinds
 
 
-def _parquet_layout(path: Path, time_column: str | None) -> Layout:
+def _parquet_layout(path: Path, reading: Reading, shown: str) -> Layout:
     import pyarrow as pa
     import pyarrow.parquet
 
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             schema = file.schema_arrow
-            _check_header(path, schema.names)
+            _check_header(shown, schema.names)
             if file.metadata.num_rows == 0:
-                raise _empty(path)
+                raise empty(shown)
             head = next(file.iter_batches(SAMPLE_ROWS))
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"the file cannot be read ({error})", where=str(path)) from error
-    if time_column is not None and time_column not in schema.names:
-        _find_time(path, schema.names, [], time_column)
-    for name in [time_column] if time_column else schema.names:
-        column = head.column(name)
-        formats = detect_formats(column, named=time_column is not None)
-        if formats:
-            return Layout(
-                path, "parquet", tuple(schema.names), name, tuple(formats),
-                long=_long_columns(schema.names, name),
-                kinds=dict.fromkeys(schema.names, "number"),
-            )  # fmt: skip
-    raise _no_time(path, schema.names, time_column)
+        raise DataError(f"the file cannot be read ({error})", where=shown) from error
+    named = reading.time_column
+    if named is not None and named not in schema.names:
+        _find_time(shown, schema.names, [], named)
+    found = next(
+        (
+            (name, formats)
+            for name in ([named] if named else schema.names)
+            if (formats := detect_formats(head.column(name), named=named is not None))
+        ),
+        ("", []),
+    )
+    return Layout(
+        path,
+        "parquet",
+        tuple(schema.names),
+        found[0],
+        _wanted_formats(found[1], reading, schema.names, shown),
+        long=_long_columns(schema.names, found[0], reading, shown),
+        kinds=dict.fromkeys(schema.names, "number"),
+        decimal="." if reading.decimal == "auto" else reading.decimal,
+    )
 
 
-def _long_columns(columns: Sequence[str], time: str) -> LongColumns | None:
+def _long_columns(
+    columns: Sequence[str], time: str, reading: Reading, shown: str
+) -> LongColumns | None:
     """The columns of a long file, recognised by their names and by there being few others."""
 
     def one_of(names: set[str]) -> str | None:
         return next((c for c in columns if c != time and c.casefold() in names), None)
 
     tag, value = one_of(_TAG_NAMES), one_of(_VALUE_NAMES)
+    if reading.layout == "wide":
+        return None
     if tag is None or value is None:
+        if reading.layout == "long":
+            raise DataError(
+                "a long table needs a column tag and a column value",
+                where=shown,
+                remedy=f"rename them; the columns are {_listed(columns)}",
+            )
         return None
     return LongColumns(tag, value, one_of(_QUALITY_NAMES), one_of(_UNIT_NAMES))
 
 
-def _no_time(path: Path, columns: Sequence[str], named: str | None) -> DataError:
+def _no_time(
+    shown: str, columns: Sequence[str], named: str | None, uneven: str | None
+) -> DataError:
     return DataError(
         f"column {named!r} holds no times" if named else "no column holds times",
-        where=str(path),
-        why="every sample needs the time at which it was taken",
-        remedy="write times as ISO 8601 (2024-12-31T13:05:00Z), or name the column with "
-        f"--time-column; the columns are {_listed(columns)}",
+        where=shown,
+        why=uneven or "every sample needs the time at which it was taken",
+        remedy="write times as ISO 8601 (2024-12-31T13:05:00Z), name the column with --time-column, or, "
+        "where rows hold no time and come at a fixed period, say so with --start and --period-seconds "
+        f"(start and period_seconds of etl.ingest); the columns are {_listed(columns)}",
     )
 
 

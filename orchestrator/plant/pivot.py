@@ -1,7 +1,7 @@
 """From long rows (time, tag, value, quality) to wide blocks, and to one row a time.
 
-All streams here are ascending in time. Of several samples of one tag at one time the last one wins;
-how many there were is counted.
+All streams here are ascending in time. Of several samples of one tag at one time the last one wins,
+unless another is asked for; how many there were is counted.
 """
 
 from __future__ import annotations
@@ -13,17 +13,32 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.plant.samples import Quality, SampleBlock
+from orchestrator.errors import DataError
+from orchestrator.plant.reading import Keep
+from orchestrator.plant.samples import Quality, SampleBlock, to_datetime
 
 MAX_CELLS = 2_000_000
 
 
+_COUNTS = {
+    "last": "the last one counts",
+    "first": "the first one counts",
+    "mean": "their mean counts",
+    "refuse": "refused",
+}
+
+
 @dataclass
 class Duplicates:
-    """Samples that came more than once: with the same value, and with another one."""
+    """Samples that came more than once: with the same value, and with another one.
+
+    ``keep`` says which sample counts: the last, the first, the mean of the good ones, or none, with
+    an error instead.
+    """
 
     identical: int = 0
     conflicting: int = 0
+    keep: Keep = "last"
 
     @property
     def note(self) -> str | None:
@@ -32,7 +47,7 @@ class Duplicates:
             return None
         return (
             f"times that came more than once: {self.identical} repeats dropped, "
-            f"{self.conflicting} with other values (the last one counts)"
+            f"{self.conflicting} with other values ({_COUNTS[self.keep]})"
         )
 
 
@@ -102,7 +117,15 @@ def _scattered(rows: LongRows, tags: tuple[str, ...], counts: Duplicates) -> Ite
         quality[row, part.codes] = part.quality
         stored = int(np.count_nonzero(quality != Quality.NONE))
         if stored < len(row):
+            if counts.keep == "first":
+                values[row[::-1], part.codes[::-1]] = part.values[::-1]
+                quality[row[::-1], part.codes[::-1]] = part.quality[::-1]
+            elif counts.keep == "mean":
+                _average(part.values, part.quality, row * len(tags) + part.codes, values, quality)
+            before = counts.identical + counts.conflicting
             _count(part, row, values, quality, counts)
+            if counts.keep == "refuse" and counts.identical + counts.conflicting > before:
+                raise _refused(part, row)
         times = rows.times[part_starts].view("datetime64[us]")
         yield SampleBlock(tags, times, values, quality)
 
@@ -123,12 +146,48 @@ def _count(
     counts.identical += int(np.count_nonzero(present)) - len(cells) - conflicting
 
 
+def _average(
+    given: NDArray[np.float64],
+    given_quality: NDArray[np.uint8],
+    cells: NDArray[np.int64],
+    values: NDArray[np.float64],
+    quality: NDArray[np.uint8],
+) -> None:
+    """Set each cell that has usable samples to their mean, with the worst of their qualities."""
+    usable = (given_quality <= Quality.UNCERTAIN) & np.isfinite(given)
+    at = cells[usable]
+    count = np.bincount(at, minlength=values.size)
+    total = np.bincount(at, weights=given[usable], minlength=values.size)
+    some = count > 0
+    values.reshape(-1)[some] = total[some] / count[some]
+    worst = np.zeros(values.size, dtype=np.uint8)
+    np.maximum.at(worst, at, given_quality[usable])
+    quality.reshape(-1)[some] = worst[some]
+
+
+def _refused(part: LongRows, row: NDArray[np.intp]) -> DataError:
+    pairs = np.stack([row, part.codes], axis=1)
+    _, first = np.unique(pairs, axis=0, return_index=True)
+    again = np.setdiff1d(np.arange(len(row)), first)[0]
+    return _repeated(part.times[again])
+
+
+def _repeated(microseconds: np.int64) -> DataError:
+    at = to_datetime(np.datetime64(int(microseconds), "us"))
+    return DataError(
+        f"a sample at {at:%Y-%m-%dT%H:%M:%S}Z comes more than once",
+        why="duplicates are to be refused",
+        remedy="choose which to keep with duplicates: last, first or mean",
+    )
+
+
 def one_row_a_time(
     blocks: Iterable[SampleBlock], duplicates: Duplicates | None = None
 ) -> Iterator[SampleBlock]:
     """Wide blocks with strictly ascending times from blocks with ascending ones.
 
-    Rows of one time are merged; in each column the last sample wins. ``duplicates`` counts rows.
+    Rows of one time are merged; in each column the last sample wins, or as ``duplicates`` says, which
+    counts rows.
     """
     counts = duplicates if duplicates is not None else Duplicates()
     held: SampleBlock | None = None
@@ -162,6 +221,8 @@ def _merged(block: SampleBlock, counts: Duplicates) -> SampleBlock:
     new[1:] = block.times[1:] != block.times[:-1]
     if new.all():
         return block
+    if counts.keep == "refuse":
+        raise _repeated(block.times[~new][0].astype(np.int64))
     group = np.cumsum(new) - 1
     starts = np.flatnonzero(new)
     rank = np.arange(len(block)) - starts[group]
@@ -176,6 +237,11 @@ def _merged(block: SampleBlock, counts: Duplicates) -> SampleBlock:
         clash = (present & had & ~same).any(axis=1)
         counts.conflicting += int(np.count_nonzero(clash))
         counts.identical += int(np.count_nonzero(~clash))
-        values[into] = np.where(present, given, before)
-        quality[into] = np.where(present, given_quality, quality[into])
+        wins = present & ~had if counts.keep == "first" else present
+        values[into] = np.where(wins, given, before)
+        quality[into] = np.where(wins, given_quality, quality[into])
+    if counts.keep == "mean":
+        width = len(block.tags)
+        cells = group[:, None] * width + np.arange(width)
+        _average(block.values.ravel(), block.quality.ravel(), cells.ravel(), values, quality)
     return SampleBlock(block.tags, block.times[starts], values, quality)

@@ -9,23 +9,36 @@ Quality: an empty cell is no sample, a cell that is not a finite number is a bad
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.errors import DataError, UnknownTagError
 from orchestrator.plant.arrow import to_batch, wide_schema
-from orchestrator.plant.cells import Cells, column_values, long_rows
+from orchestrator.plant.cells import (
+    Cells,
+    OpcCodesError,
+    column_values,
+    long_rows,
+    reject_cells,
+    words_in,
+)
+from orchestrator.plant.csv_head import first_bytes
 from orchestrator.plant.layout import ColumnKind, Layout, read_layout
+from orchestrator.plant.local_times import LocalTimes
 from orchestrator.plant.ordering import sorted_blocks, sorted_rows
 from orchestrator.plant.pivot import Duplicates, LongRows, one_row_a_time, pivot
+from orchestrator.plant.reading import Reading
+from orchestrator.plant.rejects import Rejects
+from orchestrator.plant.row_reader import AgainError, RowReader
 from orchestrator.plant.samples import Quality, SampleBlock, to_datetime
+from orchestrator.plant.scan import ColumnFacts, Pass, Scan
+from orchestrator.plant.spreadsheets import as_csv, is_spreadsheet
 from orchestrator.plant.times import TimeFormat, ambiguous
 
 if TYPE_CHECKING:
@@ -33,55 +46,8 @@ if TYPE_CHECKING:
 
 TEXT_SHARE = 0.9
 """A column whose filled cells are texts to a greater share than this is not a tag."""
-
-_BAD_COLUMN = re.compile(r"In CSV column #(\d+): .*conversion error", re.DOTALL)
-_BAD_ROW = re.compile(r"Row #(\d+): (.*)", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnFacts:
-    """What a scan found in one column or tag: cells that are numbers, and others that are filled."""
-
-    numbers: int
-    others: int
-
-
-@dataclass
-class _Scan:
-    """What one pass over the whole file finds."""
-
-    rows: int = 0
-    first: int = 0
-    last: int = 0
-    ordered: bool = True
-    repeated: bool = False
-    numbers: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    others: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-
-    def add(self, times: NDArray[np.int64]) -> None:
-        """Take the times of the next rows into account."""
-        steps = np.diff(times, prepend=self.last if self.rows else times[0] - 1)
-        self.ordered = self.ordered and bool((steps >= 0).all())
-        self.repeated = self.repeated or bool((steps == 0).any())
-        low, high = int(times.min()), int(times.max())
-        self.first = min(self.first, low) if self.rows else low
-        # While rows ascend the last time is the highest; after that only the span matters.
-        self.last = max(self.last, high) if self.rows else high
-        self.rows += len(times)
-
-    def count(self, numbers: NDArray[np.int64], others: NDArray[np.int64]) -> None:
-        """Add counts by column; later ones may know more columns."""
-        grow = len(numbers) - len(self.numbers)
-        self.numbers = np.pad(self.numbers, (0, grow)) + numbers
-        self.others = np.pad(self.others, (0, grow)) + others
-
-
-class _NotNumericError(Exception):
-    """A column taken for numbers holds a text; the pass is made again with it as text."""
-
-    def __init__(self, column: str | None) -> None:
-        super().__init__(column)
-        self.column = column
+MOST_LOST = 0.5
+"""A file of which more rows than this are not readable is refused, however lenient the reader."""
 
 
 class Table:
@@ -95,29 +61,48 @@ class Table:
         texts: Columns of text, left out.
         facts: Counts by column.
         units: Unit of each tag where the file states one.
-        rows: Rows of the file.
+        rows: Rows of the file that can be used.
         span: First and last time.
+        unordered: Rows that are older than the row before.
+        rejects: What a lenient reader left out.
+        clock: How local times were read; None where they were UTC.
         notes: What a reader should know: columns left out, rows out of order.
         duplicates: Filled while :meth:`blocks` is read.
     """
 
-    def __init__(self, path: Path | str, *, time_column: str | None = None) -> None:
-        """Open and check the file.
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        time_column: str | None = None,
+        reading: Reading | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Open and check the file, called ``name`` in errors (by default its path).
 
         Raises:
             DataError: it cannot be used; the text names the row where one row is at fault.
         """
+        self.reading = reading or Reading(time_column=time_column)
         self.path = Path(path)
-        self.layout: Layout = read_layout(self.path, time_column)
-        self.duplicates = Duplicates()
+        self.name = name or str(path)
+        if is_spreadsheet(first_bytes(self.path, self.name)):
+            self._staged = as_csv(self.path, self.reading.sheet, self.name)
+            self.path = self._staged.path
+        self.layout: Layout = read_layout(self.path, self.reading, self.name)
+        self.duplicates = Duplicates(keep=self.reading.duplicates)
         self.notes: list[str] = []
-        self._cells = Cells(str(self.path), self.layout.long, self.layout.decimal)
+        self._cells = Cells(self.name, self.layout.long, self.layout.decimal)
         self._kinds = self._first_kinds()
         self._time_format, scan = self._checked()
         self.rows = scan.rows
         self.span: tuple[datetime, datetime] = (_moment(scan.first), _moment(scan.last))
+        self.unordered = scan.unordered
+        self.clock = scan.reading.clock
         self._ordered, self._repeated = scan.ordered, scan.repeated
         self._classify(scan)
+        self.rejects = (scan.reading.rejects or Rejects()).without((*self.texts, *self.empty))
+        self._cells.rejects = None
 
     def blocks(self, tags: Sequence[str] | None = None) -> Iterator[SampleBlock]:
         """All rows as blocks of many rows, with strictly ascending times.
@@ -131,7 +116,7 @@ class Table:
         """
         names = tuple(self.tags if tags is None else tags)
         self._check_known(names)
-        self.duplicates = Duplicates()
+        self.duplicates = Duplicates(keep=self.reading.duplicates)
         if self.layout.long:
             return pivot(self._long(names), names, self.duplicates)
         wide = self._wide(names)
@@ -152,27 +137,27 @@ class Table:
         )
 
     def _first_kinds(self) -> dict[str, ColumnKind]:
+        """Columns to read beside that of the time, and what they hold."""
         layout = self.layout
-        kinds: dict[str, ColumnKind] = {layout.time_column: "text"}
         if layout.long:
             long = layout.long
-            kinds[long.tag] = "category"
+            kinds: dict[str, ColumnKind] = {long.tag: "category"}
             kinds[long.value] = layout.kinds[long.value]
             kinds |= {name: "category" for name in (long.quality, long.unit) if name}
             return kinds
         named = [name for name in layout.columns if name and name != layout.time_column]
-        if len(named) + 1 < len(layout.columns):
+        if len(named) + bool(layout.time_column) < len(layout.columns):
             self.notes.append("columns without a name are left out")
         if not named:
             raise DataError(
-                "there is a time column and nothing else", where=str(self.path),
-                remedy="give one column a tag beside the time",
+                "there is a time column and nothing else", where=self.name,
+                remedy="give one column a tag beside the time, or state the separator",
             )  # fmt: skip
-        return kinds | {name: layout.kinds[name] for name in named}
+        return {name: layout.kinds[name] for name in named}
 
-    def _checked(self) -> tuple[TimeFormat, _Scan]:
+    def _checked(self) -> tuple[TimeFormat, Scan]:
         """Pass over the file with each possible time format; exactly one must make sense."""
-        fits: list[tuple[TimeFormat, _Scan]] = []
+        fits: list[tuple[TimeFormat, Scan]] = []
         failure: DataError | None = None
         for time_format in self.layout.time_formats:
             try:
@@ -180,106 +165,85 @@ class Table:
             except DataError as error:
                 failure = failure or error
         if not fits:
-            raise failure or DataError("the times cannot be read", where=str(self.path))
+            raise failure or DataError("the times cannot be read", where=self.name)
         if len(fits) > 1:
+            most = max(fit[1].rows for fit in fits)
+            fits = [fit for fit in fits if fit[1].rows == most]
             fits = [fit for fit in fits if fit[1].ordered] or fits
         if len({(fit[1].first, fit[1].last) for fit in fits}) > 1:
-            raise ambiguous(str(self.path), self.layout.time_column, [fit[0] for fit in fits])
+            raise ambiguous(self.name, self.layout.time_column, [fit[0] for fit in fits])
         return fits[0]
 
-    def _scan(self, time_format: TimeFormat) -> _Scan:
+    def _scan(self, time_format: TimeFormat) -> Scan:
         while True:
             try:
                 return self._scan_once(time_format)
-            except _NotNumericError as error:
+            except OpcCodesError:
+                continue
+            except AgainError as error:
+                if error.encoding:
+                    self.layout = replace(self.layout, encoding="cp1252")
+                    continue
                 wrong = [error.column] if error.column else list(self._kinds)
                 changed = [name for name in wrong if self._kinds.get(name) == "number"]
                 self._kinds |= dict.fromkeys(changed, "text")
 
-    def _scan_once(self, time_format: TimeFormat) -> _Scan:
-        scan = _Scan()
+    def _scan_once(self, time_format: TimeFormat) -> Scan:
+        scan = Scan(reading=self._new_pass())
+        rejects = scan.reading.rejects
         self._cells.clear()
-        for times, batch in self._frames(time_format, self._kinds):
+        self._cells.rejects = rejects
+        for rows in self._reader().rows(time_format, self._kinds, scan.reading):
             if self.layout.long:
-                rows = long_rows(self._cells, times, batch, first_row=self._row_number(scan.rows))
-                good = rows.quality != Quality.BAD
-                known = len(self._cells.tags)
-                scan.count(
-                    np.bincount(rows.codes[good], minlength=known),
-                    np.bincount(rows.codes[~good], minlength=known),
+                found = long_rows(self._cells, rows.times, rows.batch, line=rows.line)
+                bad = np.bincount(
+                    found.codes[found.quality == Quality.BAD], minlength=len(self._cells.tags)
                 )
-            else:
-                columns = [
-                    column_values(column, self._cells.decimal) for column in batch.columns[1:]
-                ]
-                scan.count(
-                    np.array([np.count_nonzero(q == Quality.GOOD) for _, q in columns], np.int64),
-                    np.array([np.count_nonzero(q == Quality.BAD) for _, q in columns], np.int64),
-                )
-            scan.add(times)
-        if scan.rows == 0:
-            raise DataError("there is a header and no row", where=str(self.path))
+                scan.count(self._cells.numbers, bad, self._cells.words)
+                scan.add(found.times)
+                continue
+            names = list(self._kinds)
+            numbers, others, words = np.zeros((3, len(names)), np.int64)
+            for i, column in enumerate(rows.batch.columns):
+                _, quality = column_values(column, self._cells.decimal)
+                bad = quality == Quality.BAD
+                numbers[i] = np.count_nonzero(quality == Quality.GOOD)
+                others[i] = np.count_nonzero(bad)
+                words[i] = np.count_nonzero(words_in(column, bad))
+                if rejects is not None and others[i]:
+                    reject_cells(
+                        rejects, column, bad, names, np.full(len(bad), i, np.int32), rows.line
+                    )
+            scan.count(numbers, others, words)
+            scan.add(rows.times)
+        self._check_enough(scan)
         return scan
 
-    def _frames(
-        self, time_format: TimeFormat, kinds: dict[str, ColumnKind]
-    ) -> Iterator[tuple[NDArray[np.int64], Any]]:
-        """Times in microseconds and the batch of all ``kinds``, the time column first."""
-        import pyarrow as pa
+    def _check_enough(self, scan: Scan) -> None:
+        rejects = scan.reading.rejects
+        lost = rejects.rows if rejects is not None else 0
+        most = next((item for item in rejects if item.whole_rows), None) if rejects else None
+        if lost > MOST_LOST * (scan.rows + lost) and most is not None:
+            example = most.examples[0]
+            raise DataError(
+                f"{lost} of {scan.rows + lost} rows cannot be read; {most.count}: {most.reason}, the "
+                f"first is line {example.row}: {example.text!r}",
+                where=self.name,
+                remedy="state how the file is written (separator, time_column, layout, day_first), or "
+                "write all rows with one separator and as many cells as the header",
+            )
+        if scan.rows == 0:
+            raise DataError("there is a header and no row", where=self.name,
+                            remedy="give at least one row of values")  # fmt: skip
 
-        done = 0
-        try:
-            for batch in self.layout.batches(kinds):
-                if batch.num_rows:
-                    times = self._times(time_format, batch.column(self.layout.time_column), done)
-                    yield times, batch.select(list(kinds))
-                    done += batch.num_rows
-        except (pa.ArrowException, OSError, EOFError) as error:
-            raise self._explained(error, kinds) from error
-
-    def _explained(self, error: Exception, kinds: dict[str, ColumnKind]) -> Exception:
-        text = str(error)
-        if column := _BAD_COLUMN.search(text):
-            name = self.layout.columns[int(column[1])]
-            return _NotNumericError(name if kinds.get(name) == "number" else None)
-        row = _BAD_ROW.search(text)
-        if row:
-            shown = row[2] if len(row[2]) <= 200 else row[2][:200] + "..."
-            return DataError(
-                shown, where=f"{self.path}, line {row[1]}",
-                remedy="correct the line; a value that holds the separator must stand in quotes",
-            )  # fmt: skip
-        return DataError(f"the file cannot be read to its end ({text})", where=str(self.path))
-
-    def _times(self, time_format: TimeFormat, column: Any, done: int) -> NDArray[np.int64]:
-        import pyarrow as pa
-
-        try:
-            if not column.null_count:
-                return time_format.parse(column)
-        except (ValueError, pa.ArrowException):
-            pass
-        at = _first_unreadable(time_format, column)
-        value = column[at].as_py()
-        raise DataError(
-            "there is no time"
-            if value is None
-            else f"{value!r} is not a time like those before it",
-            where=f"{self.path}, line {self._row_number(done + at)}",
-            remedy="correct or remove the line",
-        )
-
-    def _row_number(self, index: int) -> int:
-        return index + 1 + (self.layout.header_rows if self.layout.format == "csv" else 0)
-
-    def _classify(self, scan: _Scan) -> None:
-        names = self._cells.tags if self.layout.long else list(self._kinds)[1:]
-        counts = zip(names, scan.numbers.tolist(), scan.others.tolist(), strict=True)
-        self.facts = {name: ColumnFacts(numbers, others) for name, numbers, others in counts}
+    def _classify(self, scan: Scan) -> None:
+        names = self._cells.tags if self.layout.long else list(self._kinds)
+        counts = np.stack([scan.numbers, scan.others, scan.words], axis=1).tolist()
+        self.facts = {n: ColumnFacts(*row) for n, row in zip(names, counts, strict=True)}
         self.tags: tuple[str, ...] = tuple(
             name
             for name, fact in self.facts.items()
-            if fact.numbers > (1 - TEXT_SHARE) / TEXT_SHARE * fact.others
+            if fact.numbers > (1 - TEXT_SHARE) / TEXT_SHARE * fact.words
             or (fact.numbers and self._kinds.get(name) == "number")
         )
         left = [name for name in self.facts if name not in set(self.tags)]
@@ -288,8 +252,9 @@ class Table:
         self.units = dict(self.layout.units) or dict(self._cells.units)
         if not self.tags:
             raise DataError(
-                "there is not one number beside the time", where=str(self.path),
+                "there is not one number beside the time", where=self.name,
                 why=f"{len(self.empty)} columns are empty and {len(self.texts)} hold text",
+                remedy="check the decimal mark, the separator and whether the layout is wide or long",
             )  # fmt: skip
         for what, which in (("text", self.texts), ("no value", self.empty)):
             if which:
@@ -301,79 +266,81 @@ class Table:
             self.notes.append(
                 f"{sum(bad.values())} cell(s) are no number and count as bad: {shown}"
             )
+        if self.layout.unsure and self.layout.decimal == ",":
+            self.notes.append(
+                f"numbers such as {self.layout.unsure!r} are read with a decimal comma; state decimal "
+                "if the comma groups thousands"
+            )
+        self.notes += self.clock.notes() if self.clock else []
         if not self._ordered:
             self.notes.append("the rows were not in order of time and are sorted")
 
     def _is_empty(self, name: str) -> bool:
         fact = self.facts[name]
-        return not fact.others or (not self.layout.long and self._kinds[name] == "number")
+        return not fact.words or (not self.layout.long and self._kinds[name] == "number")
 
     def _check_known(self, names: Sequence[str]) -> None:
         unknown = [name for name in names if name not in self.facts]
         if unknown:
             raise UnknownTagError(
                 f"no column or tag {', '.join(repr(name) for name in unknown)}",
-                where=str(self.path),
+                where=self.name,
                 remedy=f"the file holds {', '.join(self.tags[:12])}",
             )
         for name in names:
             if name in self.texts:
                 raise DataError(
-                    "the column holds text, not numbers", where=f"{self.path}, {name!r}"
+                    "the column holds text, not numbers", where=f"{self.name}, {name!r}"
                 )
 
     def _wide(self, names: tuple[str, ...]) -> Iterator[SampleBlock]:
-        kinds = {name: self._kinds[name] for name in (self.layout.time_column, *names)}
+        kinds = {name: self._kinds[name] for name in names}
         blocks = self._wide_as_written(kinds, names)
-        return blocks if self._ordered else sorted_blocks(blocks, names, where=str(self.path))
+        return blocks if self._ordered else sorted_blocks(blocks, names, where=self.name)
 
     def _wide_as_written(
         self, kinds: dict[str, ColumnKind], names: tuple[str, ...]
     ) -> Iterator[SampleBlock]:
-        for times, batch in self._frames(self._time_format, kinds):
-            values = np.empty((batch.num_rows, len(names)))
-            quality = np.empty((batch.num_rows, len(names)), dtype=np.uint8)
-            for i, column in enumerate(batch.columns[1:]):
+        for rows in self._reader().rows(self._time_format, kinds, self._new_pass()):
+            count = len(rows.times)
+            values = np.empty((count, len(names)))
+            quality = np.empty((count, len(names)), dtype=np.uint8)
+            for i, column in enumerate(rows.batch.columns):
                 values[:, i], quality[:, i] = column_values(column, self._cells.decimal)
-            yield SampleBlock(names, times.view("datetime64[us]"), values, quality)
+            yield SampleBlock(names, rows.times.view("datetime64[us]"), values, quality)
 
     def _long(self, names: tuple[str, ...]) -> Iterator[LongRows]:
         wanted = np.full(len(self._cells.tags), -1, dtype=np.int32)
         for i, name in enumerate(names):
             wanted[self._cells.codes[name]] = i
         rows = self._long_as_written(wanted)
-        return rows if self._ordered else sorted_rows(rows, where=str(self.path))
+        return rows if self._ordered else sorted_rows(rows, where=self.name)
 
     def _long_as_written(self, wanted: NDArray[np.int32]) -> Iterator[LongRows]:
-        done = 0
-        for times, batch in self._frames(self._time_format, self._kinds):
-            rows = long_rows(self._cells, times, batch, first_row=self._row_number(done))
-            done += len(times)
+        reading = self._new_pass()
+        self._cells.rejects = reading.rejects
+        for part in self._reader().rows(self._time_format, self._kinds, reading):
+            rows = long_rows(self._cells, part.times, part.batch, line=part.line)
             codes = wanted[rows.codes]
             keep = codes >= 0
             rows = rows._replace(codes=codes)
             yield rows if keep.all() else rows.taken(keep)
 
+    def _reader(self) -> RowReader:
+        return RowReader(self.layout, self.reading, self.name)
+
+    def _new_pass(self) -> Pass:
+        """A reading from the first row; what it leaves out is the same each time."""
+        reading = self.reading
+        clock = None
+        if reading.timezone != "UTC":
+            clock = LocalTimes(reading.timezone, reading.ambiguous, reading.nonexistent)
+        return Pass(Rejects() if reading.lenient else None, clock)
+
 
 def read_table(path: Path | str, *, time_column: str | None = None) -> pa.Table:
     """A file in memory: ``time`` (timestamp[us, UTC]) and one float64 column a tag."""
     return Table(path, time_column=time_column).read()
-
-
-def _first_unreadable(time_format: TimeFormat, column: Any) -> int:
-    """Position of the first cell that is no time, by bisection."""
-    import pyarrow as pa
-
-    low, high = 0, len(column)
-    while high - low > 1:
-        middle = (low + high) // 2
-        part = column.slice(low, middle - low)
-        try:
-            readable = not part.null_count and len(time_format.parse(part)) > 0
-        except (ValueError, pa.ArrowException):
-            readable = False
-        low, high = (middle, high) if readable else (low, middle)
-    return low
 
 
 def _moment(microseconds: int) -> datetime:

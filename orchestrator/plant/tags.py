@@ -33,6 +33,7 @@ TagKind = Literal[
     "price",
     "computed",
     "state",
+    "total",
     "other",
 ]
 PlantMode = Literal["steady", "transient", "startup", "shutdown", "emergency"]
@@ -74,7 +75,7 @@ class Tag(PlantPart):
         unit: Unit that pint understands (``m**3/h``, ``degC``, ``kPa``, ``percent``); an empty
             string where the unit is not known.
         area: Part of the plant.
-        kind: What sort of value it is.
+        kind: What sort of value it is; ``total`` is a counter that only grows, until it is reset.
         normal: Lower and upper end of the normal operating range, in ``unit``.
         limits: Alarm limits, in ``unit``.
         rate_limit: Largest credible or allowed change, in ``unit`` per minute.

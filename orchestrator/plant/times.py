@@ -22,6 +22,7 @@ _CLOCKS = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
 _FRACTION = r"^(?P<whole>.*?)(?P<fraction>\.\d{1,9})?$"
 _EPOCH_UNITS = (("s", 1e8, 1e11), ("ms", 1e11, 1e14), ("us", 1e14, 1e17), ("ns", 1e17, 1e20))
 _YEARS = (1900, 2200)
+ROW_NUMBER = "row number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,24 @@ class TimeFormat:
 
     Attributes:
         pattern: ``iso``, ``iso with offset``, ``epoch s|ms|us|ns``, ``native`` for a file's own time
-            type, or a ``strptime`` pattern.
+            type, ``row number`` where there is none, or a ``strptime`` pattern.
     """
 
     pattern: str
+
+    @property
+    def day_first(self) -> bool | None:
+        """Whether the day stands before the month in digits; None where that is no question."""
+        day, month = self.pattern.find("%d"), self.pattern.find("%m")
+        return None if day < 0 or month < 0 or self.pattern.startswith("%Y") else day < month
+
+    def absolute(self, column: Any) -> bool:
+        """Whether the texts say by themselves how far they are from UTC."""
+        if self.pattern == "native":
+            return getattr(column.type, "tz", None) is not None
+        return self.pattern.startswith(("epoch", ROW_NUMBER)) or self.pattern.endswith(
+            ("offset", "UTC")
+        )
 
     def parse(self, column: Any) -> NDArray[np.int64]:
         """Microseconds since 1970 in UTC of a pyarrow array without nulls, shape ``(n,)``.
@@ -173,5 +188,6 @@ def ambiguous(path: str, column: str, formats: list[TimeFormat]) -> DataError:
         f"the times can be read as {readings}, and nothing in the file says which",
         where=f"{path}, column {column!r}",
         why="a month taken for a day would misplace every sample",
-        remedy="write the times as ISO 8601, for example 2024-12-31T13:05:00Z",
+        remedy="write the times as ISO 8601, for example 2024-12-31T13:05:00Z, or load the file with "
+        "etl.ingest and say which with day_first: true or false",
     )

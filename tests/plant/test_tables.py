@@ -245,7 +245,7 @@ def test_duplicate_samples_of_a_long_file(tmp_path: Path) -> None:
         ("time,a\n01/02/2024,1\n02/02/2024,2\n", "can be read as"),
         ("time,tag,value\n2024-01-01,a,1\n2024-01-02,,2\n", "line 3: there is no tag"),
         ("\0\1\2\3", "not a text file"),
-        ("PK\3\4", "spreadsheet"),
+        ("PK\3\4", "no workbook"),
     ],
 )
 def test_fault_is_named(tmp_path: Path, text: str, message: str) -> None:

@@ -21,11 +21,13 @@ MODULE = Module(
         Operation(
             module="etl",
             name="ingest",
-            summary="Load rows or CSV text: times, units, duplicates and order put right.",
+            summary="Load a file, text, rows or a query: times, units, duplicates and order put right.",
             input_model=IngestInput,
             output_model=IngestResult,
             handler="orchestrator.modules.etl.ingest:run",
             needs=Needs(cost_seconds=2.0, benefit_usd=100.0),
+            as_given=True,
+            appends="append",
         ),
         Operation(
             module="etl",

@@ -2,51 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.errors import DataError, ParameterError
+from orchestrator.errors import DataError, ParameterError, UnknownTagError
 from orchestrator.modules.base import OperationContext
-from orchestrator.modules.etl import quality
+from orchestrator.modules.etl import quality, resample
+from orchestrator.modules.etl.fill import FILLED, MEASURED, MISSING, SPIKE, Series, fill
+from orchestrator.modules.etl.kinds import (
+    UNFILTERED_KINDS,
+    Resampling,
+    kind_of,
+    longest_gap,
+    resampling_of,
+)
 from orchestrator.modules.etl.models import CleanInput, CleanResult, Mark, TagCleaning
-from orchestrator.modules.etl.tables import inline, write_parquet
+from orchestrator.modules.etl.sampling import open_days
+from orchestrator.modules.etl.tables import inline, inline_marks, write_parquet
 from orchestrator.modules.frames import Frame, iso, read_frame
-from orchestrator.plant.tags import Tag
+from orchestrator.plant.tags import Plant, Tag
 
-Array = NDArray[np.float64]
-MEASURED, SPIKE, FILLED, MISSING = 0, 1, 2, 3
 MAX_MARKS = 200
-USUAL_GAP_PERIODS = 3
-JUMP_SIGMAS = 4.0
 LEAST_COVERAGE = 0.5
-MAX_ROWS = 5_000_000
-STEPWISE_KINDS = ("state", "price", "lab")
-
-
-@dataclass
-class _Series:
-    """One tag while it is cleaned."""
-
-    name: str
-    values: Array
-    marks: NDArray[np.uint8]
-    before: Array
-    why_not: str | None = None
+MAX_CELLS = 5_000_000
 
 
 def run(parameters: CleanInput, context: OperationContext) -> CleanResult:
     """Clean each tag on a regular grid.
 
     Spikes are found with a Hampel filter and replaced by the local median. A gap is filled with a
-    straight line when it is short, has good values on both sides, and the step across it is one that
-    the tag makes in that time; a state, price or laboratory value is never drawn as a line: it is
-    held only where it is the same on both sides. Everything else stays missing.
+    straight line when it is short for the kind of tag, has good values on both sides, the plant kept
+    its mode, and the step across it is one that the tag makes in that time; a state or price is held
+    only where it is the same on both sides; a laboratory value or a counter is never filled.
+    Everything else stays missing. With ``period_seconds`` values are resampled as their kind asks for:
+    time-weighted means, the increase of counters, the last state.
 
     Raises:
         DataError: times occur twice.
         ParameterError: the period asked for gives more rows than can be held.
+        UnknownTagError: ``resample`` or ``mode_tag`` names a tag that is not in the data.
     """
     context.progress(0.0, "reading")
     frame = read_frame(context.table(), parameters.tags).in_order()
@@ -56,155 +50,192 @@ def run(parameters: CleanInput, context: OperationContext) -> CleanResult:
             f"{twice} rows repeat a time",
             remedy="resolve them with etl.ingest (duplicates: last, first or mean)",
         )
+    _check_named(parameters, frame)
     native = quality.period_seconds(frame.times)
     tags = [context.plant.by_name.get(name) for name in frame.names]
-    series: list[_Series] = []
+    series: list[Series] = []
     for i, (name, tag) in enumerate(zip(frame.names, tags, strict=True)):
         context.progress(i / max(1, len(tags)), f"filtering {name}")
         series.append(_filtered(frame, i, tag, parameters))
+    times, series = _regular(frame.times, series, tags, native, parameters)
     period = parameters.period_seconds or native
-    times, series = _regular(frame.times, series, tags, native, parameters.period_seconds)
-    longest = (
-        parameters.max_gap_minutes * 60
-        if parameters.max_gap_minutes is not None
-        else USUAL_GAP_PERIODS * (period or 0.0)
-    )
+    states = _states(series, tags, parameters.mode_tag, context.plant)
     for item, tag in zip(series, tags, strict=True):
-        _fill(item, times, tag, longest)
-    marks = [mark for item in series for mark in _marks(item, times)]
+        longest = longest_gap(tag, period, parameters.max_gap_minutes)
+        # A mode is not filled from itself, and the others judge by what was measured of it.
+        fill(item, times, tag, longest, [s for name, s in states if name != item.name])
+    marks: list[Mark] = []
+    for item in series:
+        marks += _marks(item, times, MAX_MARKS - len(marks))
     done = tuple(_counts(item) for item in series)
     columns = {item.name: item.values for item in series}
+    codes = {item.name: item.marks for item in series}
     return CleanResult(
         summary=_summary(done, len(times)),
-        warnings=tuple(
-            f"{item.tag}: {item.still_missing} values stay missing"
-            + (f" ({item.why_not_filled})" if item.why_not_filled else "")
-            for item in done
-            if item.still_missing
-        ),
+        warnings=_warnings(done),
         period_seconds=period,
         tags=done,
-        marks=tuple(marks[:MAX_MARKS]),
-        marks_total=len(marks),
+        marks=tuple(marks),
+        marks_total=sum(item.spikes + item.filled for item in done),
         columns=inline(times, columns),
-        artefact=write_parquet(
-            context.scratch, "cleaned.parquet", times, columns, {s.name: s.marks for s in series}
-        ),
+        mark_columns=inline_marks(times, codes),
+        artefact=write_parquet(context.scratch, "cleaned.parquet", times, columns, codes),
     )
 
 
-def _filtered(frame: Frame, column: int, tag: Tag | None, parameters: CleanInput) -> _Series:
+def _check_named(parameters: CleanInput, frame: Frame) -> None:
+    named = [(f"resample.{name}", name) for name in parameters.resample]
+    if parameters.mode_tag is not None:
+        named.append(("mode_tag", parameters.mode_tag))
+    for field, name in named:
+        if name not in frame.names:
+            raise UnknownTagError.of_field(
+                field,
+                f"there is no tag {name!r} in the data",
+                remedy=f"the data has: {', '.join(frame.names[:12])}",
+            )
+
+
+def _filtered(frame: Frame, column: int, tag: Tag | None, parameters: CleanInput) -> Series:
     before = frame.values[:, column]
     values = np.where(np.isfinite(before), before, np.nan)
     marks = np.where(np.isfinite(values), MEASURED, MISSING).astype(np.uint8)
-    if tag is None or tag.kind not in STEPWISE_KINDS:
+    # A counter's reset and an amount per batch are no spikes.
+    counted = parameters.resample.get(frame.names[column]) in ("difference", "sum", "mode")
+    if kind_of(tag) not in UNFILTERED_KINDS and not counted:
         outlier, medians = quality.hampel(values, parameters.window, parameters.sigmas)
         # a filter of this width also flags the edge of a real step: only what returns is replaced
         outlier &= quality.spikes(values, parameters.sigmas)
         values[outlier] = medians[outlier]
         marks[outlier] = SPIKE
-    return _Series(frame.names[column], values, marks, before.copy())
+    return Series(frame.names[column], values, marks, before.copy())
+
+
+def _states(
+    series: list[Series], tags: list[Tag | None], stated: str | None, plant: Plant
+) -> list[tuple[str, NDArray[np.float64]]]:
+    """Copies of the tags that tell the plant's mode: the one stated, that of the plant file, or all
+    states."""
+    of_plant = plant.mode.mode_tag
+    by_name = {item.name: item for item in series}
+    chosen = stated or (of_plant if of_plant in by_name else None)
+    if chosen is not None:
+        return [(chosen, by_name[chosen].values.copy())]
+    return [
+        (item.name, item.values.copy())
+        for item, tag in zip(series, tags, strict=True)
+        if kind_of(tag) == "state"
+    ]
 
 
 def _regular(
     times: NDArray[np.datetime64],
-    series: list[_Series],
+    series: list[Series],
     tags: list[Tag | None],
     native: float | None,
-    wanted: float | None,
-) -> tuple[NDArray[np.datetime64], list[_Series]]:
-    """Rows at every period, missing ones added; values averaged where the period is longer.
-
-    Continuous values are averaged over the bin that starts at the row's time, and only where half of
-    the samples expected there are present; states, prices and laboratory values keep the last.
-    """
+    parameters: CleanInput,
+) -> tuple[NDArray[np.datetime64], list[Series]]:
+    """Rows at every period, missing ones added; resampled where another period is asked for."""
+    wanted = parameters.period_seconds
     period = wanted or native
     if period is None or len(times) < 2:
         return times, series
     micros = times.astype("datetime64[us]").astype(np.int64)
-    step = round(period * 1e6)
+    step = max(1, round(period * 1e6))
     if wanted is None:
         steps = (micros - micros[0]) / step
-        if np.abs(steps - np.rint(steps)).max() > 0.02:
-            # an irregular record keeps its own times: nothing is invented between them
+        irregular = np.abs(steps - np.rint(steps)).max() > 0.02
+        if irregular or not open_days(times, native).all():
+            # such a record keeps its own times: nothing is invented between them
             return times, series
         index = np.rint(steps).astype(np.int64)
         start = int(micros[0])
     else:
-        bins = micros // step
-        index = bins - bins[0]
-        start = int(bins[0]) * step
+        index = micros // step
+        start = int(index[0]) * step
+        index = index - index[0]
     rows = int(index[-1]) + 1
-    if rows * max(1, len(series)) > MAX_ROWS:
-        raise ParameterError(
-            f"a period of {period:g} s gives {rows} rows of {len(series)} tags",
+    # What came in may also go out; what a period makes of it may not be much more.
+    if rows * max(1, len(series)) > max(MAX_CELLS, 2 * len(times) * len(series)):
+        raise ParameterError.of_field(
+            "period_seconds",
+            f"{period:g} s gives {rows} rows of {len(series)} tags",
             remedy="choose a longer period_seconds or fewer tags",
         )
-    expected = max(1.0, period / native) if native else 1.0
     grid = (start + np.arange(rows) * step).astype("datetime64[us]")
-    return grid, [
-        _binned(item, index, rows, expected, tag) for item, tag in zip(series, tags, strict=True)
-    ]
+    if wanted is None:
+        return grid, [_placed(item, index, rows) for item in series]
+    bins = resample.Bins(start, step, rows)
+    found = []
+    for item, tag in zip(series, tags, strict=True):
+        how = resampling_of(tag, parameters.resample.get(item.name))
+        longest = longest_gap(tag, native, parameters.max_gap_minutes)
+        found.append(_resampled(item, micros, bins, how, longest))
+    return grid, found
 
 
-def _binned(
-    item: _Series, index: NDArray[np.int64], rows: int, expected: float, tag: Tag | None
-) -> _Series:
+def _placed(item: Series, index: NDArray[np.int64], rows: int) -> Series:
+    """The same values on the grid."""
+    values, before = np.full(rows, np.nan), np.full(rows, np.nan)
+    marks = np.full(rows, MISSING, dtype=np.uint8)
+    values[index], before[index], marks[index] = item.values, item.before, item.marks
+    return Series(item.name, values, marks, before)
+
+
+def _resampled(
+    item: Series, micros: NDArray[np.int64], bins: resample.Bins, how: Resampling, longest: float
+) -> Series:
+    """One tag in bins, each marked by what it was made of; ``longest`` is the gap it may hold over, s."""
     present = np.isfinite(item.values)
-    at = index[present]
-    counts = np.bincount(at, minlength=rows)
-    values = np.full(rows, np.nan)
-    before = np.full(rows, np.nan)
-    if tag is not None and tag.kind in STEPWISE_KINDS:
-        values[at] = item.values[present]
-        before[at] = item.before[present]
-        enough = counts > 0
+    times, values = micros[present], item.values[present]
+    found = Series(
+        item.name,
+        np.full(bins.count, np.nan),
+        np.full(bins.count, MISSING, dtype=np.uint8),
+        np.full(bins.count, np.nan),
+    )
+    if not len(times):
+        return found
+    period = int(np.median(np.diff(times))) if len(times) > 1 else bins.step
+    hold = max(round(longest * 1e6), int(1.5 * period))
+    stands = resample.durations(times, period, hold)
+    if how == "difference":
+        grown = resample.increase(times, values, bins, hold)
+        enough = grown.covered >= LEAST_COVERAGE
+        found.values[enough] = grown.values[enough]
+        found.resets = len(grown.resets)
+        found.unassigned = grown.total - float(grown.values[enough].sum())
+        found.before = found.values.copy()
+    elif how == "mean":
+        mean, covered = resample.time_weighted(times, values, stands, bins)
+        # A sample that stands for longer than a bin is still one measurement of each bin it covers.
+        enough = covered >= LEAST_COVERAGE
+        found.values[enough] = mean[enough]
+        raw, _ = resample.time_weighted(times, _finite(item.before[present], values), stands, bins)
+        found.before[enough] = raw[enough]
     else:
-        enough = counts >= max(1.0, LEAST_COVERAGE * expected)
-        sums = np.bincount(at, weights=item.values[present], minlength=rows)
-        values[enough] = sums[enough] / counts[enough]
-        raw = np.bincount(at, weights=item.before[present], minlength=rows)
-        before[enough] = raw[enough] / counts[enough]
-    marks = np.where(enough, MEASURED, MISSING).astype(np.uint8)
-    spiked = index[item.marks == SPIKE]
-    marks[spiked[enough[spiked]]] = SPIKE
-    return _Series(item.name, values, marks, before)
-
-
-def _fill(item: _Series, times: NDArray[np.datetime64], tag: Tag | None, longest: float) -> None:
-    """Fill the gaps of one tag where that can be justified; say why the rest is left."""
-    missing = ~np.isfinite(item.values)
-    if not missing.any():
-        return
-    if missing.all():
-        item.why_not = "there is no value at all"
-        return
-    seconds = times.astype("datetime64[us]").astype(np.int64) / 1e6
-    known = np.flatnonzero(~missing)
-    one_step = np.diff(item.values[known])[np.diff(known) == 1]
-    usual = float(np.sqrt(np.mean(one_step**2))) if len(one_step) else 0.0
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], missing.astype(np.int8), [0]))))
-    stepwise = tag is not None and tag.kind in STEPWISE_KINDS
-    for start, end in zip(edges[::2], edges[1::2], strict=True):
-        if start == 0 or end == len(missing):
-            item.why_not = "at an end of the record"
-            continue
-        left, right = item.values[start - 1], item.values[end]
-        width = float(seconds[end] - seconds[start - 1])
-        typical = float(np.median(np.diff(seconds)))
-        if width - typical > longest + 1e-6:
-            item.why_not = f"a gap of {(width - typical) / 60:.4g} min is too long to guess"
-        elif stepwise and left != right:
-            item.why_not = "the value changed in the gap, and when is not known"
-        elif not stepwise and abs(right - left) > JUMP_SIGMAS * usual * np.sqrt(end - start + 1):
-            item.why_not = "the value jumped across the gap"
+        if how == "last":
+            found.values = resample.last(times, values, bins)
+        elif how == "mode":
+            found.values = resample.mode(times, values, stands, bins)
         else:
-            share = (seconds[start:end] - seconds[start - 1]) / width
-            item.values[start:end] = left + share * (right - left)
-            item.marks[start:end] = FILLED
+            found.values = resample.summed(times, values, bins)
+        found.before = found.values.copy()
+    kept = np.isfinite(found.values)
+    found.marks[kept] = MEASURED
+    measured_in = np.bincount((times - bins.start) // bins.step, minlength=bins.count) > 0
+    if how in ("mean", "mode"):
+        found.marks[kept & ~measured_in] = FILLED
+    spiked = (micros[item.marks == SPIKE] - bins.start) // bins.step
+    found.marks[spiked[kept[spiked]]] = SPIKE
+    return found
 
 
-def _marks(item: _Series, times: NDArray[np.datetime64]) -> list[Mark]:
+def _finite(before: NDArray[np.float64], instead: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.isfinite(before), before, instead)
+
+
+def _marks(item: Series, times: NDArray[np.datetime64], most: int) -> list[Mark]:
     return [
         Mark(
             tag=item.name,
@@ -213,11 +244,11 @@ def _marks(item: _Series, times: NDArray[np.datetime64]) -> list[Mark]:
             before=float(item.before[i]) if np.isfinite(item.before[i]) else None,
             after=float(item.values[i]),
         )
-        for i in np.flatnonzero((item.marks == SPIKE) | (item.marks == FILLED))
+        for i in np.flatnonzero((item.marks == SPIKE) | (item.marks == FILLED))[:most]
     ]
 
 
-def _counts(item: _Series) -> TagCleaning:
+def _counts(item: Series) -> TagCleaning:
     def count(code: int) -> int:
         return int((item.marks == code).sum())
 
@@ -228,8 +259,23 @@ def _counts(item: _Series) -> TagCleaning:
         spikes=count(SPIKE),
         filled=count(FILLED),
         still_missing=missing,
-        why_not_filled=item.why_not if missing else None,
+        why_not_filled="; ".join(item.why_not[:4]) or None if missing else None,
+        resets=item.resets,
+        unassigned=item.unassigned,
     )
+
+
+def _warnings(done: tuple[TagCleaning, ...]) -> tuple[str, ...]:
+    said = [
+        f"{item.tag}: {item.still_missing} values stay missing"
+        + (f" ({item.why_not_filled})" if item.why_not_filled else "")
+        for item in done
+        if item.still_missing
+    ]
+    said += [
+        f"{item.tag}: the counter began again {item.resets} times" for item in done if item.resets
+    ]
+    return tuple(said)
 
 
 def _summary(done: tuple[TagCleaning, ...], rows: int) -> str:

@@ -1,54 +1,74 @@
-"""``etl.ingest``: rows or CSV text to a clean table, saying what was converted and rejected."""
+"""``etl.ingest``: any table of samples to a clean one, saying what was converted and rejected.
+
+The rows are streamed twice, once to check them all and once to write them, so that memory does not
+grow with the file.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.errors import DataError
-from orchestrator.modules.base import InlineData, OperationContext
-from orchestrator.modules.etl import quality
-from orchestrator.modules.etl.cells import Tally, decimal_of, find_time, is_empty, number, times_of
-from orchestrator.modules.etl.models import IngestedColumn, IngestInput, IngestResult, Rejected
-from orchestrator.modules.etl.tables import inline, write_parquet
+from orchestrator.errors import DataError, UnknownTagError
+from orchestrator.modules.base import OperationContext
+from orchestrator.modules.etl.models import (
+    IngestedColumn,
+    IngestInput,
+    IngestResult,
+    LeftOut,
+    Rejected,
+    RejectedExample,
+)
+from orchestrator.modules.etl.staging import opened
+from orchestrator.modules.etl.tables import MAX_INLINE_CELLS, inline
 from orchestrator.modules.frames import iso
-from orchestrator.plant.tags import Plant
+from orchestrator.plant.arrow import wide_schema
+from orchestrator.plant.samples import Quality, SampleBlock, to_datetime64
+from orchestrator.plant.tables import Table
+from orchestrator.plant.tags import Plant, Tag
 from orchestrator.plant.units import conversion
 
-Array = NDArray[np.float64]
-TAG_COLUMNS = ("tag", "tagname", "tag_name", "point", "series", "variable", "name")
-VALUE_COLUMNS = ("value", "val", "reading")
-UNIT_COLUMNS = ("unit", "units", "uom")
-QUALITY_COLUMNS = ("quality", "status")
-BAD = frozenset({"bad", "b", "invalid", "false"})
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
 UNIT_IN_HEADER = re.compile(r"^(?P<name>.+?)\s*[\[(](?P<unit>[^\])]+)[\])]$")
-MAX_ROWS = 2_000_000
+FILE = "ingested.parquet"
+STEPS_KEPT = 200_000
+ROW_GROUP_CELLS = 1_000_000
 
 
 @dataclass
-class _Raw:
-    """Cells by column."""
+class _Column:
+    """A column of the source, the tag it belongs to, and how to convert it."""
 
-    names: list[str]
-    columns: list[list[Any]]
-    commas: bool = True
+    name: str
+    tag: str
+    known: bool
+    scale: float = 1.0
+    offset: float = 0.0
+    converted: str | None = None
+    values: int = 0
+    uncertain: int = 0
+    bad: int = 0
+    missing: int = 0
 
 
 @dataclass
-class _Wide:
-    """Numbers by tag at times in the order given, with the unit stated for each tag, if any."""
+class _Written:
+    """What was learnt while the rows were written."""
 
-    times: list[datetime]
-    values: dict[str, Array]
-    units: dict[str, str]
+    rows: int = 0
+    steps: list[NDArray[np.int64]] = field(default_factory=list)
+    steps_kept: int = 0
+    last: int | None = None
+    kept: list[SampleBlock] = field(default_factory=list)
+    cells: int = 0
 
 
 def run(parameters: IngestInput, context: OperationContext) -> IngestResult:
@@ -57,278 +77,276 @@ def run(parameters: IngestInput, context: OperationContext) -> IngestResult:
     Raises:
         DataError: there is nothing to read, no time column, no usable row, or a unit that cannot be
             converted to the tag's.
+        ParameterError: the file or database is not one that this service may read.
+        UnknownTagError: the plant file does not name a column, and such are to be refused.
     """
-    context.progress(0.0, "reading")
-    rejected = Tally()
-    raw = _raw(parameters, context, rejected)
-    rows_read = len(raw.columns[0]) if raw.columns else 0
-    if rows_read == 0:
-        raise DataError("there are no rows", remedy="give text with a header line, or rows")
-    if rows_read > MAX_ROWS:
-        raise DataError(
-            f"{rows_read} rows are too many for one call",
-            remedy=f"give at most {MAX_ROWS} rows, or use dan-g replay with a file",
-        )
-    position = find_time(raw.names, raw.columns, parameters.time_column)
-    context.progress(0.2, "reading times")
-    times = times_of(raw.columns.pop(position), parameters.timezone, parameters.day_first, rejected)
-    raw.names.pop(position)
-    keep = [i for i, time in enumerate(times) if time is not None]
-    if not keep:
-        raise DataError(
-            "no row has a time that can be read",
-            remedy="write times as 2025-03-01T06:00:00Z",
-            context={"rejected": dict(rejected.counts)},
-        )
-    kept = [time for time in times if time is not None]
-    columns = [[column[i] for i in keep] for column in raw.columns]
-    names = [name.casefold().strip() for name in raw.names]
-    layout = _layout(parameters, names)
-    decimal: str = parameters.decimal
-    if decimal == "auto":
-        decimal = decimal_of(columns) if raw.commas else "."
-    context.progress(0.5, "reading values")
-    if layout == "long":
-        wide = _from_long(kept, names, columns, decimal, rejected)
-    else:
-        wide = _from_wide(kept, raw.names, columns, decimal, rejected, context.plant)
-    taken, converted = _converted(wide, parameters.units, context.plant)
-    ordered, reordered, resolved = _in_order(converted, parameters.duplicates)
-    stamps = np.array([_naive(time) for time in ordered.times], dtype="datetime64[us]")
-    context.progress(0.9, "writing")
-    rejections = tuple(
-        Rejected(reason=reason, count=count, examples=tuple(rejected.examples[reason]))
-        for reason, count in rejected.counts.most_common()
-    )
-    return IngestResult(
-        summary=_summary(rows_read, len(stamps), taken, sum(rejected.counts.values())),
-        warnings=tuple(
-            f"{item.tag} is not in the plant file: its unit was taken as it is"
-            for item in taken
-            if not item.known and context.plant.tags
-        ),
-        rows_read=rows_read,
-        rows_kept=len(stamps),
-        start=iso(stamps[0]),
-        end=iso(stamps[-1]),
-        period_seconds=quality.period_seconds(stamps),
-        layout=layout,
-        columns_taken=tuple(taken),
-        duplicates_resolved=resolved,
-        reordered=reordered,
-        rejected=rejections,
-        columns=inline(stamps, ordered.values),
-        artefact=write_parquet(context.scratch, "ingested.parquet", stamps, ordered.values),
-    )
+    context.progress(0.0, "checking every row")
+    with opened(parameters, context) as table:
+        columns, left_out = _columns(table, parameters, context.plant)
+        context.progress(0.5, "writing")
+        written = _write(table, columns, context)
+        return _result(table, columns, left_out, written, parameters, context)
 
 
-def _raw(parameters: IngestInput, context: OperationContext, rejected: Tally) -> _Raw:
-    if parameters.text is not None:
-        return _from_text(parameters.text, parameters.separator, rejected)
-    data = parameters.data
-    if isinstance(data, InlineData):
-        if data.columns is not None:
-            lengths = {len(column) for column in data.columns.values()}
-            if len(lengths) > 1:
-                raise DataError(f"the columns have different lengths: {sorted(lengths)}")
-            return _Raw(list(data.columns), list(data.columns.values()))
-        rows = data.rows or ()
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        return _Raw(names, [[row.get(name) for row in rows] for name in names])
-    table = context.table()
-    return _Raw(list(table.column_names), [column.to_pylist() for column in table.columns])
-
-
-def _from_text(text: str, separator: str, rejected: Tally) -> _Raw:
-    lines = [line for line in text.lstrip("\ufeff").splitlines() if line.strip()]
-    if not lines:
-        raise DataError("the text is empty", remedy="give CSV text with a header line")
-    if separator == "auto":
-        separator = max(";\t|,", key=lambda mark: (lines[0].count(mark), mark != ","))
-    if separator not in lines[0]:
-        raise DataError(
-            f"the header has one column only: {lines[0][:80]!r}", remedy="state the separator"
-        )
-    table = csv.reader(io.StringIO("\n".join(lines)), delimiter=separator)
-    names = [name.strip() for name in next(table)]
-    if len(set(names)) != len(names) or "" in names:
-        raise DataError(
-            "a column has no name, or two have one name",
-            where="header",
-            remedy="give every column a name of its own",
-        )
-    columns: list[list[Any]] = [[] for _ in names]
-    for row in table:
-        if len(row) != len(names):
-            rejected.add(f"the row has not {len(names)} cells", separator.join(row))
+def _columns(
+    table: Table, parameters: IngestInput, plant: Plant
+) -> tuple[list[_Column], list[LeftOut]]:
+    aliases = {alias: tag for tag in plant for alias in tag.aliases}
+    left_out = [LeftOut(column=name, why="it holds text") for name in table.texts]
+    left_out += [LeftOut(column=name, why="it holds no value") for name in table.empty]
+    stated = dict(parameters.units)
+    found: list[_Column] = []
+    for name in table.tags:
+        tag, unit = _tag_of(name, plant, aliases)
+        if tag is None and plant.tags and parameters.unknown_tags != "keep":
+            if parameters.unknown_tags == "refuse":
+                raise _unknown(name, table, plant)
+            left_out.append(LeftOut(column=name, why="the plant file does not name it"))
             continue
-        for column, cell in zip(columns, row, strict=True):
-            column.append(cell)
-    return _Raw(names, columns, commas=separator != ",")
-
-
-def _layout(parameters: IngestInput, names: Sequence[str]) -> Literal["wide", "long"]:
-    is_long = any(n in TAG_COLUMNS for n in names) and any(n in VALUE_COLUMNS for n in names)
-    if parameters.layout == "long" and not is_long:
-        raise DataError(
-            "a long table needs a column tag and a column value",
-            remedy=f"the columns are: {', '.join(names[:12])}",
-        )
-    if parameters.layout == "auto":
-        return "long" if is_long else "wide"
-    return parameters.layout
-
-
-def _from_wide(
-    times: list[datetime],
-    names: Sequence[str],
-    columns: Sequence[list[Any]],
-    decimal: str,
-    rejected: Tally,
-    plant: Plant,
-) -> _Wide:
-    wide = _Wide(times, {}, {})
-    for name, column in zip(names, columns, strict=True):
-        tag = name
-        match = UNIT_IN_HEADER.match(name)
-        if match and name not in plant.by_name and match["name"] in plant.by_name:
-            tag = match["name"]
-            wide.units[tag] = match["unit"]
-        numbers = np.array([_cell(cell, decimal, tag, rejected) for cell in column])
-        wide.values[tag] = numbers
-    return wide
-
-
-def _from_long(
-    times: list[datetime],
-    names: Sequence[str],
-    columns: Sequence[list[Any]],
-    decimal: str,
-    rejected: Tally,
-) -> _Wide:
-    def column(accepted: Sequence[str]) -> list[Any] | None:
-        found = [columns[names.index(name)] for name in accepted if name in names]
-        return found[0] if found else None
-
-    tags, values = column(TAG_COLUMNS) or [], column(VALUE_COLUMNS) or []
-    units, states = column(UNIT_COLUMNS), column(QUALITY_COLUMNS)
-    wide = _Wide([], {}, {})
-    samples: list[tuple[datetime, str, float]] = []
-    for i, (time, name, value) in enumerate(zip(times, tags, values, strict=True)):
-        if is_empty(name):
-            rejected.add("the row names no tag", str(value))
-            continue
-        tag = str(name).strip()
-        if states is not None and str(states[i]).strip().casefold() in BAD:
-            rejected.add("the quality is bad", f"{tag} {value}")
-            value = None
-        if units is not None and not is_empty(units[i]):
-            unit = str(units[i]).strip()
-            if wide.units.setdefault(tag, unit) != unit:
-                raise DataError(
-                    f"{tag} comes in two units, {wide.units[tag]} and {unit}",
-                    remedy="convert it to one unit before",
-                )
-        samples.append((time, tag, _cell(value, decimal, tag, rejected)))
-    # one row a sample: rows of one time are merged when duplicates are resolved
-    wide.times = [time for time, _, _ in samples]
-    for tag in dict.fromkeys(tag for _, tag, _ in samples):
-        wide.values[tag] = np.array([v if name == tag else np.nan for _, name, v in samples])
-    return wide
-
-
-def _cell(cell: Any, decimal: str, tag: str, rejected: Tally) -> float:
-    try:
-        return number(cell, decimal)
-    except ValueError:
-        rejected.add(f"{tag}: not a finite number", str(cell))
-        return float("nan")
-
-
-def _converted(
-    wide: _Wide, stated: dict[str, str], plant: Plant
-) -> tuple[list[IngestedColumn], _Wide]:
-    unknown = sorted(set(stated) - wide.values.keys())
-    if unknown:
-        raise DataError(f"a unit is stated for {unknown[0]!r}, which the data does not hold")
-    taken: list[IngestedColumn] = []
-    values: dict[str, Array] = {}
-    for name, numbers in wide.values.items():
-        tag = plant.by_name.get(name)
-        given = stated.get(name) or wide.units.get(name)
-        text = None
+        own = tag.name if tag else name
+        given = stated.pop(name, None) or stated.pop(own, None) or unit or table.units.get(name)
+        column = _Column(name, own, known=tag is not None)
         if given and tag is not None and tag.unit:
-            factors = conversion(given, tag.unit)
-            if factors is None:
-                raise DataError(
-                    f"{given} cannot be converted to {tag.unit}",
-                    where=name,
-                    why="the quantities differ, or the unit is not known",
-                    remedy="correct the unit in the data or in the plant file",
-                )
-            if factors != (1.0, 0.0):
-                numbers = numbers * factors[0] + factors[1]
-                text = f"{given} to {tag.unit}"
-        present = int(np.isfinite(numbers).sum())
-        if present == 0 and name not in plant.by_name:
-            continue
-        values[name] = numbers
-        taken.append(
-            IngestedColumn(
-                tag=name,
-                values=present,
-                missing=len(numbers) - present,
-                converted=text,
-                known=tag is not None,
-            )
+            _convert(column, given, tag)
+        found.append(column)
+    if stated:
+        name = min(stated)
+        raise UnknownTagError.of_field(
+            f"units.{name}",
+            f"a unit is stated for {name!r}, which the data does not hold",
+            remedy=f"the columns are {', '.join(table.tags[:12])}",
         )
-    if not any(item.values for item in taken):
+    if not found:
+        raise UnknownTagError(
+            "the plant file names none of the columns",
+            where=table.name,
+            remedy=f"the columns are {', '.join(table.tags[:12])}; add them to the plant file, or "
+            "give unknown_tags: keep",
+        )
+    twice = {c.tag for c in found if sum(other.tag == c.tag for other in found) > 1}
+    if twice:
+        names = [column.name for column in found if column.tag in twice]
         raise DataError(
-            "no column holds numbers", remedy="check the decimal separator and the layout"
+            f"{', '.join(map(repr, names))} all stand for one tag",
+            where=table.name,
+            remedy="leave one of the columns, or correct the aliases in the plant file",
         )
-    return taken, _Wide(wide.times, values, wide.units)
+    return found, left_out
 
 
-def _in_order(wide: _Wide, duplicates: str) -> tuple[_Wide, int, int]:
-    """Rows by time, one a time; how many were out of order, and how many values were superseded."""
-    micros = np.array([_naive(t) for t in wide.times], dtype="datetime64[us]").astype(np.int64)
-    reordered = int((np.diff(micros) < 0).sum())
-    order = np.argsort(micros, kind="stable")
-    unique, group = np.unique(micros[order], return_inverse=True)
-    resolved = 0
-    values: dict[str, Array] = {}
-    for name, column in wide.values.items():
-        ordered = column[order]
-        present = np.isfinite(ordered)
-        counts = np.bincount(group[present], minlength=len(unique))
-        twice = int(np.maximum(counts - 1, 0).sum())
-        if twice and duplicates == "refuse":
-            raise DataError(
-                f"{twice} values repeat a time",
-                where=name,
-                remedy="choose which to keep with duplicates: last, first or mean",
+def _tag_of(name: str, plant: Plant, aliases: dict[str, Tag]) -> tuple[Tag | None, str | None]:
+    """The tag that a column name means, also by alias or with its unit in brackets, and that unit."""
+    match = UNIT_IN_HEADER.match(name)
+    for candidate, unit in (
+        ((name, None), (match["name"], match["unit"])) if match else ((name, None),)
+    ):
+        tag = plant.by_name.get(candidate) or aliases.get(candidate)
+        if tag is not None:
+            return tag, unit
+    return None, None
+
+
+def _unknown(name: str, table: Table, plant: Plant) -> UnknownTagError:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, plant.tag_names, n=3, cutoff=0.6)
+    hint = f"is {' or '.join(map(repr, near))} meant? " if near else ""
+    return UnknownTagError(
+        f"the plant file does not name {name!r}",
+        where=table.name,
+        remedy=f"{hint}Correct the column, add the tag or an alias to the plant file, or give "
+        "unknown_tags: leave_out",
+    )
+
+
+def _convert(column: _Column, given: str, tag: Tag) -> None:
+    factors = conversion(given, tag.unit)
+    if factors is None:
+        raise DataError(
+            f"{given} cannot be converted to {tag.unit}",
+            where=tag.name,
+            why="the quantities differ, or the unit is not known",
+            remedy="correct the unit in the data or in the plant file",
+        )
+    if factors != (1.0, 0.0):
+        column.scale, column.offset = factors
+        column.converted = f"{given} to {tag.unit}"
+
+
+def _write(table: Table, columns: Sequence[_Column], context: OperationContext) -> _Written:
+    """Convert and write every block, and count what it holds."""
+    written = _Written()
+    writer: pq.ParquetWriter | None = None
+    try:
+        for block in _joined(_converted(table, columns), len(columns)):
+            _count(block, columns, written)
+            if context.scratch is not None:
+                batch = _batch(block)
+                writer = writer or _writer(context.scratch / FILE, batch.schema)
+                writer.write_batch(batch)
+            context.progress(
+                0.5 + 0.5 * min(1.0, written.rows / max(1, table.rows)),
+                f"{written.rows} rows written",
             )
-        resolved += twice
-        found = np.full(len(unique), np.nan)
-        if duplicates == "mean":
-            sums = np.bincount(group[present], weights=ordered[present], minlength=len(unique))
-            found[counts > 0] = sums[counts > 0] / counts[counts > 0]
-        elif duplicates == "first":
-            found[group[present][::-1]] = ordered[present][::-1]
-        else:
-            found[group[present]] = ordered[present]
-        values[name] = found
-    stamps = [datetime.fromtimestamp(int(m) / 1e6, UTC) for m in unique]
-    return _Wide(stamps, values, wide.units), reordered, resolved
+    finally:
+        if writer is not None:
+            writer.close()
+    return written
 
 
-def _naive(time: datetime) -> datetime:
-    return time.astimezone(UTC).replace(tzinfo=None)
+def _converted(table: Table, columns: Sequence[_Column]) -> Iterator[SampleBlock]:
+    tags = tuple(column.tag for column in columns)
+    for block in table.blocks([column.name for column in columns]):
+        for i, column in enumerate(columns):
+            if column.converted:
+                block.values[:, i] = block.values[:, i] * column.scale + column.offset
+        yield SampleBlock(tags, block.times, block.values, block.quality)
 
 
-def _summary(read: int, kept: int, taken: Sequence[IngestedColumn], rejected: int) -> str:
+def _joined(blocks: Iterator[SampleBlock], width: int) -> Iterator[SampleBlock]:
+    """Blocks large enough that a row group of the file is worth its overhead."""
+    from orchestrator.plant.pivot import joined
+
+    held: list[SampleBlock] = []
+    cells = 0
+    for block in blocks:
+        held.append(block)
+        cells += len(block) * width
+        if cells >= ROW_GROUP_CELLS:
+            yield joined(held)
+            held, cells = [], 0
+    if held:
+        yield joined(held)
+
+
+def _writer(path: Path, schema: Any) -> pq.ParquetWriter:
+    import pyarrow.parquet
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return pyarrow.parquet.ParquetWriter(path, schema, compression="zstd")
+
+
+def _batch(block: SampleBlock) -> Any:
+    """Null where there is no sample, NaN where there is a bad one."""
+    import pyarrow as pa
+
+    arrays = [pa.array(block.times).cast(pa.timestamp("us", "UTC"))]
+    for i in range(len(block.tags)):
+        values = np.where(block.quality[:, i] >= Quality.BAD, np.nan, block.values[:, i])
+        arrays.append(pa.array(values, mask=block.quality[:, i] == Quality.NONE))
+    return pa.record_batch(arrays, schema=wide_schema(block.tags))
+
+
+def _count(block: SampleBlock, columns: Sequence[_Column], written: _Written) -> None:
+    written.rows += len(block)
+    for i, column in enumerate(columns):
+        counts = np.bincount(block.quality[:, i], minlength=4)
+        column.values += int(counts[Quality.GOOD] + counts[Quality.UNCERTAIN])
+        column.uncertain += int(counts[Quality.UNCERTAIN])
+        column.bad += int(counts[Quality.BAD])
+        column.missing += int(counts[Quality.NONE])
+    micros = block.times.astype("datetime64[us]").astype(np.int64)
+    if written.steps_kept < STEPS_KEPT:
+        first = micros[:1] if written.last is None else np.array([written.last])
+        steps = np.diff(np.concatenate([first, micros]))
+        written.steps.append(steps[steps > 0])
+        written.steps_kept += len(steps)
+    written.last = int(micros[-1])
+    if written.cells <= MAX_INLINE_CELLS:
+        written.cells += len(block) * (len(columns) + 1)
+        written.kept.append(block)
+        if written.cells > MAX_INLINE_CELLS:
+            written.kept.clear()
+
+
+def _result(
+    table: Table,
+    columns: Sequence[_Column],
+    left_out: Sequence[LeftOut],
+    written: _Written,
+    parameters: IngestInput,
+    context: OperationContext,
+) -> IngestResult:
+    twice = table.duplicates
+    rejected = tuple(
+        Rejected(
+            reason=item.reason,
+            column=item.column,
+            whole_rows=item.whole_rows,
+            count=item.count,
+            examples=tuple(RejectedExample(row=e.row, text=e.text) for e in item.examples),
+        )
+        for item in table.rejects
+    )
+    taken = tuple(
+        IngestedColumn(
+            tag=column.tag,
+            column=column.name if column.name != column.tag else None,
+            values=column.values,
+            uncertain=column.uncertain,
+            bad=column.bad,
+            missing=column.missing,
+            converted=column.converted,
+            known=column.known,
+        )
+        for column in columns
+    )
+    steps = np.concatenate(written.steps) if written.steps else np.zeros(0, np.int64)
+    file = FILE if context.scratch is not None else None
+    return IngestResult(
+        summary=_summary(table, taken, written.rows, parameters.to_historian),
+        warnings=_warnings(table, taken, twice.note, context.plant),
+        rows_read=table.rows + table.rejects.rows,
+        rows_kept=written.rows,
+        start=iso(to_datetime64(table.span[0])),
+        end=iso(to_datetime64(table.span[1])),
+        period_seconds=float(np.median(steps)) / 1e6 if len(steps) else None,
+        layout="long" if table.layout.long else "wide",
+        columns_taken=taken,
+        left_out=tuple(left_out),
+        duplicates_resolved=twice.identical + twice.conflicting,
+        reordered=table.unordered,
+        rejected=rejected,
+        columns=_inline(written),
+        artefact=file,
+        append=file if parameters.to_historian else None,
+    )
+
+
+def _inline(written: _Written) -> dict[str, list[Any]] | None:
+    if not written.kept:
+        return None
+    from orchestrator.plant.pivot import joined
+
+    block = joined(written.kept)
+    usable = np.where(block.quality >= Quality.BAD, np.nan, block.values)
+    return inline(block.times, {tag: usable[:, i] for i, tag in enumerate(block.tags)})
+
+
+def _warnings(
+    table: Table, taken: Sequence[IngestedColumn], duplicates: str | None, plant: Plant
+) -> tuple[str, ...]:
+    said = [*table.notes, *([duplicates] if duplicates else [])]
+    unknown = [item.tag for item in taken if not item.known]
+    if unknown and plant.tags:
+        shown = ", ".join(unknown[:5]) + (", …" if len(unknown) > 5 else "")
+        verb = "is" if len(unknown) == 1 else "are"
+        said.append(f"{shown} {verb} not in the plant file: units were taken as they are")
+    uncertain = sum(item.uncertain for item in taken)
+    if uncertain:
+        said.append(f"{uncertain} values are uncertain by the source's own quality")
+    return tuple(said)
+
+
+def _summary(table: Table, taken: Sequence[IngestedColumn], kept: int, to_historian: bool) -> str:
     converted = sum(item.converted is not None for item in taken)
-    text = f"{read} rows read, {kept} times of {len(taken)} tags kept"
+    text = f"{table.rows + table.rejects.rows} rows read, {kept} times of {len(taken)} tags kept"
     if converted:
         text += f", {converted} tags converted to the plant's units"
-    return f"{text}; {rejected} rows or cells rejected." if rejected else f"{text}; none rejected."
+    if to_historian:
+        text += ", appended to the historian"
+    rows = table.rejects.rows
+    cells = table.rejects.total - rows
+    if not rows + cells:
+        return f"{text}; none rejected."
+    return f"{text}; {rows} rows and {cells} cells rejected."

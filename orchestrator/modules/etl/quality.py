@@ -15,6 +15,7 @@ Mask = NDArray[np.bool_]
 MAD_TO_SD = 1.4826
 MIN_FROZEN_RUN = 12
 MIN_FROZEN_TO_USUAL = 8
+WINDOW_CELLS = 2_000_000
 
 
 def period_seconds(times: NDArray[np.datetime64]) -> float | None:
@@ -48,9 +49,9 @@ def frozen(
     if min_run is None:
         usual = float(np.percentile(lengths, 90)) if len(lengths) > 10 else float(lengths.min())
         min_run = max(MIN_FROZEN_RUN, int(np.ceil(MIN_FROZEN_TO_USUAL * usual)))
-    for start, length in zip(starts, lengths, strict=True):
-        if length >= min_run:
-            found[present[start + 1 : start + length]] = True
+    repeats = np.repeat(lengths >= min_run, lengths)
+    repeats[starts] = False
+    found[present[repeats]] = True
     return found
 
 
@@ -78,9 +79,10 @@ def hampel(
 
     A sample is an outlier when it lies more than ``sigmas`` local standard deviations (1.4826 times
     the median absolute deviation of the ``2 × half_width + 1`` samples around it) from the local
-    median (Pearson et al. 2016, EURASIP J. Adv. Signal Process. 87). The local deviation is taken
-    as at least half the typical one of the whole record, so that a short quiet spell does not make
-    outliers of ordinary noise.
+    median. The identifier is Hampel's (1974, J. Am. Stat. Assoc. 69, 383-393), its use as a moving
+    window on process data Pearson's (2002, IEEE Trans. Control Syst. Technol. 10, 55-63). The local
+    deviation is taken as at least half the typical one of the whole record, so that a short quiet
+    spell does not make outliers of ordinary noise.
     """
     found = np.zeros(len(values), dtype=np.bool_)
     medians = np.full(len(values), np.nan)
@@ -91,8 +93,13 @@ def hampel(
     series = values[present]
     padded = np.pad(series, half_width, mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, width)
-    median = np.median(windows, axis=1)
-    deviation = np.median(np.abs(windows - median[:, None]), axis=1)
+    median, deviation = np.empty(len(series)), np.empty(len(series))
+    step = max(1, WINDOW_CELLS // width)
+    for first in range(0, len(series), step):
+        part = windows[first : first + step]
+        middle = np.median(part, axis=1)
+        median[first : first + step] = middle
+        deviation[first : first + step] = np.median(np.abs(part - middle[:, None]), axis=1)
     scale = MAD_TO_SD * deviation
     moving = scale[scale > 0]
     floor = 0.5 * float(np.median(moving)) if len(moving) else 0.0

@@ -29,6 +29,15 @@ def inline(
     return found
 
 
+def inline_marks(
+    times: NDArray[np.datetime64], marks: Mapping[str, NDArray[np.uint8]]
+) -> dict[str, list[int]] | None:
+    """The marks of a table that :func:`inline` gives, or None where it gives none."""
+    if len(times) * (len(marks) + 1) > MAX_INLINE_CELLS:
+        return None
+    return {name: codes.tolist() for name, codes in marks.items()}
+
+
 def write_parquet(
     folder: Path | None,
     file: str,

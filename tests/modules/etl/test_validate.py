@@ -7,9 +7,10 @@ import pytest
 
 from orchestrator.errors import DataError, UnknownTagError
 from orchestrator.modules.etl import quality
-from orchestrator.modules.etl.models import TagQuality, ValidateInput, ValidateResult
+from orchestrator.modules.etl.clean import run as clean
+from orchestrator.modules.etl.models import CleanInput, TagQuality, ValidateInput, ValidateResult
 from orchestrator.modules.etl.validate import run
-from orchestrator.plant.tags import Limits, Plant, Tag
+from orchestrator.plant.tags import Balance, Limits, Plant, Tag, Term
 
 RNG = np.random.default_rng(7)
 ROWS = 600
@@ -107,7 +108,8 @@ def test_duplicate_and_unordered_times_cost_score_and_are_said(context_for):
     times[300], times[301] = times[301], times[300]
     result = run(ValidateInput(), context_for({"time": times, "F": noisy()}))
     assert (result.time.duplicates, result.time.unordered) == (1, 1)
-    assert result.score == pytest.approx(1 - 2 / ROWS, abs=1e-4)
+    # the minute that the duplicate took the place of is missing
+    assert result.score == pytest.approx(ROWS / (ROWS + 1) * (1 - 2 / ROWS), abs=1e-4)
     assert len(result.warnings) == 3
 
 
@@ -158,3 +160,87 @@ def test_a_tag_that_has_just_stopped_moving_is_named_although_the_score_is_high(
     assert quality.standing(values[:-7]) == 0
     held = np.repeat(np.random.default_rng(6).normal(100, 1, 60), 5)
     assert quality.standing(held) == 0
+
+
+def test_a_slow_tag_is_held_to_its_own_period_and_not_to_that_of_the_rows(context_for):
+    lab = np.full(ROWS, np.nan)
+    lab[::60] = np.random.default_rng(1).normal(size=10)
+    plant = Plant(tags=(Tag(name="L", kind="lab", period_seconds=3600),))
+    for known in (plant, Plant()):
+        found = tag_of(
+            run(ValidateInput(), context_for({"time": TIMES, "F": noisy(), "L": lab}, known)), "L"
+        )
+        assert (found.score, found.expected, found.period_seconds) == (1.0, 10, 3600)
+    lab[120:300] = np.nan
+    found = tag_of(
+        run(ValidateInput(), context_for({"time": TIMES, "F": noisy(), "L": lab}, plant)), "L"
+    )
+    assert found.score == 0.7
+
+
+def test_a_tag_that_falls_silent_is_stale_and_each_lost_sample_counts_once(context_for):
+    values = noisy()
+    values[500:] = np.nan
+    found = tag_of(run(ValidateInput(), context_for({"time": TIMES, "F": values, "G": noisy()})))
+    assert kinds(found) == {"missing", "stale"}
+    assert found.score == pytest.approx(5 / 6, abs=1e-4)
+    assert "silent for 100 periods" in found.reasons[1].text
+
+
+def test_a_value_in_another_unit_is_named_as_such(context_for):
+    plant = Plant(tags=(Tag(name="T", kind="temperature", unit="degC", normal=(90, 110)),))
+    values = noisy()
+    values[300:] = values[300:] * 9 / 5 + 32
+    found = tag_of(run(ValidateInput(), context_for({"time": TIMES, "T": values}, plant)), "T")
+    assert {"unit", "out_of_range"} == kinds(found)
+    assert "would be normal in degF" in found.reasons[1].text
+
+
+def test_areas_and_balances_have_their_own_quality(context_for):
+    tags = (
+        Tag(name="IN", kind="flow", area="crude"), Tag(name="OUT", kind="flow", area="crude"),
+        Tag(name="T", kind="temperature", area="furnace"),
+    )  # fmt: skip
+    plant = Plant(
+        tags=tags, balances=(Balance(name="unit", inputs=(Term(tag="IN"),), outputs=(Term(tag="OUT"),)),)
+    )  # fmt: skip
+    silent = noisy(300)
+    silent[300:] = np.nan
+    columns = {"time": TIMES, "IN": noisy(100), "OUT": noisy(100) * 0.98, "T": silent}
+    result = run(ValidateInput(), context_for(columns, plant))
+    assert [(a.area, a.score) for a in result.areas] == [("furnace", 0.5), ("crude", 1.0)]
+    assert result.areas[0].failing == {"missing": 0.5}
+    (balance,) = result.balances
+    assert (balance.mean_error_pct, balance.open_share) == (pytest.approx(2.0, abs=0.01), 0.0)
+    columns["OUT"] = noisy(100) * 0.8
+    worse = run(ValidateInput(), context_for(columns, plant))
+    assert worse.balances[0].open_share == 1.0
+    assert worse.score == pytest.approx(0.75 * result.score, abs=1e-3)
+    assert "The balance unit misses by +20 %" in worse.summary
+
+
+def test_the_plant_file_is_the_schema_of_the_data(context_for):
+    plant = Plant(
+        tags=(Tag(name="F"), Tag(name="GONE"), Tag(name="SUM", kind="computed", expression="F"),
+              Tag(name="U", unit="furlongs per jiffy"))
+    )  # fmt: skip
+    columns = {"time": TIMES, "F": noisy(), "U": noisy(), "NEW": noisy(), "note": ["x"] * ROWS}
+    result = run(ValidateInput(), context_for(columns, plant))
+    assert {(item.tag, item.fault) for item in result.schema_faults} == {
+        ("GONE", "absent"), ("NEW", "not_in_plant_file"), ("U", "unit_unknown"), ("note", "not_numeric")
+    }  # fmt: skip
+
+
+def test_a_market_is_not_missing_at_the_weekend_and_is_not_filled_there(context_for):
+    days = np.arange("2025-01-01", "2025-07-01", dtype="datetime64[D]")
+    trading = days[np.is_busday(days)].astype("datetime64[us]")
+    prices = np.random.default_rng(3).normal(70, 1, len(trading))
+    context = context_for({"time": trading, "P": prices})
+    result = run(ValidateInput(), context)
+    assert (result.score, result.time.missing_rows) == (1.0, 0)
+    holed = np.delete(np.arange(len(trading)), 40)
+    result = run(ValidateInput(), context_for({"time": trading[holed], "P": prices[holed]}))
+    assert result.time.missing_rows == 1
+    cleaned = clean(CleanInput(), context_for({"time": trading, "P": prices}))
+    assert cleaned.columns is not None
+    assert len(cleaned.columns["time"]) == len(trading)
