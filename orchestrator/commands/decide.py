@@ -109,10 +109,13 @@ def ask(
         answer = await api.post("/orchestrate", body)
         jobs = answer["jobs"]
         if wait and jobs:
+            starting = [job for job in jobs if _starts(job, answer)]
+            deferred = [job | {"message": DEFERRED} for job in jobs if job not in starting]
             with waiting(", ".join(f"{j['module']}.{j['operation']}" for j in jobs)) as progress:
-                jobs = await asyncio.gather(
-                    *(api.wait_for_job(job["id"], progress) for job in jobs if _starts(job, answer))
+                ended = await asyncio.gather(
+                    *(api.wait_for_job(job["id"], progress) for job in starting)
                 )
+            jobs = [*ended, *deferred]
         return answer["decision"], list(jobs)
 
     decision, jobs = call(Target(config, home, url), work)
@@ -128,6 +131,9 @@ def ask(
     show_jobs(console(), jobs)
     if refusal is not None:
         raise refusal
+
+
+DEFERRED = "waits for free resources and then runs by itself; dan-g decisions shows it"
 
 
 def _all_refused(decision: dict[str, Any]) -> DanGError | None:

@@ -166,11 +166,17 @@ def _home(settings: Settings) -> Finding:
 
 
 def _model(settings: Settings) -> Finding:
+    from orchestrator.config import HOSTED_MODELS
+
     why = settings.llm.why_unusable
     if why is None:
         where = settings.llm.base_url or "hosted"
         return Finding("model", "ok", f"{settings.llm.model}, {where} (not asked)")
-    remedy = "set llm.api_key, and llm.base_url for a server of your own"
+    remedy = (
+        "set llm.api_key, and llm.base_url for a server of your own"
+        if settings.llm.api_key is None
+        else f"set llm.base_url to your own server, or llm.model to {' or '.join(HOSTED_MODELS)}"
+    )
     return Finding("model", "missing", why, remedy)
 
 

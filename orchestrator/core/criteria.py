@@ -46,9 +46,10 @@ class Estimates:
         }
         self._priors = dict(self._estimates)
 
-    def of(self, operation: str) -> Estimate:
-        """The estimate for ``module.operation``."""
-        return self._estimates.get(operation) or _initial(Needs())
+    def of(self, operation: str, *, observed: bool = True) -> Estimate:
+        """The estimate for ``module.operation``; without ``observed`` the one it began with."""
+        known = self._estimates if observed else self._priors
+        return known.get(operation) or _initial(Needs())
 
     def refresh(self, statistics: Mapping[str, Mapping[str, Any]]) -> None:
         """Replace estimates by what was observed.

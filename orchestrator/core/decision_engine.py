@@ -86,6 +86,7 @@ class DecisionEngine:
         *,
         now: datetime | None = None,
         dry_run: bool = False,
+        as_given: bool = False,
         decision_id: str | None = None,
     ) -> Decision:
         """Decide on a situation, or on a request in words under that situation.
@@ -96,6 +97,8 @@ class DecisionEngine:
             memory: Given by the live loop only; without it a situation is decided by itself.
             now: Time of the decision; the present when ``None``.
             dry_run: Marks the decision as one whose actions are not run.
+            as_given: Leave out what this home has observed of operations, so that a situation that
+                somebody gives has the same decision everywhere.
             decision_id: Identity of the decision; a new one when ``None``.
         """
         started = time.perf_counter()
@@ -116,7 +119,7 @@ class DecisionEngine:
         if memory is not None and reading is None:
             self._gates.recall(passed, memory, now, self._rearm, self._fresh_for, parameters)
         scarce = self._gates.defer(passed, facts)
-        criteria = self._criteria(passed, facts)
+        criteria = self._criteria(passed, facts, observed=not as_given)
         actions = actions_of(_by_utility(passed.selected, criteria), parameters)
         refused = self._refusals(reading, passed)
         confidence = self._confidence(facts)
@@ -141,9 +144,16 @@ class DecisionEngine:
     def _asked(self, reading: Reading) -> list[Candidate]:
         return [Candidate(name) for name in reading.operations if name in self._operations]
 
-    def _criteria(self, passed: Passed, facts: Mapping[str, Any]) -> tuple[Criteria, ...]:
+    def _criteria(
+        self, passed: Passed, facts: Mapping[str, Any], *, observed: bool
+    ) -> tuple[Criteria, ...]:
         return tuple(
-            score(candidate, facts, self._estimates.of(candidate.operation), selected=selected)
+            score(
+                candidate,
+                facts,
+                self._estimates.of(candidate.operation, observed=observed),
+                selected=selected,
+            )
             for candidates, selected in (
                 (passed.selected, True),
                 ([removal.candidate for removal in passed.removed], False),

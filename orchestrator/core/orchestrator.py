@@ -266,7 +266,7 @@ class Orchestrator:
     ) -> tuple[Decision, list[JobRecord]]:
         """Decide for a query, a given situation, or the live one; store it; and start its actions.
 
-        A given situation is decided without memory. A dry run starts nothing; its decision is
+        A given situation is decided without memory and without what this home has observed. A dry run starts nothing; its decision is
         stored and marked, and a session remembers the turn.
         """
         basis = situation if situation is not None else await self.situation()
@@ -278,7 +278,9 @@ class Orchestrator:
                 session = await self.store.sessions.get(session_id, user, now)
             previous = Turn.model_validate(session.turn) if session else None
             request = QueryRequest(text=query, previous=previous)
-        decision = self.engine.decide(basis, request=request, now=now, dry_run=dry_run)
+        decision = self.engine.decide(
+            basis, request=request, now=now, dry_run=dry_run, as_given=situation is not None
+        )
         if query is not None:
             decision = await self.values.complete(decision, query, now)
         jobs = await self._accept(decision, basis, session_id=session_id)

@@ -62,6 +62,9 @@ async def replay(
         settings, first = _trained_on_first_rows(settings, source.rows)
         notes.append(
             f"the monitor was trained on the first {first} rows: no anomaly can be found in them"
+            if first < source.rows
+            else f"the file has {source.rows} rows, too few to train the monitor on and find an "
+            "anomaly in the rest: give normal operation with --train"
         )
     with tempfile.TemporaryDirectory(prefix="dan-g-replay-") as scratch:
         place = home or Path(scratch)

@@ -12,12 +12,23 @@ from orchestrator.plant.tags import Plant
 def faults_of(plant: Plant) -> Iterator[str]:
     """Unknown units, broken expressions, and expressions over tags that there are not."""
     from orchestrator.plant.expressions import Expression
-    from orchestrator.plant.units import known, normalise
+    from orchestrator.plant.units import alike, known, misfit, normalise
 
     names = set(plant.tag_names)
     for tag in plant.tags:
         if tag.unit and not known(normalise(tag.unit)):
             yield f"tag {tag.name}: unit {tag.unit!r} is not known"
+        elif tag.unit and (expected := misfit(normalise(tag.unit), tag.kind)):
+            yield f"tag {tag.name}: unit {tag.unit!r} does not measure {expected}, as its kind ({tag.kind}) does"
+    units = {tag.name: normalise(tag.unit) for tag in plant.tags if tag.unit}
+    for balance in plant.balances:
+        # A factor may well convert one unit to another.
+        terms = [term for term in (*balance.inputs, *balance.outputs) if term.factor == 1]
+        listed = [term.tag for term in terms if term.tag in units]
+        if not alike(units[name] for name in listed):
+            yield f"balance {balance.name}: its tags measure different things: " + ", ".join(
+                f"{name} [{units[name]}]" for name in listed
+            )
     for place, text in _expressions(plant):
         try:
             missing = Expression.parse(text).names - names

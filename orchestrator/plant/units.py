@@ -7,6 +7,7 @@ A word that narrows a unit without changing its size ("gauge", "mol", "wt") is n
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -46,6 +47,11 @@ _DEFINITIONS = (
     "standard_meter_cubed = meter ** 3 = sm3",
     "barrel_of_oil = 42 * gallon = bbl = barrel",
 )
+_SORTS = {
+    "temperature": ("temperature", ("degC",)),
+    "pressure": ("pressure", ("bar",)),
+    "flow": ("mass, volume or amount a time", ("t/h", "meter**3/h", "mol/s")),
+}
 _QUALIFIER = re.compile(
     r"\s*\(?\b(gauge|gage|absolute|abs|mol|mole|wt|vol|weight|volume|mass)\b\.?\)?\s*|"
     r"\b(mol|wt|vol)(?=\s*%)",
@@ -80,6 +86,23 @@ def normalise(text: str) -> str:
 def known(unit: str) -> bool:
     """Whether pint can read ``unit`` as it is spelled."""
     return _parse(unit) is not None
+
+
+def misfit(unit: str, kind: str) -> str | None:
+    """What a tag of ``kind`` is measured in, where ``unit`` (normalised, known) is not of that sort."""
+    expected = _SORTS.get(kind)
+    found = _parse(unit)
+    if expected is None or found is None:
+        return None
+    name, examples = expected
+    fits = any(found.dimensionality == _parse(example).dimensionality for example in examples)
+    return None if fits else name
+
+
+def alike(units: Iterable[str]) -> bool:
+    """Whether normalised units measure the same sort of quantity; unknown ones are not judged."""
+    parsed = [found for unit in units if (found := _parse(unit)) is not None]
+    return len({str(found.dimensionality) for found in parsed}) <= 1
 
 
 def conversion(given: str, wanted: str) -> tuple[float, float] | None:

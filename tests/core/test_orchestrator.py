@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.config import Settings, load_settings
+from orchestrator.core.decision_engine import DecisionEngine
 from orchestrator.core.orchestrator import Orchestrator
 from orchestrator.core.situation import Situation
 from orchestrator.errors import HomeLockedError, NotFoundError, ParameterError, UnavailableError
@@ -104,6 +105,19 @@ async def test_a_given_situation_is_decided_stored_and_run(tmp_path: Path) -> No
         stored = await orchestrator.store.decisions.get(decision.id)
         assert stored.situation["kpis"] == {"margin_change_pct": -4.0}
         assert stored.features["optimization.setpoints"]["propensity"] == 1.0
+
+
+async def test_a_given_situation_has_one_decision_whatever_a_home_has_seen(tmp_path: Path) -> None:
+    async with await Orchestrator.open(settings(tmp_path)) as orchestrator:
+        seen = {"optimization.setpoints": {"success_rate": 0.2, "p95_seconds": 90.0, "count": 500}}
+        orchestrator.estimates.refresh(seen)
+        decision, _ = await orchestrator.decide(situation=MARGIN_FALLS, dry_run=True)
+        live = orchestrator.engine.decide(MARGIN_FALLS)
+        engine = DecisionEngine(settings(tmp_path), orchestrator.registry)
+    differs = {"id", "created_at", "latency_ms", "dry_run"}
+    elsewhere = engine.decide(MARGIN_FALLS).model_dump(exclude=differs)
+    assert decision.model_dump(exclude=differs) == elsewhere
+    assert live.model_dump(exclude=differs) != elsewhere
 
 
 async def test_a_dry_run_is_stored_and_starts_nothing(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ class Jobs:
             row = (await connection.execute(select(jobs).where(jobs.c.id == id))).mappings().first()
         if row is None:
             raise NotFoundError(
-                f"no job {id!r}", remedy="list the jobs with: GET /jobs or dan-g decisions"
+                f"no job {id!r}", remedy="each decision lists its jobs: dan-g decisions"
             )
         return _job(row)
 
