@@ -64,6 +64,8 @@ class LiveLoop:
         self._act = act
         self._on_alerts = on_alerts
         self._pacer = Pacer(speed)
+        # A live source keeps its own pace, and fills gaps with blocks that lie in the past.
+        self._live = bool(getattr(source, "live", False))
         self._interval = timedelta(seconds=settings.plant.assess_interval)
         self._next_assessment: datetime | None = None
         self.lock = asyncio.Lock()
@@ -79,7 +81,11 @@ class LiveLoop:
         blocks = self._source.blocks(self._interval)
         try:
             while (block := await asyncio.to_thread(next, blocks, None)) is not None:
-                await self._pacer.wait_for(block.end)
+                if not self._live:
+                    await self._pacer.wait_for(block.end)
+                elif self.ended_at is not None and block.end <= self.ended_at:
+                    await self._take_past(block)
+                    continue
                 await self._take(block)
         finally:
             await asyncio.to_thread(self._close, blocks)
@@ -134,6 +140,14 @@ class LiveLoop:
                 (epochs + 1) * self._interval.total_seconds(), tz=block.end.tzinfo
             )
             await self._act(block.end)
+
+    async def _take_past(self, block: SampleBlock) -> None:
+        """Keep what fills a gap; what was judged in the meantime is not judged again."""
+        async with self.lock:
+            await asyncio.to_thread(self._historian.append, block)
+            await asyncio.to_thread(self._assessor.learn_history, block)
+        self.rows += len(block)
+        self.tag_samples += int(np.isfinite(block.values).sum())
 
     def _observe(self, block: SampleBlock) -> list[AlertEvent]:
         self._historian.append(block)

@@ -81,6 +81,7 @@ class Tag(PlantPart):
         period_seconds: Expected sampling period, s.
         aliases: Other names that people use.
         expression: For ``computed`` tags, the expression over other tags.
+        node: OPC UA node that it is read from, ``nsu=urn:plant;s=FI101`` or ``ns=2;i=17``.
     """
 
     name: str = Field(min_length=1)
@@ -96,6 +97,7 @@ class Tag(PlantPart):
     period_seconds: float | None = Field(default=None, gt=0)
     aliases: tuple[str, ...] = ()
     expression: str | None = None
+    node: str | None = None
 
     @field_validator("normal")
     @classmethod
