@@ -41,7 +41,7 @@ async def variables(connection: Connection, *, details: bool = False) -> list[Va
     from asyncua import ua
 
     namespaces = connection.namespaces
-    level = [((), ua.NodeId(ua.ObjectIds.ObjectsFolder))]
+    level: list[tuple[tuple[str, ...], Any]] = [((), ua.NodeId(ua.ObjectIds.ObjectsFolder))]
     seen = {level[0][1]}
     found: list[tuple[tuple[str, ...], ua.NodeId, str]] = []
     for _ in range(MAX_DEPTH):
@@ -91,17 +91,16 @@ async def draft_plant(connection: Connection, name: str) -> Plant:
     count: dict[str, int] = {}
     for item in found:
         count[item.name] = count.get(item.name, 0) + 1
-    tags = []
-    for item in found:
-        tags.append(
-            Tag(
-                name=item.name if count[item.name] == 1 else ".".join(item.path),
-                description=item.description,
-                unit=item.unit,
-                area=item.path[-2] if len(item.path) > 1 else "",
-                node=item.node,
-            )
+    tags = [
+        Tag(
+            name=item.name if count[item.name] == 1 else ".".join(item.path),
+            description=item.description,
+            unit=item.unit,
+            area=item.path[-2] if len(item.path) > 1 else "",
+            node=item.node,
         )
+        for item in found
+    ]
     return Plant(name=name, tags=tuple({tag.name: tag for tag in tags}.values()))
 
 

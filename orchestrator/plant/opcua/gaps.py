@@ -95,7 +95,7 @@ class Gaps:
         for column in columns:
             since = self._open.pop(column, None)
             if since:
-                self.known_until[column] = max(self.known_until[column], max(since))
+                self.known_until[column] = max(self.known_until[column], *since)
 
 
 def _same(one: Reading, other: Reading) -> bool:

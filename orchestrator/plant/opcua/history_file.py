@@ -14,6 +14,9 @@ CREATE TABLE IF NOT EXISTS stored (item INTEGER NOT NULL, time INTEGER NOT NULL,
     status INTEGER NOT NULL, PRIMARY KEY (item, time)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS items (item INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 """
+_BETWEEN = "SELECT time, value, status FROM stored WHERE item = ? AND time >= ? AND time <= ? "
+_FORWARDS = _BETWEEN + "ORDER BY time LIMIT ?"
+_BACKWARDS = _BETWEEN + "ORDER BY time DESC LIMIT ?"
 
 
 class Stored(NamedTuple):
@@ -61,11 +64,9 @@ class HistoryFile:
         """At most ``most`` values from ``start`` to ``end``, both included; backwards if end < start."""
         backwards = start is None or (end is not None and end < start)
         low, high = (end, start) if backwards else (start, end)
-        order = "DESC" if backwards else "ASC"
         with self._lock:
             rows = self._file.execute(
-                "SELECT time, value, status FROM stored WHERE item = ? AND time >= ? AND time <= ?"
-                f" ORDER BY time {order} LIMIT ?",  # noqa: S608
+                _BACKWARDS if backwards else _FORWARDS,
                 (item, -(2**62) if low is None else low, 2**62 if high is None else high, most),
             ).fetchall()
         return [Stored(*row) for row in rows]

@@ -253,7 +253,7 @@ def _storage(file: HistoryFile, nodes: dict[str, ua.NodeId], numbers: dict[str, 
 
     unset = microseconds(ua.get_win_epoch())
 
-    class Storage(HistoryStorageInterface):
+    class Storage(HistoryStorageInterface):  # type: ignore[misc] # it is untyped
         def __init__(self) -> None:
             super().__init__(HISTORY_PAGE)
             self._by_node: dict[ua.NodeId, int] = {}
