@@ -50,7 +50,10 @@ _SAMPLES = """
 CREATE TABLE IF NOT EXISTS historian_samples (time timestamptz NOT NULL, tag integer NOT NULL,
     value double precision, quality smallint NOT NULL, received timestamptz NOT NULL){partitions}
 """
-_INDEX = "CREATE INDEX IF NOT EXISTS historian_samples_time ON historian_samples USING brin (time)"
+_INDEX = """
+CREATE INDEX IF NOT EXISTS historian_samples_time ON historian_samples USING brin (time);
+CREATE INDEX IF NOT EXISTS historian_samples_received ON historian_samples USING brin (received);
+"""
 
 log = structlog.get_logger(__name__)
 
@@ -221,7 +224,7 @@ class PostgresStore:
         source = (
             f"SELECT time, tag, value, quality, {weight} AS w FROM historian_samples WHERE"  # noqa: S608
             if level == 0
-            else f"SELECT time, tag, value, quality, weight FROM historian_means WHERE level = {level - 1} AND"  # noqa: S608
+            else f"SELECT time, tag, value, quality, weight AS w FROM historian_means WHERE level = {level - 1} AND"  # noqa: S608
         )
         gone_from = (
             "historian_samples WHERE"
