@@ -156,8 +156,13 @@ def _compared(
     file = HistoryFile(history)
     held = file.everything()
     file.close()
-    since = min(time for _, time in got)
-    expected = {key for key in held if since <= key[1] <= horizon}
+    # The items of one call are watched from about the same time on, those of the next a little later.
+    since: dict[str, int] = {}
+    for tag, time_ in got:
+        since[tag] = min(time_, since.get(tag, time_))
+    expected = {
+        (tag, time_) for tag, time_ in held if tag in since and since[tag] <= time_ <= horizon
+    }
     wrong = sum(
         1
         for key in expected & set(got)

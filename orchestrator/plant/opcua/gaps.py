@@ -24,6 +24,8 @@ class Gaps:
         self.known_until = [_NEVER] * count
         self._newest: list[Reading | None] = [None] * count
         self._open: dict[int, array[int]] = {}
+        # Times handed on from history before the subscription delivered them.
+        self._ahead: dict[int, set[int]] = {}
         self._first = [True] * count
 
     def start_after(self, time: int) -> None:
@@ -32,6 +34,7 @@ class Gaps:
 
     def connection_lost(self) -> None:
         """From the newest reading of each item on, something may be missing."""
+        self._ahead.clear()
         for column, known in enumerate(self.known_until):
             self._first[column] = True
             if known != _NEVER and column not in self._open:
@@ -52,6 +55,14 @@ class Gaps:
         for reading in readings:
             column = reading.column
             before = self._newest[column]
+            ahead = self._ahead.get(column)
+            if ahead is not None and reading.time in ahead:
+                ahead.discard(reading.time)
+                if not ahead:
+                    del self._ahead[column]
+                self._first[column] = False
+                self._newest[column] = reading
+                continue
             if self._first[column]:
                 # The value as it is now: perhaps the one that we had before the connection was lost.
                 self._first[column] = False
@@ -86,8 +97,12 @@ class Gaps:
                 seen[column].add(reading.time)
                 fresh.append(reading)
         for reading in fresh:
-            if reading.column in self._open:
-                self._open[reading.column].append(reading.time)
+            column = reading.column
+            if column in self._open:
+                self._open[column].append(reading.time)
+            newest = self._newest[column]
+            if newest is None or self._first[column] or reading.time > newest.time:
+                self._ahead.setdefault(column, set()).add(reading.time)
         return fresh
 
     def close(self, columns: Iterable[int]) -> None:
