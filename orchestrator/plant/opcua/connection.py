@@ -23,6 +23,8 @@ KEEP_ALIVE_PUBLICATIONS = 5
 LIFETIME_PUBLICATIONS = 100
 SILENT_KEEP_ALIVES = 3
 SESSION_SECONDS = 60.0
+_NUMERIC_TYPE_IDS = frozenset([*range(1, 12), 26, 27, 28])
+"""Boolean to Double, and the abstract numbers, in name space 0 (OPC UA Part 6, A.1)."""
 
 OnReadings = Callable[[list[Reading]], None]
 
@@ -109,13 +111,19 @@ class Connection:
         """Whether each node holds one number that we may read."""
         from asyncua import ua
 
+        numbers = _numeric_types()
         values = await self.read(nodes, ua.AttributeIds.Value)
-        return [
-            data.Value is not None
-            and not data.Value.is_array
-            and data.Value.VariantType in _numeric_types()
-            for data in values
-        ]
+        types = await self.read(nodes, ua.AttributeIds.DataType)
+        found = []
+        for data, kind in zip(values, types, strict=True):
+            held = data.Value
+            if held is None or held.VariantType == ua.VariantType.Null:
+                # Nothing is measured yet, or what is measured is bad: its type must tell.
+                declared = kind.Value.Value if kind.Value is not None else None
+                found.append(getattr(declared, "Identifier", None) in _NUMERIC_TYPE_IDS)
+            else:
+                found.append(not held.is_array and held.VariantType in numbers)
+        return found
 
     async def browse(self, nodes: Sequence[ua.NodeId]) -> list[list[ua.ReferenceDescription]]:
         """What lies below each node, and its properties."""

@@ -34,7 +34,6 @@ class Gaps:
 
     def connection_lost(self) -> None:
         """From the newest reading of each item on, something may be missing."""
-        self._ahead.clear()
         for column, known in enumerate(self.known_until):
             self._first[column] = True
             if known != _NEVER and column not in self._open:
@@ -56,10 +55,9 @@ class Gaps:
             column = reading.column
             before = self._newest[column]
             ahead = self._ahead.get(column)
+            if ahead is not None and reading.time >= max(ahead):
+                del self._ahead[column]
             if ahead is not None and reading.time in ahead:
-                ahead.discard(reading.time)
-                if not ahead:
-                    del self._ahead[column]
                 self._first[column] = False
                 self._newest[column] = reading
                 continue

@@ -60,6 +60,17 @@ def test_corrected_value_of_the_same_time_is_a_new_reading() -> None:
     assert gaps.live([Reading(0, 1, 99.0, 0)]) == [Reading(0, 1, 99.0, 0)]
 
 
+def test_what_is_in_flight_when_the_connection_is_lost_again_is_known_too() -> None:
+    gaps = Gaps(1)
+    gaps.live(at(1))
+    gaps.connection_lost()
+    gaps.live(at(4))
+    gaps.past(at(1, 2, 3, 4, 5, 6))
+    gaps.close([0])
+    gaps.connection_lost()
+    assert times(gaps.live(at(5, 6, 7))) == [7]
+
+
 @given(
     st.lists(
         st.tuples(st.integers(1, 6), st.integers(0, 6), st.integers(0, 6), st.booleans()),
