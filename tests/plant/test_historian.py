@@ -298,7 +298,10 @@ def test_retention_counts_from_the_newest_sample_but_not_from_the_future(opened:
 
 def test_old_samples_become_means_and_older_ones_coarser_means(opened: Opened) -> None:
     day = 24 * 60
-    tiers = [Tier(timedelta(days=10), timedelta(hours=1)), Tier(timedelta(days=1), timedelta(minutes=1))]
+    tiers = [
+        Tier(timedelta(days=10), timedelta(hours=1)),
+        Tier(timedelta(days=1), timedelta(minutes=1)),
+    ]
     with opened(None, retention_days=None, tiers=tiers) as historian:
         seconds = [i / 6 for i in range(12)]  # two minutes of 10 s
         values = [[float(i), 1.0] for i in range(12)]

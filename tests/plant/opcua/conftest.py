@@ -16,9 +16,9 @@ import pytest
 
 pytest.importorskip("asyncua", reason="needs asyncua")
 
-from orchestrator.plant.opcua.history_file import HistoryFile, Stored  # noqa: E402
-from orchestrator.plant.samples import SampleBlock  # noqa: E402
-from orchestrator.plant.sources.opcua import OpcUaSource  # noqa: E402
+from orchestrator.plant.opcua.history_file import HistoryFile, Stored
+from orchestrator.plant.samples import SampleBlock
+from orchestrator.plant.sources.opcua import OpcUaSource
 
 ROOT = Path(__file__).resolve().parents[3]
 START_SECONDS = 30.0
@@ -88,7 +88,7 @@ class Taken:
         except BaseException as error:  # noqa: BLE001 a test looks at it
             self.error = error
 
-    def wait_until(self, true: Callable[[], bool], seconds: float = 20.0) -> None:
+    def wait_until(self, true: Callable[[], bool], seconds: float = 40.0) -> None:
         end = time.monotonic() + seconds
         while not true():
             assert time.monotonic() < end, "it did not come to that in time"
@@ -117,4 +117,15 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., PlantServer]]:
 
     yield start
     for server in servers:
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlantServer]:
+    """One server of six items for tests that leave it alone; four rows a second."""
+    server = PlantServer(tmp_path_factory.mktemp("standing"), 6, 0.25)
+    try:
+        server.start()
+        yield server
+    finally:
         server.kill()
