@@ -17,7 +17,7 @@ from orchestrator.errors import DanGError
 from orchestrator.monitoring.life_cycle import AlertEvent
 from orchestrator.monitoring.monitor import Monitor
 from orchestrator.plant.historian import Historian
-from orchestrator.plant.samples import SampleBlock
+from orchestrator.plant.samples import SampleBlock, to_datetime64
 from orchestrator.plant.sources.base import Pacer, Source
 
 if TYPE_CHECKING:
@@ -83,10 +83,13 @@ class LiveLoop:
             while (block := await asyncio.to_thread(next, blocks, None)) is not None:
                 if not self._live:
                     await self._pacer.wait_for(block.end)
-                elif self.ended_at is not None and block.end <= self.ended_at:
-                    await self._take_past(block)
+                    await self._take(block)
                     continue
-                await self._take(block)
+                past, present = self._divided(block)
+                if len(past):
+                    await self._take_past(past)
+                if len(present):
+                    await self._take(present)
         finally:
             await asyncio.to_thread(self._close, blocks)
 
@@ -140,6 +143,13 @@ class LiveLoop:
                 (epochs + 1) * self._interval.total_seconds(), tz=block.end.tzinfo
             )
             await self._act(block.end)
+
+    def _divided(self, block: SampleBlock) -> tuple[SampleBlock, SampleBlock]:
+        """The rows up to the newest one seen, and those after it."""
+        cut = 0
+        if self.ended_at is not None:
+            cut = int(block.times.searchsorted(to_datetime64(self.ended_at), side="right"))
+        return block.rows(0, cut), block.rows(cut, len(block))
 
     async def _take_past(self, block: SampleBlock) -> None:
         """Keep what fills a gap; what was judged in the meantime is not judged again."""

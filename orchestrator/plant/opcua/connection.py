@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from orchestrator.errors import ConfigurationError, UnavailableError
-from orchestrator.plant.opcua.values import Reading, microseconds, reading_of
+from orchestrator.plant.opcua.values import Reading, microseconds, moment, readings_of
 
 if TYPE_CHECKING:
     from asyncua import Client, ua
@@ -184,12 +184,8 @@ class Connection:
             received = int(time.time() * 1e6)
             for notification in result.NotificationMessage.NotificationData or ():
                 if isinstance(notification, ua.DataChangeNotification):
-                    on_readings(
-                        [
-                            reading_of(item.ClientHandle, item.Value, received)
-                            for item in notification.MonitoredItems
-                        ]
-                    )
+                    items = ((i.ClientHandle, i.Value) for i in notification.MonitoredItems)
+                    on_readings(readings_of(items, received))
                 elif isinstance(notification, ua.StatusChangeNotification):
                     log.info("opcua.subscription_ended", status=str(notification.Status))
                     self._lost.set()
@@ -252,8 +248,6 @@ class Connection:
         """
         from asyncua import ua
 
-        from orchestrator.plant.opcua.values import moment
-
         details = ua.ReadRawModifiedDetails()
         details.IsReadModified = False
         details.StartTime = moment(start)
@@ -282,7 +276,7 @@ class Connection:
                     without.append(column)
                     continue
                 values = getattr(result.HistoryData, "DataValues", None) or ()
-                readings += [reading_of(column, data, received) for data in values]
+                readings += readings_of(((column, data) for data in values), received)
                 point = result.ContinuationPoint
                 if point and point != before:
                     following.append((column, node, point))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,11 +44,11 @@ def moment(micros: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
 
 
-def reading_of(column: int, data: ua.DataValue, received: int) -> Reading:
-    """A data value as a reading.
+def reading_of(column: int, data: ua.DataValue, received: int) -> Reading | None:
+    """A data value as a reading; None where nothing was ever measured.
 
     Without a source time the server's counts, and without that the time of receipt. What is bad, or
-    no single finite number, is NaN and bad.
+    no single finite number, is NaN and bad; where it has no time either, it is no sample.
     """
     at = data.SourceTimestamp or data.ServerTimestamp
     quality = quality_of(data.StatusCode.value if data.StatusCode is not None else 0)
@@ -56,4 +57,12 @@ def reading_of(column: int, data: ua.DataValue, received: int) -> Reading:
     value = float(held) if isinstance(held, int | float) else _NAN
     if quality is Quality.BAD or value != value or value in (float("inf"), float("-inf")):
         value, quality = _NAN, Quality.BAD
+        if at is None:
+            return None
     return Reading(column, received if at is None else microseconds(at), value, int(quality))
+
+
+def readings_of(items: Iterable[tuple[int, ua.DataValue]], received: int) -> list[Reading]:
+    """Column and data value of each item as readings; what was never measured is left out."""
+    found = (reading_of(column, data, received) for column, data in items)
+    return [reading for reading in found if reading is not None]
