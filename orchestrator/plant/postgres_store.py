@@ -17,11 +17,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import numpy as np
 import structlog
 
 from orchestrator.errors import ConfigurationError, DatabaseUnavailableError
-from orchestrator.plant.pivot import LongRows
+from orchestrator.plant.postgres_rows import copy_into_batch, record_batch
 from orchestrator.plant.sample_store import long_rows
 from orchestrator.plant.samples import Quality, Sample, SampleBlock
 
@@ -151,7 +150,7 @@ class PostgresStore:
                 "CREATE TEMP TABLE batch (time timestamptz, tag integer, value double precision,"
                 " quality smallint) ON COMMIT DROP"
             )
-            _copy(cursor, rows)
+            copy_into_batch(cursor, rows)
             first, last = _moment(int(rows.times[0])), _moment(int(rows.times[-1]))
             cursor.execute(
                 "DELETE FROM historian_samples s USING batch WHERE s.time = batch.time"
@@ -198,7 +197,7 @@ class PostgresStore:
             with connection.cursor(name="historian_read") as cursor:
                 cursor.execute(query, given * 2)
                 while found := cursor.fetchmany(FETCH_ROWS):
-                    yield _batch(found)
+                    yield record_batch(found)
         except psycopg.Error as error:
             raise self._unavailable(error) from error
         finally:
@@ -362,41 +361,6 @@ class PostgresStore:
             where=self._where,
             remedy="see that the server runs and that plant.historian.database_url is right",
         )
-
-
-def _copy(cursor: psycopg.Cursor[Any], rows: LongRows) -> None:
-    """Rows into the table ``batch``, as PostgreSQL's binary copy format."""
-    count = len(rows.times)
-    fields = np.dtype(
-        [
-            ("n", ">i2"), ("l0", ">i4"), ("time", ">i8"), ("l1", ">i4"), ("tag", ">i4"),
-            ("l2", ">i4"), ("value", ">f8"), ("l3", ">i4"), ("quality", ">i2"),
-        ]
-    )  # fmt: skip
-    table = np.zeros(count, dtype=fields)
-    table["n"], table["l0"], table["l1"], table["l2"], table["l3"] = 4, 8, 4, 8, 2
-    # PostgreSQL counts microseconds since 2000.
-    table["time"] = rows.times - 946_684_800_000_000
-    table["tag"], table["value"], table["quality"] = rows.codes, rows.values, rows.quality
-    header = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
-    with cursor.copy("COPY batch FROM STDIN (FORMAT binary)") as copy:
-        copy.write(header + table.tobytes() + b"\xff\xff")
-    # A null has another length in that format; NaN stands for it on the way.
-    cursor.execute("UPDATE batch SET value = NULL WHERE value = 'NaN' OR abs(value) = 'Infinity'")
-
-
-def _batch(rows: Sequence[tuple[int, int, float | None]]) -> Any:
-    import pyarrow as pa
-
-    times, codes, values = zip(*rows, strict=True)
-    return pa.record_batch(
-        [
-            pa.array(times, pa.int64()),
-            pa.array(codes, pa.int32()),
-            pa.array(values, pa.float64()),
-        ],
-        names=["time", "tag", "value"],
-    )
 
 
 def _micros(at: datetime) -> int:
