@@ -22,6 +22,7 @@ from pydantic import (
     SecretStr,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -144,10 +145,69 @@ class DecisionEngineSettings(Section):
     gates: GateSettings = GateSettings()
 
 
+class OpcUaSettings(Section):
+    """The connection to an OPC UA server; its address is ``plant.source.url``."""
+
+    nodes: dict[str, str] = Field(default_factory=dict)
+    """Node id by tag (``nsu=urn:plant;s=FI101``, ``ns=2;i=17``); goes before the tag's own ``node``. A
+    tag without either is looked up by its name among the server's variables."""
+    security_policy: Literal[
+        "none", "Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss"
+    ] = "none"
+    security_mode: Literal["Sign", "SignAndEncrypt"] = "SignAndEncrypt"
+    certificate: Path | None = None
+    """Our application's certificate (PEM or DER); its URI is our application URI."""
+    private_key: Path | None = None
+    private_key_password: SecretStr | None = None
+    server_certificate: Path | None = None
+    """The certificate that the server must show; null: whatever it shows is believed."""
+    user: str | None = None
+    password: SecretStr | None = None
+    plain_password: bool = False
+    """Whether a password may cross a connection without a security policy."""
+    publishing_interval: float = Field(default=1.0, gt=0)
+    """How often the server sends what has changed, s."""
+    sampling_interval: float = Field(default=1.0, ge=0)
+    """How often the server looks at a value, s; 0 is as fast as it can."""
+    queue_size: int = Field(default=100, ge=1)
+    """Values of one item that the server keeps between two publications."""
+    report: Literal["timestamp", "value"] = "timestamp"
+    """Whether an unchanged value with a new source time is a sample too."""
+    items_per_call: int = Field(default=500, ge=1)
+    """Items in one request for monitoring or history."""
+    timeout: float = Field(default=10.0, gt=0)
+    """Longest wait for the answer to one request, s."""
+    reconnect_base: float = Field(default=1.0, gt=0)
+    """First wait before a new connection, s; doubled each time, with jitter."""
+    reconnect_cap: float = Field(default=30.0, gt=0)
+    settle: float = Field(default=0.5, ge=0)
+    """How long samples wait for others of an earlier source time, s."""
+    history: bool = True
+    """Whether gaps are filled from the server's history."""
+    history_hours: float = Field(default=24.0, gt=0)
+    """Longest gap that is filled, and longest look back, h."""
+    learn_hours: float = Field(default=0.0, ge=0)
+    """Hours of the server's history taken in before the first live sample, to train the monitor on."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.security_policy != "none" and not (self.certificate and self.private_key):
+            raise ValueError(
+                f"security_policy {self.security_policy} needs certificate and private_key"
+            )
+        if self.password is not None and self.user is None:
+            raise ValueError("password is set and user is not")
+        if self.password is not None and self.security_policy == "none" and not self.plain_password:
+            raise ValueError(
+                "a password needs a security_policy; set plain_password: true to send it in the clear"
+            )
+        return self
+
+
 class SourceSettings(Section):
     """Where samples come from."""
 
-    kind: Literal["none", "replay", "twin"] = "none"
+    kind: Literal["none", "replay", "twin", "opcua"] = "none"
     path: Path | None = None
     """File to replay, or the twin's scenario (null: the demo scenario)."""
     train: Path | None = None
@@ -156,6 +216,22 @@ class SourceSettings(Section):
     """Times real time; 0 is as fast as possible."""
     time_column: str | None = None
     seed: int = 0
+    url: str | None = None
+    """Address of an OPC UA server: ``opc.tcp://host:4840``."""
+    opcua: OpcUaSettings = OpcUaSettings()
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        host = value.removeprefix("opc.tcp://").partition("/")[0]
+        if "@" in host:
+            # The value itself must not be repeated: it holds the password.
+            raise ValueError("name user and password in plant.source.opcua, not in the address")
+        if not value.startswith("opc.tcp://") or not host:
+            raise ValueError(f"expected opc.tcp://host:port, got {value!r}")
+        return value
 
     @field_validator("path")
     @classmethod
@@ -171,6 +247,28 @@ class MaintenanceWindow(Section):
     reason: str = ""
 
 
+class HistorianSettings(Section):
+    """How samples are kept."""
+
+    database_url: SecretStr | None = None
+    """``postgresql://user:password@host/name``, with TimescaleDB where it is installed; null: DuckDB in
+    the home."""
+    raw_days: float | None = Field(default=None, gt=0)
+    """Days after which only means over ``fine_seconds`` are kept; null keeps every sample."""
+    fine_seconds: float = Field(default=60.0, gt=0)
+    coarse_days: float | None = Field(default=None, gt=0)
+    """Days after which only means over ``coarse_seconds`` are kept; null: never."""
+    coarse_seconds: float = Field(default=3600.0, gt=0)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.coarse_days is not None and self.coarse_days <= (self.raw_days or 0):
+            raise ValueError("coarse_days must be more than raw_days")
+        if self.coarse_seconds <= self.fine_seconds:
+            raise ValueError("coarse_seconds must be more than fine_seconds")
+        return self
+
+
 class PlantSettings(Section):
     """The plant and its connection."""
 
@@ -181,6 +279,7 @@ class PlantSettings(Section):
     """Plant time between assessments, s."""
     retention_days: float = Field(default=400.0, gt=0)
     """How long the historian keeps samples."""
+    historian: HistorianSettings = HistorianSettings()
     maintenance: tuple[MaintenanceWindow, ...] = ()
     """Planned maintenance windows."""
     write_enabled: bool = False

@@ -145,8 +145,21 @@ def _plant(settings: Settings) -> Iterator[Finding]:
     elif source.kind == "replay" and (source.path is None or not source.path.is_file()):
         remedy = "set plant.source.path to a CSV or Parquet file"
         yield Finding("source", "problem", f"no file {source.path}", remedy)
+    elif source.kind == "opcua":
+        yield _opcua(source.url)
     else:
         yield Finding("source", "ok", f"{source.kind} {source.path or '(demo scenario)'}")
+
+
+def _opcua(url: str | None) -> Finding:
+    from importlib.util import find_spec
+
+    if url is None:
+        return Finding("source", "problem", "no address", "set plant.source.url to opc.tcp://…")
+    if find_spec("asyncua") is None:
+        remedy = "pip install 'dan-g-orchestrator[opcua]'"
+        return Finding("source", "problem", "the package asyncua is not installed", remedy)
+    return Finding("source", "ok", f"opcua {url}")
 
 
 def _home(settings: Settings) -> Finding:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import ValidationError
 
 from orchestrator.commands.options import ConfigOption, HomeOption, JsonOption, Target
 from orchestrator.commands.output import console, emit, number, table
@@ -14,6 +15,13 @@ from orchestrator.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from orchestrator.plant.tags import Plant
+
+BROWSED_HEADER = """\
+# Drafted from the variables of {source}. Look through it before use:
+#   tags            leave out what is not wanted; a tag may be renamed, its node stays
+#   unit            empty where the server tells none that is known
+#   normal, limits  none are drafted
+"""
 
 app = typer.Typer(help="The tag table of the plant.", no_args_is_help=True)
 
@@ -49,6 +57,39 @@ def infer(
         emit(document)
     elif output is None:
         sys.stdout.write(text)
+
+
+@app.command()
+def browse(
+    url: Annotated[str, typer.Argument(help="OPC UA server, opc.tcp://host:port.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the plant file here.")
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Draft a plant file from the variables of an OPC UA server: names, nodes, units, areas.
+
+    Security, certificates and user are those of plant.source.opcua in the configuration.
+    """
+    from orchestrator.config import SourceSettings
+    from orchestrator.field_errors import field_errors, in_words
+    from orchestrator.plant.sources.opcua import browsed_plant
+    from orchestrator.plant.writer import plant_yaml, write_plant
+
+    try:
+        address = SourceSettings(url=url).url or ""
+    except ValidationError as error:
+        raise ConfigurationError(in_words(field_errors(error.errors(), {"url": url}))) from None
+    plant = browsed_plant(address, Target(config).settings().plant.source.opcua)
+    header = BROWSED_HEADER.format(source=address)
+    if output is not None:
+        write_plant(plant, output, header=header)
+        console(stderr=True).print(f"{len(plant.tags)} tags written to {output}", markup=False)
+    if as_json:
+        emit(plant.model_dump(mode="json", exclude_defaults=True))
+    elif output is None:
+        sys.stdout.write(plant_yaml(plant, header))
 
 
 @app.command("list")

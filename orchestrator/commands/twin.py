@@ -9,8 +9,10 @@ import typer
 
 from orchestrator.commands.options import JsonOption
 from orchestrator.commands.output import console, emit, table
+from orchestrator.commands.twin_opcua import serve
 
 app = typer.Typer(help="The simulated crude unit.", no_args_is_help=True)
+app.command("serve")(serve)
 
 
 @app.command()

@@ -17,7 +17,7 @@ from orchestrator.errors import DanGError
 from orchestrator.monitoring.life_cycle import AlertEvent
 from orchestrator.monitoring.monitor import Monitor
 from orchestrator.plant.historian import Historian
-from orchestrator.plant.samples import SampleBlock
+from orchestrator.plant.samples import SampleBlock, to_datetime64
 from orchestrator.plant.sources.base import Pacer, Source
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class LiveLoop:
         self._act = act
         self._on_alerts = on_alerts
         self._pacer = Pacer(speed)
+        # A live source keeps its own pace, and fills gaps with blocks that lie in the past.
+        self._live = bool(getattr(source, "live", False))
         self._interval = timedelta(seconds=settings.plant.assess_interval)
         self._next_assessment: datetime | None = None
         self.lock = asyncio.Lock()
@@ -79,8 +81,15 @@ class LiveLoop:
         blocks = self._source.blocks(self._interval)
         try:
             while (block := await asyncio.to_thread(next, blocks, None)) is not None:
-                await self._pacer.wait_for(block.end)
-                await self._take(block)
+                if not self._live:
+                    await self._pacer.wait_for(block.end)
+                    await self._take(block)
+                    continue
+                past, present = self._divided(block)
+                if len(past):
+                    await self._take_past(past)
+                if len(present):
+                    await self._take(present)
         finally:
             await asyncio.to_thread(self._close, blocks)
 
@@ -136,6 +145,21 @@ class LiveLoop:
                 (epochs + 1) * self._interval.total_seconds(), tz=block.end.tzinfo
             )
             await self._act(block.end)
+
+    def _divided(self, block: SampleBlock) -> tuple[SampleBlock, SampleBlock]:
+        """The rows up to the newest one seen, and those after it."""
+        cut = 0
+        if self.ended_at is not None:
+            cut = int(block.times.searchsorted(to_datetime64(self.ended_at), side="right"))
+        return block.rows(0, cut), block.rows(cut, len(block))
+
+    async def _take_past(self, block: SampleBlock) -> None:
+        """Keep what fills a gap; what was judged in the meantime is not judged again."""
+        async with self.lock:
+            await asyncio.to_thread(self._historian.append, block)
+            await asyncio.to_thread(self._assessor.learn_history, block)
+        self.rows += len(block)
+        self.tag_samples += int(np.isfinite(block.values).sum())
 
     def _observe(self, block: SampleBlock) -> list[AlertEvent]:
         self._historian.append(block)

@@ -28,6 +28,7 @@ def configured_sources(settings: Settings) -> tuple[Source | None, Source | None
     Raises:
         ConfigurationError: ``plant.source`` lacks what its kind needs.
         DataError: the file to replay cannot be read as plant data.
+        UnavailableError: the tags are to be read from an OPC UA server that cannot be reached.
     """
     source = settings.plant.source
     if source.kind == "none":
@@ -36,6 +37,8 @@ def configured_sources(settings: Settings) -> tuple[Source | None, Source | None
         from orchestrator.plant.twin.source import TwinSource
 
         return TwinSource(source.path, seed=source.seed), None
+    if source.kind == "opcua":
+        return _opcua(settings), None
     if source.path is None:
         raise ConfigurationError(
             "plant.source.kind is 'replay' and plant.source.path is not set",
@@ -50,3 +53,16 @@ def configured_sources(settings: Settings) -> tuple[Source | None, Source | None
         return ReplaySource(path, plant=plant, time_column=source.time_column)
 
     return replay_of(source.path), replay_of(source.train) if source.train else None
+
+
+def _opcua(settings: Settings) -> Source:
+    source = settings.plant.source
+    if source.url is None:
+        raise ConfigurationError(
+            "plant.source.kind is 'opcua' and plant.source.url is not set",
+            where="plant.source",
+            remedy="set plant.source.url to the server's address, opc.tcp://host:port",
+        )
+    from orchestrator.plant.sources.opcua import OpcUaSource
+
+    return OpcUaSource(source.url, source.opcua, configured_plant(settings))

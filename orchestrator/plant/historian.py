@@ -1,4 +1,4 @@
-"""The historian: every sample of every tag, in DuckDB.
+"""The historian: every sample of every tag, in DuckDB or PostgreSQL.
 
 Samples are kept long, one row for each (time, tag), in order of arrival, which is nearly always the
 order of time. Appending only buffers; a writer thread commits about once a second, so that a crash
@@ -29,6 +29,7 @@ from orchestrator.plant.latest import Latest
 from orchestrator.plant.pivot import LongRows, pivot
 from orchestrator.plant.sample_store import SampleStore
 from orchestrator.plant.samples import Quality, Sample, SampleBlock, to_datetime64
+from orchestrator.plant.stores import Store, Tier
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,6 +39,8 @@ FLUSH_SECONDS = 1.0
 SAVE_LATEST_SECONDS = 60.0
 MAX_PENDING_SAMPLES = 4 * FLUSH_SAMPLES
 BATCH_ROWS = 65_536
+THIN_SECONDS = 600.0
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +54,9 @@ class Historian:
         retention_days: Samples older than this, counted back from the newest one (or from now,
             where the newest lies in the future), are removed; None keeps everything.
         memory_limit_mb: Memory that DuckDB may use; more spills to a folder beside the file.
+        tiers: How samples are thinned as they grow old, at most two.
+        database_url: ``postgresql://…`` for tables there instead of a file; ``path`` is then not used,
+            and other processes may read at the same time.
 
     Raises:
         HomeLockedError: another process owns the file.
@@ -63,15 +69,19 @@ class Historian:
         *,
         retention_days: float | None = 400,
         memory_limit_mb: int = 256,
+        tiers: Sequence[Tier] = (),
+        database_url: str | None = None,
     ) -> None:
         folder: Path | None = None
-        if path is None:
+        if path is None and database_url is None:
             folder = Path(tempfile.mkdtemp(prefix="dan-g-historian-"))
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.path = folder / "samples.duckdb" if folder else Path(path or "")
         self._folder = folder
         self._retention = None if retention_days is None else timedelta(days=retention_days)
-        self._store = SampleStore(self.path, memory_limit_mb)
+        self._tiers = tuple(sorted(tiers, key=lambda tier: tier.after))
+        self._thinned_at = float("-inf")
+        self._store: Store = _store(self.path, memory_limit_mb, database_url)
         samples = self._store.latest()
         self._latest = Latest(self._store.tags(), samples, self._store.span())
         self._received = max(
@@ -136,6 +146,7 @@ class Historian:
                 if taken:
                     self._store.write(taken, codes)
                     self._expire()
+                    self._thin()
                 if due:
                     self._store.save_latest(latest, codes)
                     self._saved_latest = time.monotonic()
@@ -304,6 +315,26 @@ class Historian:
             for first in range(0, len(block), rows):
                 yield to_batch(block.rows(first, first + rows))
 
+    def _thin(self) -> None:
+        """Put means in the place of old samples, now and then."""
+        if not self._tiers or time.monotonic() - self._thinned_at < THIN_SECONDS:
+            return
+        self._thinned_at = time.monotonic()
+        with self._lock:
+            span = self._latest.span()
+        if span is None:
+            return
+        newest = min(span[1], datetime.now(UTC))
+        for level, tier in enumerate(self._tiers):
+            before = _EPOCH + (newest - tier.after - _EPOCH) // tier.period * tier.period
+            if span[0] < before:
+                gone = self._store.thin(level, before, tier.period)
+                if gone:
+                    log.info("historian.thinned", samples=gone, seconds=tier.period.total_seconds())
+                    found = self._store.span()
+                    with self._lock:
+                        self._latest.set_oldest(found[0] if found else None)
+
     def _expire(self) -> None:
         """Remove what is older than the retention, a good deal at a time."""
         with self._lock:
@@ -315,6 +346,14 @@ class Historian:
             oldest = self._store.remove_before(keep_from)
             with self._lock:
                 self._latest.set_oldest(oldest)
+
+
+def _store(path: Path, memory_limit_mb: int, database_url: str | None) -> Store:
+    if database_url is None:
+        return SampleStore(path, memory_limit_mb)
+    from orchestrator.plant.postgres_store import PostgresStore
+
+    return PostgresStore(database_url)
 
 
 def _micros(at: datetime | None) -> int | None:

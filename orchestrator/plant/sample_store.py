@@ -2,6 +2,8 @@
 
 tags     code, name
 samples  time (UTC), tag (code), value (null where bad), quality, received (UTC)
+means0   means of old samples: time (start of the period), tag, value, quality, how many they stand for
+means1   means of older ones still
 latest   the newest sample of each tag
 facts    format, and whether all samples lie in the file in order of time
 """
@@ -11,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,14 +29,21 @@ if TYPE_CHECKING:
 
 THREADS = 2
 READ_ROWS = 122_880
-FORMAT = 1
+FORMAT = 2
+READABLE_FORMATS = (1, 2)
 
 _USABLE = f"CASE WHEN quality < {int(Quality.BAD)} THEN value END"
+_MEANS = ("means0", "means1")
+_THIN_SPAN = timedelta(hours=1)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS tags (code INTEGER NOT NULL, name VARCHAR NOT NULL);
 CREATE TABLE IF NOT EXISTS samples (time TIMESTAMP NOT NULL, tag INTEGER NOT NULL, value DOUBLE,
     quality UTINYINT NOT NULL, received TIMESTAMP NOT NULL);
+CREATE TABLE IF NOT EXISTS means0 (time TIMESTAMP NOT NULL, tag INTEGER NOT NULL, value DOUBLE,
+    quality UTINYINT NOT NULL, weight BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS means1 (time TIMESTAMP NOT NULL, tag INTEGER NOT NULL, value DOUBLE,
+    quality UTINYINT NOT NULL, weight BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS latest (tag INTEGER NOT NULL, time TIMESTAMP NOT NULL, value DOUBLE,
     quality UTINYINT NOT NULL, received TIMESTAMP NOT NULL);
 CREATE TABLE IF NOT EXISTS facts (format INTEGER NOT NULL, in_order BOOLEAN NOT NULL);
@@ -52,17 +61,18 @@ class SampleStore:
             self._connection.execute(_SCHEMA)
             facts = self._connection.sql("SELECT format, in_order FROM facts").fetchall()
             if not facts:
-                facts = [(FORMAT, True)]
+                facts = [(1, True)]
                 self._connection.execute("INSERT INTO facts VALUES (?, ?)", list(facts[0]))
-            if facts[0][0] != FORMAT:
+            if facts[0][0] not in READABLE_FORMATS:
                 self._connection.close()
                 raise DatabaseUnavailableError(
-                    f"the historian has format {facts[0][0]}, and this version reads {FORMAT}",
+                    f"the historian has format {facts[0][0]}, and this version reads {FORMAT} and before",
                     where=str(path),
                     remedy="open it with the version that wrote it, or move the file away",
                 )
             self._in_order = bool(facts[0][1])
             self._stored_tags = len(self.tags())
+            self._thinned = any(self._fetch(f"SELECT 1 FROM {t} LIMIT 1") for t in _MEANS)  # noqa: S608
         span = self.span()
         self._newest = span[1] if span else None
 
@@ -104,12 +114,17 @@ class SampleStore:
 
     def span(self) -> tuple[int, int] | None:
         """First and last time, microseconds since 1970."""
-        first, last = self._fetch("SELECT epoch_us(min(time)), epoch_us(max(time)) FROM samples")[0]
+        first, last = self._fetch(
+            "SELECT epoch_us(min(a)), epoch_us(max(b)) FROM (SELECT min(time) a, max(time) b FROM samples"
+            " UNION ALL SELECT min(time), max(time) FROM means0"
+            " UNION ALL SELECT min(time), max(time) FROM means1)"
+        )[0]
         return None if first is None else (first, last)
 
     def count(self) -> int:
-        """Number of samples."""
-        return int(self._fetch("SELECT count(*) FROM samples")[0][0])
+        """Number of samples, and of the means that stand for old ones."""
+        tables = ("samples", *_MEANS)
+        return sum(int(self._fetch(f"SELECT count(*) FROM {t}")[0][0]) for t in tables)  # noqa: S608
 
     def write(
         self,
@@ -123,7 +138,7 @@ class SampleStore:
         """
         import pyarrow as pa
 
-        rows = _long(blocks, codes)
+        rows = long_rows(blocks, codes)
         if not len(rows.times):
             return
         received = max(at for _, at in blocks).replace(tzinfo=None)
@@ -181,14 +196,21 @@ class SampleStore:
         if end is not None:
             conditions.append(f"time <= make_timestamp({int(end)})")
         where = " AND ".join(conditions)
+        rows = f"SELECT time, tag, value, quality, 1 AS weight FROM samples WHERE {where}"  # noqa: S608
+        if self._thinned:
+            older = (f"SELECT * FROM {table} WHERE {where}" for table in reversed(_MEANS))  # noqa: S608
+            rows = " UNION ALL ".join([*older, rows])
         if period is None:
-            order = "" if self._in_order else " ORDER BY time"
-            query = f"SELECT epoch_us(time), tag, {_USABLE} FROM samples WHERE {where}{order}"  # noqa: S608
+            order = "" if self._in_order and not self._thinned else " ORDER BY time"
+            query = f"SELECT epoch_us(time), tag, {_USABLE} FROM ({rows}){order}"  # noqa: S608
         else:
             bucket = f"time_bucket(to_microseconds({int(period)}), time, TIMESTAMP '1970-01-01')"
+            mean = f"avg({_USABLE})"
+            if self._thinned:
+                mean = f"sum({_USABLE} * weight) / sum(CASE WHEN ({_USABLE}) IS NOT NULL THEN weight END)"
             query = (
-                f"SELECT epoch_us({bucket}) AS bucket, tag, avg({_USABLE}) FROM samples"  # noqa: S608
-                f" WHERE {where} GROUP BY 1, 2 ORDER BY 1"
+                f"SELECT epoch_us({bucket}) AS bucket, tag, {mean} FROM ({rows})"  # noqa: S608
+                f" GROUP BY 1, 2 ORDER BY 1"
             )
         cursor = self._cursor()
         try:
@@ -198,10 +220,61 @@ class SampleStore:
         finally:
             cursor.close()
 
+    def thin(self, level: int, before: datetime, period: timedelta) -> int:
+        """Put means in the place of samples; see :meth:`orchestrator.plant.stores.Store.thin`.
+
+        An hour goes at a time, so that memory stays bounded.
+        """
+        source, target = ("samples", "means0") if level == 0 else _MEANS
+        end = before.replace(tzinfo=None)
+        gone = 0
+        while True:
+            first = self._fetch(f"SELECT min(time) FROM {source}")[0][0]  # noqa: S608
+            if first is None or first >= end:
+                return gone
+            span = max(_THIN_SPAN, period)
+            start = datetime(1970, 1, 1) + (first - datetime(1970, 1, 1)) // span * span  # noqa: DTZ001
+            gone += self._thin_span(source, target, start, min(start + span, end), period)
+
+    def _thin_span(
+        self, source: str, target: str, start: datetime, end: datetime, period: timedelta
+    ) -> int:
+        weight = (
+            f"CASE WHEN quality < {int(Quality.BAD)} AND value IS NOT NULL THEN {{}} ELSE 0 END"
+        )
+        own = weight.format("1" if source == "samples" else "weight")
+        bucket = (
+            f"time_bucket(to_microseconds({period // timedelta(microseconds=1)}), time,"
+            " TIMESTAMP '1970-01-01')"
+        )
+        chosen = "WHERE time >= $1 AND time < $2"
+        with self._transaction() as cursor:
+            # What came late joins the mean that is there already.
+            cursor.execute(
+                "CREATE OR REPLACE TEMP TABLE thinned AS"  # noqa: S608
+                f" SELECT {bucket} AS at, tag, sum({_USABLE} * w) / nullif(sum(w), 0) AS value,"
+                " min(quality) AS quality, sum(w)::BIGINT AS weight FROM"
+                f" (SELECT time, tag, value, quality, {own} AS w FROM {source} {chosen} UNION ALL"
+                f" SELECT time, tag, value, quality, weight FROM {target} {chosen})"
+                " GROUP BY ALL ORDER BY 1, 2",
+                [start, end],
+            )
+            gone = cursor.execute(f"DELETE FROM {source} {chosen}", [start, end]).fetchone()  # noqa: S608
+            cursor.execute(f"DELETE FROM {target} {chosen}", [start, end])  # noqa: S608
+            cursor.execute(f"INSERT INTO {target} SELECT * FROM thinned")  # noqa: S608
+            cursor.execute("DROP TABLE thinned")
+            cursor.execute("UPDATE facts SET format = ?", [FORMAT])
+        self._thinned = True
+        return int(gone[0]) if gone else 0
+
     def remove_before(self, time: datetime) -> int | None:
         """Remove samples before ``time`` (UTC); the first time that is left, in microseconds."""
         with self._transaction() as cursor:
-            cursor.execute("DELETE FROM samples WHERE time < ?", [time.replace(tzinfo=None)])
+            for table in ("samples", *_MEANS):
+                cursor.execute(
+                    f"DELETE FROM {table} WHERE time < ?",  # noqa: S608
+                    [time.replace(tzinfo=None)],
+                )
         span = self.span()
         return span[0] if span else None
 
@@ -283,7 +356,7 @@ def _open(path: Path, memory_limit_mb: int) -> duckdb.DuckDBPyConnection:
         ) from error
 
 
-def _long(blocks: Sequence[tuple[SampleBlock, datetime]], codes: Mapping[str, int]) -> LongRows:
+def long_rows(blocks: Sequence[tuple[SampleBlock, datetime]], codes: Mapping[str, int]) -> LongRows:
     """All samples of the blocks in order of time, the last one where several share tag and time."""
     parts: list[LongRows] = []
     in_order = True

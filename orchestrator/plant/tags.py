@@ -87,6 +87,7 @@ class Tag(PlantPart):
         consequence: What follows when an alarm of the tag stays unanswered; with ``respond_minutes``
             it sets the priority of its limit alarms.
         respond_minutes: Time in which an answer still helps.
+        node: OPC UA node that it is read from, ``nsu=urn:plant;s=FI101`` or ``ns=2;i=17``.
     """
 
     name: str = Field(min_length=1)
@@ -104,6 +105,7 @@ class Tag(PlantPart):
     expression: str | None = None
     consequence: Consequence | None = None
     respond_minutes: float | None = Field(default=None, gt=0)
+    node: str | None = None
 
     @field_validator("normal")
     @classmethod

@@ -7,8 +7,10 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +21,7 @@ from hypothesis import strategies as st
 from orchestrator.errors import DatabaseUnavailableError, UnknownTagError
 from orchestrator.plant.historian import Historian
 from orchestrator.plant.samples import Quality, SampleBlock
+from orchestrator.plant.stores import Tier
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 ALL = (None, None)
@@ -44,8 +47,35 @@ def rows(table: pa.Table) -> list[tuple[float, ...]]:
     return list(zip(at, *columns.values(), strict=True))
 
 
-def test_gives_back_what_was_appended() -> None:
-    with Historian(None) as historian:
+Opened = Callable[..., Historian]
+
+
+@pytest.fixture(params=["duckdb", "postgresql"])
+def opened(request: pytest.FixtureRequest) -> Opened:
+    """Opens a historian on either kind of store; one without a path is empty."""
+    if request.param == "duckdb":
+        return Historian
+    pytest.importorskip("psycopg", reason="needs psycopg")
+    url = request.getfixturevalue("postgres_url")
+
+    def on_postgresql(path: Path | None, **wanted: Any) -> Historian:
+        if path is None:
+            import psycopg
+
+            with psycopg.connect(url) as connection:
+                found = connection.execute(
+                    "SELECT relname FROM pg_class WHERE relname IN ('historian_tags',"
+                    " 'historian_samples', 'historian_means', 'historian_latest')"
+                ).fetchall()
+                for (table,) in found:
+                    connection.execute(f"TRUNCATE {table}")
+        return Historian(None, database_url=url, **wanted)
+
+    return on_postgresql
+
+
+def test_gives_back_what_was_appended(opened: Opened) -> None:
+    with opened(None) as historian:
         historian.append(block([0, 1], [[1, 10], [2, np.nan]]))
         historian.append(block([2], [[30]], "c"))
         table = historian.read(["c", "a", "b"], *ALL)
@@ -57,15 +87,15 @@ def test_gives_back_what_was_appended() -> None:
         assert historian.span() == (START, START + timedelta(minutes=2))
 
 
-def test_range_includes_both_ends() -> None:
-    with Historian(None) as historian:
+def test_range_includes_both_ends(opened: Opened) -> None:
+    with opened(None) as historian:
         historian.append(block([0, 1, 2, 3], [[i, i] for i in range(4)]))
         table = historian.read(["a"], START + timedelta(minutes=1), START + timedelta(minutes=2))
         assert rows(table) == [(1, 1), (2, 2)]
 
 
-def test_bad_is_null_in_a_range_and_bad_among_the_last_values() -> None:
-    with Historian(None) as historian:
+def test_bad_is_null_in_a_range_and_bad_among_the_last_values(opened: Opened) -> None:
+    with opened(None) as historian:
         historian.append(block([0], [[1, 1]]))
         historian.append(block([1], [[7, np.nan]], quality=Quality.BAD))
         historian.append(block([2], [[9, 9]], quality=Quality.UNCERTAIN))
@@ -78,16 +108,16 @@ def test_bad_is_null_in_a_range_and_bad_among_the_last_values() -> None:
         assert last["a"].source_time == START + timedelta(minutes=3)
 
 
-def test_means_over_a_period_count_only_usable_values() -> None:
-    with Historian(None) as historian:
+def test_means_over_a_period_count_only_usable_values(opened: Opened) -> None:
+    with opened(None) as historian:
         historian.append(block([0, 1, 4.9, 5, 12], [[1, 1], [2, 1], [6, 1], [7, np.nan], [8, 2]]))
         historian.append(block([2], [[1000, 1000]], quality=Quality.BAD))
         table = historian.read(["a", "b"], *ALL, period_seconds=300)
         assert rows(table) == [(0, 3, 1), (5, 7, None), (10, 8, 2)]
 
 
-def test_empty_historian() -> None:
-    with Historian(None) as historian:
+def test_empty_historian(opened: Opened) -> None:
+    with opened(None) as historian:
         assert (historian.span(), historian.count(), historian.tags()) == (None, 0, [])
         assert historian.last_values() == {}
         assert historian.read([], *ALL).num_rows == 0
@@ -95,8 +125,8 @@ def test_empty_historian() -> None:
         assert (historian.span(), historian.count()) == (None, 0)
 
 
-def test_unknown_tag(tmp_path: Path) -> None:
-    with Historian(None) as historian:
+def test_unknown_tag(opened: Opened, tmp_path: Path) -> None:
+    with opened(None) as historian:
         historian.append(block([0], [[1, 2]]))
         with pytest.raises(UnknownTagError, match="'z'"):
             historian.read(["a", "z"], *ALL)
@@ -107,8 +137,8 @@ def test_unknown_tag(tmp_path: Path) -> None:
             assert rows(pa.ipc.open_file(file).read_all()) == [(0, 1, None)]
 
 
-def test_one_sample_a_tag_and_time_in_one_buffer_and_across_flushes() -> None:
-    with Historian(None) as historian:
+def test_one_sample_a_tag_and_time_in_one_buffer_and_across_flushes(opened: Opened) -> None:
+    with opened(None) as historian:
         historian.append(block([0, 1], [[1, 1], [2, 2]]))
         historian.append(block([1, 0], [[20, np.nan], [np.nan, 10]]))
         assert rows(historian.read(["a", "b"], *ALL)) == [(0, 1, 10), (1, 20, 2)]
@@ -156,12 +186,12 @@ def test_last_write_wins_whatever_the_order(appended: list[tuple[int, str, int, 
             assert sample.value == expected[newest[tag], tag]
 
 
-def test_reopened_file_knows_everything(tmp_path: Path) -> None:
+def test_reopened_file_knows_everything(opened: Opened, tmp_path: Path) -> None:
     path = tmp_path / "deeper" / "historian.duckdb"
-    with Historian(path) as historian:
+    with opened(path) as historian:
         historian.append(block([0, 1], [[1, 10], [2, np.nan]]))
         before = historian.last_values()
-    with Historian(path) as historian:
+    with opened(path) as historian:
         assert historian.span() == (START, START + timedelta(minutes=1))
         after = historian.last_values()
         assert {k: (s.value, s.source_time) for k, s in after.items()} == {
@@ -240,9 +270,9 @@ def test_damaged_file_and_use_after_close(tmp_path: Path) -> None:
         historian.read(["a"], *ALL)
 
 
-def test_samples_are_written_without_anyone_asking(tmp_path: Path) -> None:
+def test_samples_are_written_without_anyone_asking(opened: Opened, tmp_path: Path) -> None:
     path = tmp_path / "historian.duckdb"
-    with Historian(path) as historian:
+    with opened(path) as historian:
         historian.append(block([0], [[1, 1]]))
         deadline = time.monotonic() + 10
         while historian._store.count() < 2 and time.monotonic() < deadline:
@@ -251,24 +281,93 @@ def test_samples_are_written_without_anyone_asking(tmp_path: Path) -> None:
         assert historian._store.count() == 2
 
 
-def test_retention_counts_from_the_newest_sample_but_not_from_the_future() -> None:
+def test_retention_counts_from_the_newest_sample_but_not_from_the_future(opened: Opened) -> None:
     day = 24 * 60
-    with Historian(None, retention_days=10) as historian:
+    with opened(None, retention_days=10) as historian:
         historian.append(block([0, 5 * day, 20 * day], [[1, 1], [2, 2], [3, 3]]))
         assert rows(historian.read(["a"], *ALL)) == [(20 * day, 3)]
         assert historian.span() == (START + timedelta(days=20), START + timedelta(days=20))
     now = (datetime.now(UTC) - START) / timedelta(minutes=1)
-    with Historian(None, retention_days=10) as historian:
+    with opened(None, retention_days=10) as historian:
         historian.append(block([now - day, now, now + 9000 * day], [[1, 1], [2, 2], [3, 3]]))
         assert historian.count() == 6
-    with Historian(None, retention_days=None) as historian:
+    with opened(None, retention_days=None) as historian:
         historian.append(block([0, 9000 * day], [[1, 1], [2, 2]]))
         assert historian.count() == 4
 
 
-def test_threads_append_and_read_together() -> None:
+def test_old_samples_become_means_and_older_ones_coarser_means(opened: Opened) -> None:
+    day = 24 * 60
+    tiers = [
+        Tier(timedelta(days=10), timedelta(hours=1)),
+        Tier(timedelta(days=1), timedelta(minutes=1)),
+    ]
+    with opened(None, retention_days=None, tiers=tiers) as historian:
+        seconds = [i / 6 for i in range(12)]  # two minutes of 10 s
+        values = [[float(i), 1.0] for i in range(12)]
+        values[5] = [1e6, 1.0]
+        historian.append(block(seconds[:5], values[:5]))
+        historian.append(block([seconds[5]], [values[5]], quality=Quality.BAD))
+        historian.append(block(seconds[6:], values[6:]))
+        historian.append(block([3], [[np.nan, np.nan]], quality=Quality.BAD))
+        historian.flush()
+        assert historian.count() == 26
+        historian.append(block([2 * day], [[7, 7]]))
+        historian._thinned_at = float("-inf")
+        historian.flush()
+        fine = rows(historian.read(["a", "b"], *ALL))
+        assert fine == [(0, 2, 1), (1, 8.5, 1), (3, None, None), (2 * day, 7, 7)]
+        # The mean of means counts each by the samples that it stands for.
+        hour = rows(historian.read(["a", "b"], None, START + timedelta(hours=1), 3600))
+        assert hour == [(0, pytest.approx((0 + 1 + 2 + 3 + 4 + 51) / 11), 1)]
+        # What comes late for a thinned minute joins its mean.
+        historian.append(block([0.9], [[62, np.nan]]))
+        historian.append(block([20 * day], [[9, 9]]))
+        historian._thinned_at = float("-inf")
+        historian.flush()
+        coarse = rows(historian.read(["a", "b"], *ALL))
+        late = (0 + 1 + 2 + 3 + 4 + 51 + 62) / 12
+        assert coarse == [(0, pytest.approx(late), 1), (2 * day, 7, 7), (20 * day, 9, 9)]
+        assert historian.span() == (START, START + timedelta(days=20))
+        assert historian.count() == 6
+
+
+def test_thinned_file_is_the_same_when_opened_again(opened: Opened, tmp_path: Path) -> None:
+    tiers = [Tier(timedelta(hours=1), timedelta(minutes=10))]
+    path = tmp_path / "historian.duckdb"
+    with opened(path, retention_days=None, tiers=tiers) as historian:
+        historian.append(block([float(i) for i in range(180)], [[i, -i] for i in range(180)]))
+        historian.flush()
+        before = historian.read(["b", "a"], *ALL)
+        assert before.num_rows < 100
+    with opened(path, retention_days=None, tiers=tiers) as historian:
+        assert historian.read(["b", "a"], *ALL).equals(before)
+        assert historian.last_values()["a"].value == 179
+
+
+def test_reader_on_another_connection_sees_what_the_writer_committed(postgres_url: str) -> None:
+    pytest.importorskip("psycopg", reason="needs psycopg")
+    with (
+        Historian(None, database_url=postgres_url) as writer,
+        Historian(None, database_url=postgres_url) as reader,
+    ):
+        writer.append(block([0, 1], [[1, 2], [3, 4]]))
+        writer.flush()
+        assert reader.count() == 4
+
+
+def test_unreachable_postgresql_names_no_password() -> None:
+    pytest.importorskip("psycopg", reason="needs psycopg")
+    url = "postgresql://someone:s3cret-word@127.0.0.1:1/nothing"
+    with pytest.raises(DatabaseUnavailableError) as caught:
+        Historian(None, database_url=url)
+    assert "s3cret-word" not in str(caught.value)
+    assert "127.0.0.1/nothing" in str(caught.value)
+
+
+def test_threads_append_and_read_together(opened: Opened) -> None:
     errors: list[BaseException] = []
-    with Historian(None) as historian:
+    with opened(None) as historian:
         historian.append(block([0], [[0, 0]]))
 
         def append(tag: str) -> None:
@@ -297,9 +396,9 @@ def test_threads_append_and_read_together() -> None:
         assert historian.count() == 2 + 900
 
 
-def test_wide_ranges_stream_in_pieces_that_together_are_the_whole() -> None:
+def test_wide_ranges_stream_in_pieces_that_together_are_the_whole(opened: Opened) -> None:
     generator = np.random.default_rng(0)
-    with Historian(None) as historian:
+    with opened(None) as historian:
         values = generator.normal(size=(5000, 40))
         values[generator.random(values.shape) < 0.2] = np.nan
         tags = tuple(f"t{i}" for i in range(40))

@@ -1,0 +1,244 @@
+"""The link to a server that is kept up: connect, subscribe, fill the gap, and again when it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import structlog
+
+from orchestrator.errors import ConfigurationError, UnavailableError
+from orchestrator.plant.opcua.browse import variables
+from orchestrator.plant.opcua.collector import Collector
+from orchestrator.plant.opcua.connection import Connection
+from orchestrator.plant.opcua.gaps import Gaps
+from orchestrator.plant.opcua.mapping import matched, named_nodes, resolved
+from orchestrator.plant.opcua.values import Reading
+
+if TYPE_CHECKING:
+    from asyncua import ua
+
+    from orchestrator.config import OpcUaSettings
+    from orchestrator.plant.tags import Plant
+
+CLOCK_SLACK = 5_000_000
+"""Microseconds by which history is asked for beyond the newest time known."""
+HISTORY_TRIES = 4
+
+log = structlog.get_logger(__name__)
+
+
+class Link:
+    """Keeps one subscription alive and hands its readings to a collector.
+
+    Args:
+        url: Address of the server.
+        plant: The tags wanted; computed ones are left out.
+        settings: Connection, security, mapping, pace.
+        collector: Where readings go, with the columns of ``tags``.
+
+    Attributes:
+        tags: Tags that are read, in column order.
+        gaps: What is known and what is missing.
+        connections: How often the server was reached.
+        refused: Tags that the server does not have or does not let us watch.
+    """
+
+    def __init__(
+        self, url: str, plant: Plant, settings: OpcUaSettings, collector: Collector
+    ) -> None:
+        self.tags = collector.tags
+        self.gaps = Gaps(len(self.tags))
+        self.connections = 0
+        self.refused: tuple[str, ...] = ()
+        self._url = url
+        self._plant = plant
+        self._settings = settings
+        self._collector = collector
+        self._named = named_nodes(plant, settings.nodes)
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Run until :meth:`stop`.
+
+        Raises:
+            ConfigurationError: a certificate, node id or mapping is wrong; trying again is no use.
+        """
+        waits = backoff(self._settings.reconnect_base, self._settings.reconnect_cap)
+        told = False
+        while not self._stopping.is_set():
+            try:
+                connection = await Connection.open(self._url, self._settings)
+            except UnavailableError as error:
+                wait = next(waits)
+                if not told:
+                    # Once an outage: a line for each try would fill the log of a long one.
+                    log.warning("opcua.unreachable", error=str(error), retry_seconds=round(wait, 1))
+                told = True
+                await self._pause(wait)
+                continue
+            told = False
+            try:
+                healthy = await self._attend(connection)
+            except UnavailableError as error:
+                healthy = False
+                log.warning("opcua.request_failed", error=str(error))
+            finally:
+                self._lost()
+                await connection.close()
+            if healthy:
+                waits = backoff(self._settings.reconnect_base, self._settings.reconnect_cap)
+            if not self._stopping.is_set():
+                await self._pause(next(waits))
+
+    def stop(self) -> None:
+        """End :meth:`run` soon; call it in its event loop."""
+        self._stopping.set()
+
+    async def past(self, hours: float) -> list[Reading]:
+        """What the server holds of the last hours, over a connection of its own."""
+        connection = await Connection.open(self._url, self._settings)
+        try:
+            nodes = await self._nodes(connection)
+            now = await connection.server_time()
+            start = now - int(hours * 3600e6)
+            self.gaps.start_after(start)
+            found: list[Reading] = []
+            for part in _parts(nodes, self._settings.items_per_call):
+                async for readings, _ in connection.history(part, start, now + CLOCK_SLACK):
+                    found += self.gaps.past(readings)
+            for reading in found:
+                known = self.gaps.known_until
+                known[reading.column] = max(known[reading.column], reading.time)
+            return found
+        finally:
+            await connection.close()
+
+    async def _attend(self, connection: Connection) -> bool:
+        """Serve one connection until it is lost; whether it ever worked."""
+        nodes = await self._nodes(connection)
+        refused = await connection.subscribe(nodes, self._take)
+        self.connections += 1
+        self._tell(nodes, refused)
+        watched = {column: node for column, node in nodes.items() if column not in refused}
+        tasks = {
+            asyncio.ensure_future(connection.wait_lost()),
+            asyncio.ensure_future(self._stopping.wait()),
+        }
+        filling = asyncio.ensure_future(self._fill(connection, watched))
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (*tasks, filling):
+                task.cancel()
+            for outcome in await asyncio.gather(*tasks, filling, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    log.warning("opcua.fill_failed", error=str(outcome))
+        return True
+
+    def _take(self, readings: list[Reading]) -> None:
+        self._collector.add(self.gaps.live(readings))
+
+    def _lost(self) -> None:
+        self.gaps.connection_lost()
+        self._collector.mark(range(len(self.tags)))
+
+    async def _fill(self, connection: Connection, nodes: dict[int, ua.NodeId]) -> None:
+        """Fetch what the server stored while we did not listen."""
+        columns = self.gaps.open_columns()
+        if not columns:
+            return
+        if not self._settings.history:
+            self.gaps.close(columns)
+            return
+        # What was measured just before the subscription began may still be on its way to the history.
+        await asyncio.sleep(self._settings.settle)
+        now = max(await connection.server_time(), self.gaps.newest() or 0)
+        oldest = now - int(self._settings.history_hours * 3600e6)
+        started, count, without = time.monotonic(), 0, 0
+        here = [column for column in columns if column in nodes]
+        self.gaps.close(set(columns) - set(here))
+        # Items with about the same start go together, so that little is read twice.
+        here.sort(key=lambda column: self.gaps.known_until[column])
+        size = self._settings.items_per_call
+        while here:
+            part = here[:size]
+            start = max(min(self.gaps.known_until[column] for column in part), oldest)
+            try:
+                items = [(column, nodes[column]) for column in part]
+                async for readings, none in connection.history(items, start, now + CLOCK_SLACK):
+                    fresh = self.gaps.past(readings)
+                    count += len(fresh)
+                    without += len(none)
+                    self._collector.add_past(fresh)
+            except UnavailableError as error:
+                if size <= self._settings.items_per_call >> HISTORY_TRIES:
+                    raise
+                # The answer may be too large for the server or too slow; smaller parts may do.
+                size = max(1, size // 2)
+                log.info("opcua.history_in_smaller_parts", items=size, error=str(error))
+                continue
+            self.gaps.close(part)
+            here = here[len(part) :]
+        log.info(
+            "opcua.gap_filled",
+            samples=count,
+            items=len(columns),
+            items_without_history=without,
+            seconds=round(time.monotonic() - started, 2),
+        )
+
+    async def _nodes(self, connection: Connection) -> dict[int, ua.NodeId]:
+        """Column -> node on this server."""
+        named = dict(self._named)
+        rest = [tag for tag in self.tags if tag not in named]
+        if rest:
+            found: dict[str, list[str]] = {}
+            for item in await variables(connection):
+                found.setdefault(item.name, []).append(item.node)
+            named |= matched(rest, found)
+        if not named:
+            raise ConfigurationError(
+                f"None of the {len(self.tags)} tags is a variable of the server",
+                where=self._url,
+                remedy="name nodes in the plant file; see them with: dan-g tags browse URL",
+            )
+        return {
+            column: resolved(named[tag], connection.namespaces)
+            for column, tag in enumerate(self.tags)
+            if tag in named
+        }
+
+    def _tell(self, nodes: dict[int, ua.NodeId], refused: list[int]) -> None:
+        left_out = [
+            tag
+            for column, tag in enumerate(self.tags)
+            if column not in nodes or column in set(refused)
+        ]
+        self.refused = tuple(left_out)
+        log.info("opcua.subscribed", url=self._url, items=len(self.tags) - len(left_out))
+        if left_out:
+            log.warning("opcua.tags_without_node", tags=left_out[:10], count=len(left_out))
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            pass
+
+
+def backoff(base: float, cap: float) -> Iterator[float]:
+    """Waits in seconds: doubled each time up to ``cap``, each between half and all of it."""
+    wait = min(base, cap)
+    while True:
+        yield wait * random.uniform(0.5, 1.0)  # noqa: S311
+        wait = min(2 * wait, cap)
+
+
+def _parts(nodes: dict[int, ua.NodeId], size: int) -> list[list[tuple[int, ua.NodeId]]]:
+    items = list(nodes.items())
+    return [items[first : first + size] for first in range(0, len(items), size)]
