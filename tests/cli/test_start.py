@@ -73,12 +73,14 @@ def test_every_command_takes_json_config_and_home() -> None:
                 lacking.append((path, sorted(missing)))
 
     walk(typer.main.get_command(app), "dan-g")
-    # A service prints what happens, not a document; a plant file is drafted from data alone; a
-    # run of the twin depends on its scenario and seed alone.
+    # A service prints what happens, not a document; a plant file is drafted from data or a
+    # server alone; a run of the twin depends on its scenario and seed alone.
     assert lacking == [
         ("dan-g run", ["--json"]),
         ("dan-g serve", ["--json"]),
         ("dan-g tags infer", ["--config", "--home"]),
+        ("dan-g tags browse", ["--home"]),
+        ("dan-g twin serve", ["--config", "--home"]),
         ("dan-g twin run", ["--config", "--home"]),
         ("dan-g twin scenarios", ["--config", "--home"]),
     ]
