@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from asyncua import ua
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_WAITING_FOR_INITIAL_DATA = 0x80320000
 _SEVERITY_SHIFT = 30
 _NAN = float("nan")
 
@@ -51,7 +52,10 @@ def reading_of(column: int, data: ua.DataValue, received: int) -> Reading | None
     no single finite number, is NaN and bad; where it has no time either, it is no sample.
     """
     at = data.SourceTimestamp or data.ServerTimestamp
-    quality = quality_of(data.StatusCode.value if data.StatusCode is not None else 0)
+    status = data.StatusCode.value if data.StatusCode is not None else 0
+    if status == _WAITING_FOR_INITIAL_DATA and data.SourceTimestamp is None:
+        return None  # the server's time is that of its answer, not of a measurement
+    quality = quality_of(status)
     held = data.Value.Value if data.Value is not None else None
     # A bool is an int, so that a switch reads 0 or 1.
     value = float(held) if isinstance(held, int | float) else _NAN

@@ -52,6 +52,8 @@ def test_time_is_the_sources_else_the_servers_else_that_of_receipt() -> None:
 def test_bad_value_without_any_time_is_no_sample() -> None:
     waiting = ua.StatusCode(ua.StatusCodes.BadWaitingForInitialData)
     assert reading_of(0, ua.DataValue(StatusCode=waiting), 7) is None
+    answered = ua.DataValue(StatusCode=waiting, ServerTimestamp=AT)
+    assert reading_of(0, answered, 7) is None
 
 
 def test_node_ids_survive_a_new_numbering_of_name_spaces() -> None:
