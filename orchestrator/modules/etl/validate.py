@@ -62,12 +62,13 @@ def run(parameters: ValidateInput, context: OperationContext) -> ValidateResult:
     is_open = float(np.mean([item.open_share for item in balances])) if balances else 0.0
     score = round(mean * order_share * (1.0 - BALANCE_WEIGHT * is_open), 4)
     faults = schema_faults(frame, context.plant, parameters.tags)
+    standing = _standing(frame, context.plant)
     return ValidateResult(
         summary=" ".join(
             [
-                _summary(score, found, time),
+                _summary(score, found, time, stands_still=bool(standing)),
                 *_open(balances),
-                *_standing(frame, context.plant),
+                *standing,
             ]
         ),
         warnings=_warnings(time, faults),
@@ -286,12 +287,14 @@ def _holds(tag: Tag | None) -> bool:
     return tag is not None and (tag.controllable or tag.kind in HOLDING_KINDS)
 
 
-def _summary(score: float, tags: list[TagQuality], time: TimeQuality) -> str:
+def _summary(score: float, tags: list[TagQuality], time: TimeQuality, *, stands_still: bool) -> str:
     if not tags:
         return "The data holds no tags."
     verdict = (
         "fit for use" if score >= FIT else "usable with care" if score >= USABLE else "not fit"
     )
+    if stands_still and score >= USABLE:
+        verdict += ", but not what stands still now"
     text = (
         f"Data quality is {100 * score:.0f} % over {len(tags)} tags and {time.rows} rows: {verdict}"
     )
