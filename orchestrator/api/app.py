@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 
 from orchestrator import __version__
@@ -32,7 +33,7 @@ from orchestrator.api.endpoints import (
 )
 from orchestrator.api.metrics import Metrics
 from orchestrator.api.middleware.body_limit import MEGABYTE, BodyLimit
-from orchestrator.api.middleware.direct import DirectRoutes
+from orchestrator.api.middleware.direct import LayeredApplication
 from orchestrator.api.middleware.errors import ProblemErrors
 from orchestrator.api.middleware.idempotency import Idempotency
 from orchestrator.api.middleware.request_context import RequestContext
@@ -87,7 +88,7 @@ def create_app(
         orchestrator = await orchestrator_factory(settings)
         app.state.orchestrator = orchestrator
         metrics.watch_loop(lambda: service.loop_state == "running")
-        counting = asyncio.create_task(metrics.follow(orchestrator.events))
+        orchestrator.events.listen(metrics.event)
         if run_loop and orchestrator.source is not None:
             service.start_loop(orchestrator)
         if service.url is not None:
@@ -96,14 +97,20 @@ def create_app(
             yield
         finally:
             app.state.closing.set()
-            counting.cancel()
-            with suppress(asyncio.CancelledError):
-                await counting
             await service.stop_loop()
             app.state.orchestrator = None
             await orchestrator.close()
 
-    app = FastAPI(
+    names = (settings.service.host, *settings.service.allowed_hosts)
+    app = LayeredApplication(
+        layers=(
+            Middleware(RequestContext, metrics=metrics),
+            Middleware(ProblemErrors),
+            Middleware(SameOrigin, names=names),
+            Middleware(BodyLimit, max_bytes=int(settings.service.max_body_mb * MEGABYTE)),
+            Middleware(Idempotency),
+        ),
+        direct={("POST", "/orchestrate"): orchestrate.orchestrate},
         title="DAN_G Orchestrator",
         version=__version__,
         description=DESCRIPTION,
@@ -124,14 +131,6 @@ def create_app(
             dependencies=[] if resource is probes else [Depends(known_parameters)],
         )
     app.add_api_route("/", _front, include_in_schema=False)
-    # The last one added is the outermost.
-    app.add_middleware(DirectRoutes, handlers={("POST", "/orchestrate"): orchestrate.orchestrate})
-    app.add_middleware(Idempotency)
-    app.add_middleware(BodyLimit, max_bytes=int(settings.service.max_body_mb * MEGABYTE))
-    names = (settings.service.host, *settings.service.allowed_hosts)
-    app.add_middleware(SameOrigin, names=names)
-    app.add_middleware(ProblemErrors)
-    app.add_middleware(RequestContext, metrics=metrics)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from prometheus_client import (
 )
 
 if TYPE_CHECKING:
-    from orchestrator.core.events import Event, EventBus
+    from orchestrator.core.events import Event
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0)
 
@@ -68,13 +67,6 @@ class Metrics:
     def watch_loop(self, running: Callable[[], bool]) -> None:
         """Show whether the live loop runs."""
         self._loop.set_function(lambda: float(running()))
-
-    async def follow(self, events: EventBus) -> None:
-        """Count events until cancelled."""
-        with events.subscribe() as stream:
-            async for event in stream:
-                self.event(event)
-                await asyncio.sleep(0)
 
     def event(self, event: Event) -> None:
         """Count one event."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,15 +29,22 @@ class EventBus:
     def __init__(self) -> None:
         self._sequence = 0
         self._queues: set[asyncio.Queue[Event]] = set()
+        self._listeners: list[Callable[[Event], None]] = []
 
     def publish(self, kind: EventKind, at: datetime, payload: dict[str, Any]) -> None:
         """Hand out an event; never waits. Call it on the event loop's thread."""
         self._sequence += 1
         event = Event(self._sequence, kind, at, payload)
+        for listener in self._listeners:
+            listener(event)
         for queue in self._queues:
             if queue.full():
                 queue.get_nowait()
             queue.put_nowait(event)
+
+    def listen(self, listener: Callable[[Event], None]) -> None:
+        """Have ``listener`` called with each event as it is published; it must neither wait nor raise."""
+        self._listeners.append(listener)
 
     @contextmanager
     def subscribe(self) -> Iterator[AsyncIterator[Event]]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
-from random import SystemRandom
-from uuid import UUID
 
-_RANDOM_BITS = 74
-_random = SystemRandom()
+_LOW_62 = (1 << 62) - 1
 
 
 def new_id() -> str:
@@ -17,6 +15,8 @@ def new_id() -> str:
     page each.
     """
     milliseconds = time.time_ns() // 1_000_000
-    random = _random.getrandbits(_RANDOM_BITS)
-    high, low = random >> 62, random & ((1 << 62) - 1)
-    return str(UUID(int=milliseconds << 80 | 7 << 76 | high << 64 | 2 << 62 | low))
+    random = int.from_bytes(os.urandom(10), "big") >> 6
+    version, variant = 7 << 76, 2 << 62
+    number = milliseconds << 80 | version | (random >> 62) << 64 | variant | random & _LOW_62
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
