@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sqlite3
@@ -14,13 +15,14 @@ from typing import Any
 
 import psutil
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 from orchestrator.errors import ConfigurationError, DatabaseUnavailableError
 from orchestrator.state.database import Database
-from orchestrator.state.migrations import known_revisions
+from orchestrator.state.migrations import configuration, known_revisions
 from orchestrator.state.repositories import Store
 from orchestrator.state.tables import SCHEMA_REVISION, metadata
 from tests.state.conftest import Maker, Rival
@@ -102,6 +104,47 @@ async def test_migrating_again_changes_nothing(store: Store, make: Maker) -> Non
     await store.decisions.add(decision)
     await store.database.migrate()
     assert await store.decisions.get(decision.id) == decision
+
+
+async def test_a_database_of_the_first_revision_keeps_its_decisions_findable(
+    empty_url: str, tmp_path: Path, make: Maker
+) -> None:
+    database = await Database.open(empty_url, tmp_path)
+    first = make.decision()
+    action, trigger = first.document["actions"][0], first.document["triggers"][0]
+
+    def to_first(connection: Connection) -> None:
+        command.upgrade(configuration(connection), "0001")
+
+    async with database.write() as connection:
+        await connection.run_sync(to_first)
+        values = {
+            "id": first.id,
+            "at": "2026-03-01T06:00:00.000000Z",
+            "module": action["module"],
+            "operation": action["operation"],
+            "name": trigger["name"],
+            "document": json.dumps(first.document),
+            "no": False,
+        }
+        if database.dialect == "postgresql":
+            values["at"] = first.created_at
+        for statement in (
+            "INSERT INTO decisions VALUES (:id, :at, 'policy', 0.9, 'v', 'd', :no, NULL, :document, '{}', '{}')",
+            "INSERT INTO decision_actions VALUES (:id, 0, :module, :operation, :no, :at)",
+            "INSERT INTO decision_actions VALUES (:id, 1, :module, :operation, :no, :at)",
+            "INSERT INTO decision_triggers VALUES (:id, :name, 'market', :at)",
+        ):
+            await connection.execute(text(statement), values)
+    await database.migrate()
+    store = Store(database)
+    assert await database.revision() == SCHEMA_REVISION
+    for found in (
+        await store.decisions.list(trigger=trigger["name"]),
+        await store.decisions.list(module=action["module"], operation=action["operation"]),
+    ):
+        assert [record.id for record in found.items] == [first.id]
+    await database.close()
 
 
 async def test_processes_that_migrate_at_once_do_it_once(

@@ -51,8 +51,7 @@ class LayeredApplication(FastAPI):
         layers = list(layers)
         super().__init__(middleware=layers, **options)
         self._routes = {
-            (method, path): DirectRoute(path, handler)
-            for (method, path), handler in direct.items()
+            (method, path): DirectRoute(path, handler) for (method, path), handler in direct.items()
         }
         innermost: ASGIApp = _answer_directly
         for layer in reversed(layers):

@@ -166,34 +166,19 @@ def _decision_row(record: DecisionRecord) -> dict[str, Any]:
 
 def _index_rows(record: DecisionRecord) -> list[NewRow]:
     """What the filters and the statistics look for inside the document."""
-    rows = [
-        NewRow(
-            decision_actions,
-            {
-                "decision_id": record.id,
-                "position": position,
-                "module": action["module"],
-                "operation": action["operation"],
-                "deferred": bool(action.get("deferred", False)),
-                "created_at": record.created_at,
-            },
-        )
-        for position, action in enumerate(record.document.get("actions") or ())
+    made = {"created_at": record.created_at, "decision_id": record.id}
+    actions = record.document.get("actions") or ()
+    triggers = record.document.get("triggers") or ()
+    return [
+        *(
+            NewRow(decision_actions, {"module": module, "operation": operation, **made})
+            for module, operation in dict.fromkeys((a["module"], a["operation"]) for a in actions)
+        ),
+        *(
+            NewRow(decision_triggers, {"name": name, **made})
+            for name in dict.fromkeys(trigger["name"] for trigger in triggers)
+        ),
     ]
-    fired = {trigger["name"]: trigger for trigger in record.document.get("triggers") or ()}
-    rows += [
-        NewRow(
-            decision_triggers,
-            {
-                "decision_id": record.id,
-                "name": name,
-                "family": trigger.get("family", ""),
-                "created_at": record.created_at,
-            },
-        )
-        for name, trigger in fired.items()
-    ]
-    return rows
 
 
 def _decision(row: RowMapping) -> DecisionRecord:
