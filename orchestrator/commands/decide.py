@@ -52,7 +52,7 @@ def decide(
     engine = _engine(Target(config, home))
     if situation is not None:
         decision = engine.decide(_situation(_text(situation), str(situation)), dry_run=True)
-        document = decision.model_dump(mode="json")
+        document = decision.document
         if as_json:
             emit(document)
             return
@@ -62,7 +62,7 @@ def decide(
         return
     assert situations is not None
     decided = [
-        {"id": id_, "decision": engine.decide(given, dry_run=True).model_dump(mode="json")}
+        {"id": id_, "decision": engine.decide(given, dry_run=True).document}
         for id_, given in _cases(_text(situations), str(situations))
     ]
     if as_json:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
 
 DecidedBy = Literal["policy", "advisor", "cache", "operator"]
 Gate = Literal[
@@ -149,6 +150,11 @@ class Decision(Record):
     refused: tuple[Refusal, ...] = ()
 
     @cached_property
+    def document(self) -> dict[str, Any]:
+        """The decision as a JSON document, made once for all who show, store or send it; do not change it."""
+        return self.model_dump(mode="json")
+
+    @cached_property
     def json_text(self) -> str:
-        """The decision as JSON, made once for all who answer with it or store it."""
-        return self.model_dump_json()
+        """The text of :attr:`document`."""
+        return to_json(self.document).decode()

@@ -302,7 +302,7 @@ class Orchestrator:
     async def _accept(
         self, decision: Decision, situation: Situation, *, session_id: str | None = None
     ) -> list[JobRecord]:
-        document = decision.model_dump(mode="json")
+        document = decision.document
         record = DecisionRecord(
             id=decision.id,
             created_at=decision.created_at,
