@@ -70,43 +70,47 @@ class Estimates:
             self._estimates[name] = estimate
 
 
-def score(
-    candidate: Candidate, facts: Mapping[str, Any], estimate: Estimate, *, selected: bool
-) -> Criteria:
-    """The criteria of one candidate on the normalised facts of a situation."""
-    resources = facts.get("resources")
-    free = None
-    if resources:
+class Scoring:
+    """Scores the candidates of one situation; what they share is read once.
+
+    Args:
+        facts: The normalised facts of the situation.
+    """
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        resources = facts.get("resources", {})
         shares = [resources[n] for n in ("cpu_free_share", "memory_free_share") if n in resources]
-        free = min(shares) if shares else None
-    success = estimate.success_probability
-    urgent = urgency(candidate)
-    benefit = estimate.benefit_usd * urgent
-    cost = estimate.seconds * USD_PER_COMPUTE_SECOND + USD_PER_LOOK
-    return Criteria(
-        operation=candidate.operation,
-        data_quality=facts.get("data_quality", {}).get("score"),
-        resources=free,
-        priority=urgent / MOST_URGENT,
-        success_probability=success,
-        benefit=benefit,
-        cost=cost,
-        utility=success * benefit - cost,
-        selected=selected,
-    )
+        self._free = min(shares) if shares else None
+        self._quality = facts.get("data_quality", {}).get("score")
+
+    def __call__(self, candidate: Candidate, estimate: Estimate, *, selected: bool) -> Criteria:
+        """The criteria of one candidate."""
+        success = estimate.success_probability
+        urgent = urgency(candidate)
+        benefit = estimate.benefit_usd * urgent
+        cost = estimate.seconds * USD_PER_COMPUTE_SECOND + USD_PER_LOOK
+        return Criteria(
+            operation=candidate.operation,
+            data_quality=self._quality,
+            resources=self._free,
+            priority=urgent / MOST_URGENT,
+            success_probability=success,
+            benefit=benefit,
+            cost=cost,
+            utility=success * benefit - cost,
+            selected=selected,
+        )
 
 
 def urgency(candidate: Candidate) -> float:
     """How much the benefit counts, 1 as usual: from the worst alert, failing equipment, right of way."""
-    factors = [RIGHT_OF_WAY_URGENCY if candidate.urgent else 1.0]
+    most = RIGHT_OF_WAY_URGENCY if candidate.urgent else 1.0
     for fired in candidate.fired:
-        factors.extend(
-            SEVERITY_URGENCY.get(alert.get("severity", "medium"), 1.0)
-            for alert in _alerts(fired.elements)
-        )
+        for alert in fired.elements.get("alerts", ()):
+            most = max(most, SEVERITY_URGENCY.get(alert.get("severity", "medium"), 1.0))
         if candidate.urgent and fired.elements.get("equipment"):
-            factors.append(FAILING_HEALTH_URGENCY)
-    return max(factors)
+            most = max(most, FAILING_HEALTH_URGENCY)
+    return most
 
 
 def priority(candidate: Candidate) -> int:
@@ -120,8 +124,3 @@ def priority(candidate: Candidate) -> int:
 
 def _initial(needs: Needs) -> Estimate:
     return Estimate(INITIAL_SUCCESS, needs.cost_seconds, needs.benefit_usd)
-
-
-def _alerts(elements: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    alerts: tuple[Mapping[str, Any], ...] = elements.get("alerts", ())
-    return alerts

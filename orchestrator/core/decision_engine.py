@@ -13,7 +13,7 @@ from typing import Any
 
 from orchestrator.config import Settings
 from orchestrator.core.confidence import ConfidenceRule
-from orchestrator.core.criteria import Estimates, score
+from orchestrator.core.criteria import Estimates, Scoring
 from orchestrator.core.decision import (
     Alternative,
     Criteria,
@@ -127,7 +127,7 @@ class DecisionEngine:
             id=decision_id or new_id(),
             created_at=now,
             situation_digest=situation.digest(),
-            triggers=tuple(_trigger(item) for item in fired),
+            triggers=tuple([_trigger(item) for item in fired]),
             actions=actions,
             alternatives=tuple(_alternative(removal) for removal in passed.removed),
             confidence=confidence if reading is None else reading.confidence,
@@ -147,18 +147,14 @@ class DecisionEngine:
     def _criteria(
         self, passed: Passed, facts: Mapping[str, Any], *, observed: bool
     ) -> tuple[Criteria, ...]:
+        score, estimate = Scoring(facts), self._estimates.of
+        held = [removal.candidate for removal in passed.removed]
         return tuple(
-            score(
-                candidate,
-                facts,
-                self._estimates.of(candidate.operation, observed=observed),
-                selected=selected,
-            )
-            for candidates, selected in (
-                (passed.selected, True),
-                ([removal.candidate for removal in passed.removed], False),
-            )
-            for candidate in candidates
+            [
+                score(candidate, estimate(candidate.operation, observed=observed), selected=chosen)
+                for candidates, chosen in ((passed.selected, True), (held, False))
+                for candidate in candidates
+            ]
         )
 
     def _refusals(self, reading: Reading | None, passed: Passed) -> tuple[Refusal, ...]:

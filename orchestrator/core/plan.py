@@ -63,6 +63,8 @@ MARKET_PRODUCTS = {
 }
 """Products as people name them, and the series by which the market knows them."""
 
+_FROM_RULES = frozenset({"tags", "targets", "target", "restore", "equipment"})
+"""Parameters that the elements of the rules determine."""
 _RANK = {name: number for number, name in enumerate(ORDER)}
 _INSIDE = {
     "etl.clean": ("etl.ingest",),
@@ -124,6 +126,9 @@ def parameters_of(
     if operation is None:
         return {}
     slots = slots or {}
+    accepted = operation.input_model.model_fields
+    if not slots and _FROM_RULES.isdisjoint(accepted):
+        return {}
     tags: set[str] = set()
     equipment: set[str] = set()
     for fired in candidate.fired:
@@ -141,7 +146,6 @@ def parameters_of(
     }
     if candidate.module == "analysis" and "product" in slots:
         offered["product"] = MARKET_PRODUCTS.get(slots["product"], slots["product"])
-    accepted = operation.input_model.model_fields
     given = {name: value for name, value in offered.items() if value and name in accepted}
     return _valid(given, operation) if slots else given
 

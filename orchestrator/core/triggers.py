@@ -8,7 +8,7 @@ than evaluating does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -27,7 +27,7 @@ from orchestrator.core.expression import (
     project,
     shape_of,
 )
-from orchestrator.core.predicates import Path
+from orchestrator.core.predicates import Path, Reader, reader
 
 LABELS: dict[Path, tuple[str, str]] = {
     ("kpis", "margin_change_pct"): ("margin change", " %"),
@@ -80,14 +80,15 @@ class RuleBook:
     """
 
     def __init__(self, rules: Sequence[TriggerRule], where: str) -> None:
-        self._rules = [
+        compiled = [
             (rule, compile_condition(rule.when, f"{where}, rule {rule.name!r}")) for rule in rules
         ]
-        conditions = [condition for _, condition in self._rules]
+        conditions = [condition for _, condition in compiled]
         quantifiers = [quantifier for c in conditions for quantifier in c.quantifiers]
         self._paths = {path for condition in conditions for path in condition.paths}
         self._listed = {(*q.source, *field) for q in quantifiers for field in q.fields}
         self._in_language = _InLanguage(conditions)
+        self._prepared = [(rule, _elements_of(c), _Reasons(c)) for rule, c in compiled]
         self.compared: dict[Path, list[Comparison]] = {}
         self.compared_in: dict[Path, list[Comparison]] = {}
         for condition in conditions:
@@ -105,20 +106,11 @@ class RuleBook:
         """The rules that hold on normalised facts, in the order of the policy."""
         scene = _Scene(self._in_language, facts)
         found: list[Fired] = []
-        for rule, condition in self._rules:
-            if condition.quantifiers:
-                held = scene.quantified(condition)
-                if held is None:
-                    continue
-                elements = held
-            else:
-                plain = condition.plain
-                value = plain(facts) if plain is not None else scene.in_language(condition, {})
-                if not value:
-                    continue
-                elements = {}
-            because = "; ".join(_reasons(condition, facts, elements)) or rule.says or rule.when
-            found.append(Fired(rule, because, elements))
+        for rule, elements_of, reasons in self._prepared:
+            elements = elements_of(scene)
+            if elements is not None:
+                because = "; ".join(reasons.told(facts, elements)) or rule.says or rule.when
+                found.append(Fired(rule, because, elements))
         return found
 
 
@@ -138,17 +130,49 @@ class _InLanguage:
         self.contexts: dict[_Key, dict[Any, cel.Context]] = {key: {} for key in self.fields}
 
 
+_Elements = Mapping[str, tuple[Any, ...]]
+_NONE: _Elements = {}
+
+
+def _elements_of(condition: Condition) -> Callable[[_Scene], _Elements | None]:
+    """A function that gives, of a scene in which the condition holds, the elements that made it hold.
+
+    Most rules compare one field, or ask for one element of a list: those take the shortest way.
+    """
+    plain = condition.plain
+    if not condition.quantifiers:
+
+        def of_facts(scene: _Scene) -> _Elements | None:
+            value = plain(scene.facts) if plain is not None else scene.in_language(condition, {})
+            return _NONE if value else None
+
+        return of_facts
+    first = condition.quantifiers[0]
+    if condition.bare and not first.every and first.plain is not None:
+        name, read, wanted = ".".join(first.source), reader(first.source), first.plain
+
+        def of_list(scene: _Scene) -> _Elements | None:
+            values = read(scene.facts)
+            if not values or type(values) is not list:
+                return None
+            matching = [element for element in values if wanted(element)]
+            return {name: tuple(matching)} if matching else None
+
+        return of_list
+    return lambda scene: scene.quantified(condition)
+
+
 class _Scene:
     """One situation: its facts, and what of them the language has been given so far."""
 
     def __init__(self, prepared: _InLanguage, facts: Mapping[str, Any]) -> None:
         self._prepared = prepared
-        self._facts = facts
+        self.facts = facts
         self._groups: dict[_Key, list[_Group]] = {}
 
     @cached_property
     def _known(self) -> dict[str, Any]:
-        known: dict[str, Any] = project(self._facts, self._prepared.shape)
+        known: dict[str, Any] = project(self.facts, self._prepared.shape)
         return known
 
     @cached_property
@@ -174,14 +198,14 @@ class _Scene:
                 elements[".".join(quantifier.source)] = tuple(matching)
         if not condition.bare:
             if condition.plain is not None:
-                value = condition.plain({**self._facts, **slots})
+                value = condition.plain({**self.facts, **slots})
             else:
                 value = self.in_language(condition, slots)
         return elements if value else None
 
     def _truth(self, quantifier: Quantifier) -> tuple[bool | None, list[Any]]:
         """The value of the quantifier, and the elements for which its predicate holds."""
-        values = look_up(self._facts, quantifier.source)
+        values = look_up(self.facts, quantifier.source)
         if not isinstance(values, list):
             return None, []
         plain = quantifier.plain
@@ -205,7 +229,7 @@ class _Scene:
         key = (quantifier.source, quantifier.variable)
         if key not in self._groups:
             prepared = self._prepared
-            outer = {name: self._facts[name] for name in prepared.outer if name in self._facts}
+            outer = {name: self.facts[name] for name in prepared.outer if name in self.facts}
             self._groups[key] = _grouped(
                 values, quantifier.variable, prepared.fields[key], outer, prepared.contexts[key]
             )
@@ -255,28 +279,44 @@ def normalise(facts: dict[str, Any]) -> dict[str, Any]:
     return {**facts, "alerts": [{"severity": "medium", **alert} for alert in alerts]}
 
 
-def _reasons(
-    condition: Condition, facts: Mapping[str, Any], elements: Mapping[str, Sequence[Any]]
-) -> Iterator[str]:
-    told: set[Path] = set()
-    for comparison in condition.comparisons:
-        value = look_up(facts, comparison.path)
-        if isinstance(value, int | float) and comparison.holds(value):
-            label, unit = LABELS.get(comparison.path, (".".join(comparison.path), ""))
+class _Reasons:
+    """Says why a condition holds, with the numbers; what does not depend on them is made once."""
+
+    def __init__(self, condition: Condition) -> None:
+        self._numbers: list[tuple[Reader, Callable[[float], bool], str, str, str, Path]] = []
+        for comparison in condition.comparisons:
+            label, unit = _label(comparison.path)
             limit = f"{comparison.op} {comparison.threshold:g}{unit.removesuffix(' ago')}"
-            size = "size " if comparison.absolute else ""
-            if comparison.path in told:
-                yield f"{size}{limit}"
-            else:
-                yield f"{label} {value:.4g}{unit} ({size}{limit})"
-            told.add(comparison.path)
-    for path in dict.fromkeys(condition.paths):
-        if path not in told and look_up(facts, path) is True:
-            yield LABELS.get(path, (".".join(path), ""))[0]
-    for name, matching in elements.items():
-        shown = ", ".join(_describe(element) for element in matching[:MOST_NAMED])
-        more = len(matching) - MOST_NAMED
-        yield f"{name}: {shown}" + (f" and {more} more" if more > 0 else "")
+            if comparison.absolute:
+                limit = f"size {limit}"
+            read = reader(comparison.path)
+            self._numbers.append((read, comparison.holds, label, unit, limit, comparison.path))
+        self._flags = [
+            (reader(path), _label(path)[0], path) for path in dict.fromkeys(condition.paths)
+        ]
+
+    def told(
+        self, facts: Mapping[str, Any], elements: Mapping[str, Sequence[Any]]
+    ) -> Iterator[str]:
+        """The reasons, one after the other."""
+        told: set[Path] = set()
+        for read, within, label, unit, limit, path in self._numbers:
+            value = read(facts)
+            if isinstance(value, int | float) and within(value):
+                yield limit if path in told else f"{label} {value:.4g}{unit} ({limit})"
+                told.add(path)
+        for read, label, path in self._flags:
+            if path not in told and read(facts) is True:
+                yield label
+        for name, matching in elements.items():
+            shown = ", ".join(map(_describe, matching[:MOST_NAMED]))
+            more = len(matching) - MOST_NAMED
+            yield f"{name}: {shown}" + (f" and {more} more" if more > 0 else "")
+
+
+def _label(path: Path) -> tuple[str, str]:
+    """How a person calls a field, and its unit."""
+    return LABELS.get(path, (".".join(path), ""))
 
 
 def name_of(element: Any) -> str:
