@@ -22,10 +22,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from orchestrator.errors import InsufficientDataError
 from orchestrator.monitoring.delays import BoolArray, FloatArray
+from orchestrator.monitoring.quantiles import chi_square_above, f_above, normal_above
 from orchestrator.monitoring.tails import joint_limits
 
 FOLDS = 5
@@ -117,7 +117,7 @@ class PrincipalComponents:
         self.components = decompose(z, share)
         n, k = len(z), len(self.components.variances)
         held_t2, held_spe = held_out(z, k)
-        f = float(stats.f.ppf(1 - rate, k, n - k)) if n > k else np.inf
+        f = f_above(rate, k, n - k) if n > k else np.inf
         self._theory = k * (n * n - 1) / (n * (n - k)) * f if n > k else np.inf
         held_limit = box_limit(held_t2, rate)
         self.t2_limit = max(self._theory, held_limit) if n > k else held_limit
@@ -249,13 +249,13 @@ def box_limit(values: FloatArray, rate: float) -> float:
     mean, variance = float(values.mean()), float(values.var())
     if mean <= 0 or variance <= 0:
         return max(mean, 1e-12)
-    return variance / (2 * mean) * float(stats.chi2.ppf(1 - rate, 2 * mean**2 / variance))
+    return variance / (2 * mean) * chi_square_above(rate, 2 * mean**2 / variance)
 
 
 def median_limit(values: FloatArray, rest: FloatArray, rate: float) -> float:
     """Limit of SPE from its median, which outliers hardly move, for the shape that ``rest`` tells."""
     freedom = max(float(rest.sum()) ** 2 / max(float((rest**2).sum()), 1e-300), 0.5)
-    ratio = float(stats.chi2.ppf(1 - rate, freedom) / stats.chi2.median(freedom))
+    ratio = chi_square_above(rate, freedom) / chi_square_above(0.5, freedom)
     return max(float(np.median(values)) * ratio, 1e-12)
 
 
@@ -266,7 +266,7 @@ def jackson_mudholkar_limit(rest: FloatArray, rate: float) -> float:
         return 1e-12
     h = 1 - 2 * first * third / (3 * second**2)
     if h <= 0:
-        return second / first * float(stats.chi2.ppf(1 - rate, first**2 / second))
-    c = float(stats.norm.ppf(1 - rate))
+        return second / first * chi_square_above(rate, first**2 / second)
+    c = normal_above(rate)
     root = c * np.sqrt(2 * second * h**2) / first + 1 + second * h * (h - 1) / first**2
     return float(first * root ** (1 / h))

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 from orchestrator.monitoring.delays import BoolArray, Delay, FloatArray
 from orchestrator.monitoring.detectors import PrincipalComponents
 from orchestrator.monitoring.life_cycle import Change
+from orchestrator.monitoring.quantiles import normal_above
 from orchestrator.monitoring.samples import moment
 from orchestrator.plant.tags import Tag
 
@@ -83,7 +83,7 @@ class DriftWatch:
         if len(averages) < LEAST_BINS:
             return np.full(len(self._tags), np.inf)
         found = np.array(averages)
-        by_spread = found.std(axis=0) * float(stats.norm.isf(rate))
+        by_spread = found.std(axis=0) * normal_above(rate)
         limit: FloatArray = np.maximum(by_spread, 1.2 * np.abs(found).max(axis=0))
         return np.maximum(limit, LEAST)
 

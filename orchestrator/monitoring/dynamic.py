@@ -23,7 +23,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter
 
 from orchestrator.errors import InsufficientDataError
 from orchestrator.monitoring.canonical import CanonicalVariates, PastTrail
@@ -206,6 +205,8 @@ def _averaged(values: FloatArray, weight: float, start: FloatArray | np.float64)
             level = weight * value + (1 - weight) * level
             found[row] = level
         return found
+    from scipy.signal import lfilter  # a second to import, and no command but the loop needs it
+
     zi = np.asarray((1 - weight) * start, dtype=np.float64)[None]
     output, _ = lfilter([weight], [1.0, weight - 1.0], values, axis=0, zi=zi)
     return np.asarray(output, dtype=np.float64)

@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections import deque
 
 import numpy as np
-from scipy import stats
 
 from orchestrator.monitoring.baseline import Baseline
 from orchestrator.monitoring.delays import BoolArray, FloatArray
+from orchestrator.monitoring.quantiles import normal_above
 from orchestrator.plant.samples import Quality, SampleBlock
 
 CHANCE = 1e-4
@@ -84,7 +84,7 @@ class RenewalWatch:
         if not z.shape[1]:
             return False
         half = len(z) // 2
-        critical = float(stats.norm.isf(CHANCE / (2 * z.shape[1])))
+        critical = normal_above(CHANCE / (2 * z.shape[1]))
         mean, error = _mean(z)
         first, error_first = _mean(z[:half])
         second, error_second = _mean(z[half:])

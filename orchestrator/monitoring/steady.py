@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter
 
 from orchestrator.monitoring.delays import BoolArray, FloatArray
 
@@ -123,6 +122,8 @@ class RatioTest:
 
 
 def _filtered(values: FloatArray, factor: float, start: FloatArray) -> FloatArray:
+    from scipy.signal import lfilter  # a second to import, and no command but the loop needs it
+
     output, _ = lfilter(
         [factor], [1.0, factor - 1.0], values, axis=0, zi=((1 - factor) * start)[None]
     )

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import numpy as np
-from scipy import stats
 
 from orchestrator.monitoring.baseline import Baseline
 from orchestrator.monitoring.delays import BoolArray, Delay, FloatArray
 from orchestrator.monitoring.life_cycle import Change
+from orchestrator.monitoring.quantiles import normal_above
 from orchestrator.monitoring.samples import moment
 from orchestrator.plant.tags import Tag
 
@@ -93,8 +93,8 @@ class TrendWatch:
         self._tags = tags
         self._bin = timedelta(seconds=bin_seconds)
         # One tag among many is told by chance more often; a trend that was told is one tag.
-        self._critical = float(stats.norm.isf(false_alarm_rate / (2 * count)))
-        self._critical_told = float(stats.norm.isf(false_alarm_rate / 2))
+        self._critical = normal_above(false_alarm_rate / (2 * count))
+        self._critical_told = normal_above(false_alarm_rate / 2)
         self._varies = baseline.varies
         limits = [tag.limits for tag in tags]
         low = _nearest([(limit.low, limit.low_low) for limit in limits])

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2, norm
+from scipy.special import chdtri, ndtri
 
 from orchestrator.modules.etl.least_squares import Solution
 
@@ -52,7 +52,7 @@ class Culprit:
 
 def global_critical(dof: int, significance: float) -> float:
     """Critical value of the global test."""
-    return float(chi2.ppf(1 - significance, dof)) if dof else 0.0
+    return float(chdtri(dof, significance)) if dof else 0.0
 
 
 def sidak_critical(count: int, significance: float) -> float:
@@ -60,7 +60,7 @@ def sidak_critical(count: int, significance: float) -> float:
     if count < 1:
         return 0.0
     each = 1 - (1 - significance) ** (1 / count)
-    return float(norm.isf(each / 2))
+    return float(-ndtri(each / 2))
 
 
 def distinct(signatures: Array) -> int:
@@ -103,9 +103,7 @@ def search(
         fails = total > global_critical(dof, significance)
         mends = total - statistic <= global_critical(dof - 1, significance)
         largest = field.largest(rest, chosen)
-        if largest <= single and not (
-            fails and mends and statistic > chi2.ppf(1 - significance / 5, 1)
-        ):
+        if largest <= single and not (fails and mends and statistic > chdtri(1, significance / 5)):
             break
         chosen.append(best)
         confidences.append((statistic, confidence))

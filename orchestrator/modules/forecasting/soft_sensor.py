@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from orchestrator.errors import InsufficientDataError, ParameterError
 from orchestrator.modules.base import OperationContext
@@ -54,7 +54,7 @@ class _Model:
         """Rows whose T² against the inputs seen is within its 99.9 % limit."""
         scores = (features - self.centre) / self.scale @ self.axes
         distance = np.square(scores / np.sqrt(self.variances)).sum(axis=1)
-        inside: NDArray[np.bool_] = distance <= chi2.ppf(APPLICABLE, len(self.variances))
+        inside: NDArray[np.bool_] = distance <= chdtri(len(self.variances), 1 - APPLICABLE)
         return inside
 
 
