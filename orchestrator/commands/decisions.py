@@ -84,7 +84,7 @@ def list_decisions(
 
     show_decisions(console(), page["items"])
     if page["next_cursor"]:
-        console().print(f"more: --cursor {page['next_cursor']}", markup=False)
+        console().print(f"more: --cursor {page['next_cursor']}", markup=False, soft_wrap=True)
 
 
 @app.command()

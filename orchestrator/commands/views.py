@@ -50,18 +50,20 @@ def show_decision(out: Console, decision: dict[str, Any]) -> None:
 
 
 def show_decisions(out: Console, decisions: list[dict[str, Any]]) -> None:
-    """A list of decisions."""
-    rows = table("id", "time", "conf.", "by", "runs", "triggers")
-    rows.columns[0].no_wrap = True
+    """A list of decisions, each with what called for what it runs; ``decisions show`` has the rest."""
+    rows = table("decision", "runs", "because")
+    for column, width in zip(rows.columns, (36, 24, 0), strict=True):
+        column.no_wrap = True
+        column.min_width = width or None
+    rows.columns[2].overflow = "ellipsis"
     for decision in decisions:
         actions = [f"{a['module']}.{a['operation']}" for a in decision["actions"]]
+        by = f"{decision['decided_by']} {decision['confidence']:.2f}"
+        held = [t for t in decision["triggers"] if set(actions) & set(t["operations"])]
         rows.add_row(
-            decision["id"],
-            short_time(decision["created_at"]),
-            f"{decision['confidence']:.2f}",
-            decision["decided_by"],
-            ", ".join(actions) or "nothing",
-            ", ".join(t["name"] for t in decision["triggers"]),
+            f"{short_time(decision['created_at'])} {by}\n{decision['id']}",
+            "\n".join(actions) or "nothing",
+            "\n".join(dict.fromkeys(t["because"] for t in held or decision["triggers"])),
         )
     out.print(rows if decisions else "no decisions")
 
