@@ -12,7 +12,7 @@ from orchestrator.monitoring.baseline import Baseline
 from orchestrator.monitoring.delays import FloatArray, IntArray
 from orchestrator.monitoring.drift import DriftWatch
 from orchestrator.monitoring.fitted import ALERT_SHARE, Part, fit_model, parts_of
-from orchestrator.monitoring.frozen import FrozenWatch
+from orchestrator.monitoring.frozen import FROZEN, StandstillWatch
 from orchestrator.monitoring.life_cycle import Change
 from orchestrator.monitoring.moves import Move, MoveWatch
 from orchestrator.monitoring.multivariate import AnomalyWatch
@@ -36,7 +36,7 @@ class Learned:
     ) -> None:
         self.baseline = baseline
         self.last_time = int(rows.times[-1])
-        self.frozen = FrozenWatch(plant.tags)
+        self.frozen = StandstillWatch(plant.tags, FROZEN)
         self._moves = MoveWatch(plant.tags, baseline)
         z = baseline.scaled(rows.held(baseline.hold))
         self._key = _key_columns(plant, baseline)

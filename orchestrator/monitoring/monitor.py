@@ -15,6 +15,7 @@ from orchestrator.errors import ConfigurationError, InsufficientDataError
 from orchestrator.monitoring.alerts import AlertBook
 from orchestrator.monitoring.baseline import learn, training_rows
 from orchestrator.monitoring.delays import IntArray
+from orchestrator.monitoring.frozen import LOST, StandstillWatch
 from orchestrator.monitoring.learned import Learned
 from orchestrator.monitoring.life_cycle import AlertEvent, Change
 from orchestrator.monitoring.limits import LimitWatch
@@ -70,6 +71,7 @@ class Monitor:
         self._names = plant.tag_names
         self._column = {tag.name: j for j, tag in enumerate(plant.tags)}
         self._quality = QualityWatch(self._tags)
+        self._lost = StandstillWatch(self._tags, LOST)
         self._limits = LimitWatch(self._tags, settings.limit_on_delay, settings.limit_off_delay)
         self._trail = SampleTrail(len(self._tags))
         self._learned: Learned | None = None
@@ -150,15 +152,20 @@ class Monitor:
         times = block.times.astype("datetime64[us]").astype(np.int64)
         self._time = int(times[-1])
         rows = self._trail.step(times, block.values, block.quality)
-        frozen = self._quality.step(rows)
+        still = self._quality.step(rows)
+        lost = self._lost.step(times, still.lost, rows.last_times(still.lost))
         learned = self._learned
         if learned is None:
-            changes = self._limits.step(rows, np.where(rows.present, rows.last, np.nan))
+            changes = [
+                *self._limits.step(rows, np.where(rows.present, rows.last, np.nan)),
+                *lost,
+            ]
         else:
             held = rows.held(learned.baseline.hold)
             changes = [
                 *self._limits.step(rows, held),
-                *learned.frozen.step(rows, frozen),
+                *lost,
+                *learned.frozen.step(times, still.frozen, rows.run_start),
                 *learned.step(rows, held),
             ]
         moves = learned.moves(times, held) if learned is not None else []

@@ -75,6 +75,19 @@ class _Now:
     seen: BoolArray
 
 
+@dataclass(frozen=True, slots=True)
+class Standstill:
+    """Which tags stand still, each array of shape ``(n_rows, n_tags)``.
+
+    Attributes:
+        frozen: They repeat one value for longer than is normal for them.
+        lost: No usable value has come for three expected periods; one that never came is not lost.
+    """
+
+    frozen: BoolArray
+    lost: BoolArray
+
+
 class QualityWatch:
     """Flags each sample and keeps the flags of the last rows.
 
@@ -105,18 +118,26 @@ class QualityWatch:
         self._step = baseline.step
         self._longest_run = np.where(self._optional, np.inf, baseline.longest_run)
 
-    def step(self, rows: Rows) -> BoolArray:
-        """Take in rows; returns which tags are frozen, shape ``(n_rows, n_tags)``."""
+    def step(self, rows: Rows) -> Standstill:
+        """Take in rows; returns which tags stand still."""
         flags = self._flags(rows)
         self._remember(flags)
         frozen = rows.run >= self._longest_run
+        lost = self._lost(rows)
         self._now = _Now(
             int(rows.times[-1]),
             rows.age[-1],
             rows.run[-1].astype(np.float64),
             np.isfinite(rows.last[-1]),
         )
-        return frozen
+        return Standstill(frozen, lost)
+
+    def _lost(self, rows: Rows) -> BoolArray:
+        if rows.present.all():
+            return np.zeros(rows.present.shape, dtype=np.bool_)
+        seen = np.isfinite(rows.age)
+        lost: BoolArray = seen & (rows.age > HOLD_PERIODS * self._period) & ~self._optional
+        return lost
 
     def report(self, at: datetime | None = None) -> QualityReport:
         """Quality after the last row.
