@@ -19,6 +19,8 @@ HOLD_PERIODS = 3.0
 FROZEN_FACTOR = 3.0
 FROZEN_LEAST = 10
 """A run of equal samples is abnormal from this many times the longest run in training, and at least so many."""
+REGULAR_SHARE = 0.9
+"""A tag with a sample in at least this share of the training rows is sampled with the rows."""
 HELD_SHARE = 0.45
 """A tag that repeats its sample on at least this share of rows is sampled slower than the rows come."""
 
@@ -36,6 +38,7 @@ class Baseline:
         period: Expected time between samples, s; infinite where it is not known.
         step: Usual size of a change from sample to sample (robust standard deviation of
             differences); infinite where it is not known.
+        regular: Whether a sample comes with (nearly) every row.
         longest_run: Length from which a run of equal samples is frozen; infinite where a constant
             value is normal.
     """
@@ -48,11 +51,20 @@ class Baseline:
     period: FloatArray
     step: FloatArray
     longest_run: FloatArray
+    regular: BoolArray
 
     @property
     def hold(self) -> FloatArray:
         """How long a value counts, s."""
         return HOLD_PERIODS * self.period
+
+    def for_models(self, rows: Rows) -> FloatArray:
+        """Rows as deviations, for models of all tags together; NaN where a tag says nothing.
+
+        A slow or irregular tag counts until it is stale. One that comes with every row and is missing
+        from one is unknown there: its last value would break what ties it to the others.
+        """
+        return self.scaled(rows.held(np.where(self.regular, 0.0, self.hold)))
 
     def scaled(self, values: FloatArray) -> FloatArray:
         """Deviations from the mean in standard deviations."""
@@ -116,4 +128,5 @@ def learn(rows: Rows, tags: Sequence[Tag]) -> Baseline:
         period=period,
         step=step,
         longest_run=longest_run,
+        regular=known >= REGULAR_SHARE * len(rows.times),
     )

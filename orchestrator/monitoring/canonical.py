@@ -68,6 +68,7 @@ class CanonicalVariates:
         if states is None:
             states = _held_out_states(past, future)
         self.shift, covariance, self.whiten, directions, _ = _solve(past, future)
+        self._inverse: FloatArray = self.whiten @ self.whiten.T
         self.states = min(states, directions.shape[1])
         self.directions: FloatArray = directions[:, : self.states].copy()
         # Known newest rows give the expected older ones, where a record has just begun.
@@ -92,6 +93,21 @@ class CanonicalVariates:
                 centred[short] = centred[short, : k * self.tags] @ self._expected[k - 1]
         whitened: FloatArray = centred @ self.whiten
         return whitened
+
+    def expected_newest(self, past: FloatArray) -> FloatArray:
+        """The newest row of a past, what is missing (NaN) as all that is known tells it.
+
+        It is the conditional mean under the covariance of the past: what makes qᵀq least.
+
+        Args:
+            past: Shape ``(lags * n_tags,)``, the newest row first.
+        """
+        centred = past - self.shift
+        known = np.isfinite(centred)
+        inverse = self._inverse[~known]
+        towards = inverse[:, known] @ centred[known]
+        centred[~known] = -np.linalg.solve(inverse[:, ~known], towards)
+        return (centred + self.shift)[: self.tags]
 
     def energies(self, q: FloatArray) -> tuple[FloatArray, FloatArray]:
         """T² of the states and of the residual, each of shape ``(n_rows,)``."""
@@ -139,11 +155,14 @@ class PastTrail:
         self._rows: FloatArray = np.zeros((lags - 1, tags))
         self._known = 0
 
-    def step(self, rows: FloatArray, begins: BoolArray) -> tuple[FloatArray, IntArray]:
-        """Take in complete rows.
+    def step(
+        self, rows: FloatArray, begins: BoolArray, model: CanonicalVariates
+    ) -> tuple[FloatArray, IntArray]:
+        """Take in rows.
 
         Args:
-            rows: Shape ``(n_rows, n_tags)``.
+            rows: Shape ``(n_rows, n_tags)``; missing values are NaN, and are set to what ``model``
+                expects of them.
             begins: Whether what came before a row is too long ago to be its past.
 
         Returns:
@@ -154,15 +173,17 @@ class PastTrail:
         since = np.maximum.accumulate(np.where(begins, row, -1))
         known = np.where(since >= 0, row - since + 1, self._known + row + 1)
         known = np.minimum(known, self._lags)
-        if self._lags == 1:
-            self._known = 1
-            return rows, known
         joined = np.concatenate([self._rows, rows])
         newest = self._lags - 1
+        for number in np.flatnonzero(~np.isfinite(rows).all(axis=1)):
+            # One after the other: what is set in one row is the past of the next.
+            own = joined[number : number + self._lags][::-1].copy()
+            own[known[number] :] = np.nan
+            joined[newest + number] = model.expected_newest(own.reshape(-1))
         past = np.concatenate(
             [joined[newest - k : len(joined) - k] for k in range(self._lags)], axis=1
         )
-        self._rows = joined[len(joined) - self._lags + 1 :].copy()
+        self._rows = joined[len(joined) - newest :].copy()
         self._known = int(known[-1])
         return past, known
 

@@ -98,7 +98,7 @@ class PrincipalComponents:
         kept = np.ones(rows, dtype=np.bool_)
         for _ in range(OUTLIER_ROUNDS):
             self._fit(z[kept], variance_explained, rate)
-            t2, spe = self.components.statistics(self._centred(z))
+            t2, spe = self.components.statistics(self.centred(z))
             normal = (t2 <= OUTLIER_FACTOR * self._theory) & (
                 spe <= OUTLIER_FACTOR * median_limit(spe[kept], self.components.rest, rate)
             )
@@ -113,7 +113,7 @@ class PrincipalComponents:
         self._shift = z.mean(axis=0)
         spread = z.std(axis=0, ddof=1)
         self._spread = np.where(spread > 1e-6, spread, 1.0)
-        z = self._centred(z)
+        z = self.centred(z)
         self.components = decompose(z, share)
         n, k = len(z), len(self.components.variances)
         held_t2, held_spe = held_out(z, k)
@@ -125,7 +125,8 @@ class PrincipalComponents:
             jackson_mudholkar_limit(self.components.rest, rate), box_limit(held_spe, rate)
         )
 
-    def _centred(self, z: FloatArray) -> FloatArray:
+    def centred(self, z: FloatArray) -> FloatArray:
+        """Rows as the model sees them, centred and scaled anew; what is missing stays missing."""
         centred: FloatArray = (z - self._shift) / self._spread
         return centred
 
@@ -141,7 +142,7 @@ class PrincipalComponents:
         Known values give the score of a row with missing ones as the conditional mean under the
         model (probabilistic principal components); the missing ones then add nothing to SPE.
         """
-        z = self._centred(z)
+        z = self.centred(z)
         known = np.isfinite(z)
         if known.all():
             t2, spe = self.components.statistics(z)
@@ -175,8 +176,8 @@ class PrincipalComponents:
         return mean / whole if whole > 0 else np.full(len(mean), 1.0 / len(mean))
 
     def complete(self, z: FloatArray) -> FloatArray:
-        """Rows as the model sees them, centred and scaled anew, missing values as it expects them."""
-        z = self._centred(z)
+        """:meth:`centred` rows, missing values as the model expects them."""
+        z = self.centred(z)
         return self._fill(z, np.isfinite(z))
 
     def residual_model(self) -> FloatArray:

@@ -116,7 +116,10 @@ class DynamicDetector:
         self._average: FloatArray = np.zeros(self.model.whiten.shape[0])
 
     def calibrate(self, rows: FloatArray, times: IntArray, rate: float) -> None:
-        """Set the limits from a record of normal operation that the model was not fitted on."""
+        """Set the limits from a record of normal operation that the model was not fitted on.
+
+        Missing values are NaN.
+        """
         self.limits = np.full(len(STATISTICS), np.inf)
         self.reset()
         self.held_out = self._statistics(rows, times)[0]
@@ -125,7 +128,7 @@ class DynamicDetector:
         self.reset()
 
     def step(self, rows: FloatArray, times: IntArray) -> DynamicScores:
-        """Take in complete rows, in order of time; at least one."""
+        """Take in rows, in order of time; at least one. Missing values are NaN."""
         statistics, q, average = self._statistics(rows, times)
         return DynamicScores((statistics / self.limits[:, None]).T, q, average)
 
@@ -150,7 +153,7 @@ class DynamicDetector:
         if self._last_time is None:
             begun[0] = True
         self._last_time = int(times[-1])
-        past, known = self._trail.step(rows, begun)
+        past, known = self._trail.step(rows, begun, self.model)
         q = self.model.whitened(past, known)
         states, residual = self.model.energies(q)
         cut_states = np.minimum(states, CUT * self.limits[0])

@@ -98,7 +98,7 @@ class Judge:
             )
         self._tags = [plant.tags[j] for j in self._columns]
         self.names = tuple(tag.name for tag in self._tags)
-        z = self._baseline.scaled(rows.held(self._baseline.hold))[:, self._columns]
+        z = self._baseline.for_models(rows)[:, self._columns]
         self._model = fit_model(z, rows.times, self._baseline, settings)
         if calibrate is not None:
             self._calibrate(aligned(calibrate, plant))
@@ -156,15 +156,14 @@ class Judge:
                 remedy="give at least 20 rows of normal operation with the tags of TRAIN",
             )
         if self._model.dynamic is not None:
-            self._model.dynamic.calibrate(components.complete(z[scored]), times[scored], rate)
+            self._model.dynamic.calibrate(components.centred(z[scored]), times[scored], rate)
         else:
             components.calibrate(z[scored], rate)
 
     def _rows(self, block: SampleBlock) -> tuple[IntArray, FloatArray]:
         times = block.times.astype("datetime64[us]").astype(np.int64)
         rows = SampleTrail(len(block.tags)).step(times, block.values, block.quality)
-        held = rows.held(self._baseline.hold)
-        return times, self._baseline.scaled(held)[:, self._columns]
+        return times, self._baseline.for_models(rows)[:, self._columns]
 
     def _limits(self) -> tuple[float, float]:
         if self._model.dynamic is None:

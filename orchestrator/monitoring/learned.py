@@ -9,7 +9,7 @@ from orchestrator.config import MonitoringSettings
 from orchestrator.errors import InsufficientDataError
 from orchestrator.monitoring import trends
 from orchestrator.monitoring.baseline import Baseline
-from orchestrator.monitoring.delays import FloatArray, IntArray
+from orchestrator.monitoring.delays import BoolArray, FloatArray, IntArray
 from orchestrator.monitoring.drift import DriftWatch
 from orchestrator.monitoring.fitted import ALERT_SHARE, Part, fit_model, parts_of
 from orchestrator.monitoring.frozen import FROZEN, StandstillWatch
@@ -38,11 +38,12 @@ class Learned:
         self.last_time = int(rows.times[-1])
         self.frozen = StandstillWatch(plant.tags, FROZEN)
         self._moves = MoveWatch(plant.tags, baseline)
-        z = baseline.scaled(rows.held(baseline.hold))
+        z = baseline.for_models(rows)
         self._key = _key_columns(plant, baseline)
         self._key_names = [plant.tags[j].name for j in self._key]
         self._ratio = RatioTest(len(self._key))
         self._ratio.learn(z[:, self._key])
+        self._key_known: BoolArray = np.zeros(len(self._key), dtype=np.bool_)
         width = max(1, round(BIN_ROWS * baseline.row_seconds * 1e6))
         self._bins = RowBins(width, len(plant.tags), trends.BINS)
         self._trends = trends.TrendWatch(
@@ -101,10 +102,12 @@ class Learned:
         times = rows.times
         z = self.baseline.scaled(held)
         self._ratio.step(z[:, self._key])
+        self._key_known = np.isfinite(z[-1, self._key])
+        of_models = z if rows.present.all() else self.baseline.for_models(rows)
         changes: list[tuple[int, Change]] = []
         opened = []
         for columns, watch, _ in self._parts:
-            found, explained = watch.step(times, z[:, columns])
+            found, explained = watch.step(times, of_models[:, columns])
             changes.extend(found)
             opened.append(explained)
         anywhere = np.any(opened, axis=0) if opened else np.zeros(len(times), dtype=np.bool_)
@@ -126,7 +129,7 @@ class Learned:
     def steadiness(self) -> Steadiness | None:
         """Which key tags are steady."""
         ratio = self._ratio.ratio()
-        told = np.isfinite(ratio)
+        told = np.isfinite(ratio) & self._key_known
         if not told.any():
             return None
         steady = told & (ratio <= self._ratio.critical)

@@ -79,7 +79,7 @@ class MultivariateModel:
         static = np.column_stack([scores.t2[rows], scores.spe[rows]])
         if self.dynamic is None or not len(rows):
             return Judged(rows, static[:, 0], static[:, 1], static, None)
-        dynamic = self.dynamic.step(self.components.complete(z[rows]), times[rows])
+        dynamic = self.dynamic.step(self.components.centred(z[rows]), times[rows])
         ratios = dynamic.ratios
         return Judged(rows, ratios[:, 0], ratios[:, 1:].max(axis=1), static, dynamic)
 

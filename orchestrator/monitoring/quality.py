@@ -20,6 +20,8 @@ WINDOW = 60
 """Rows that the shares refer to."""
 SPIKE_FACTOR = 10.0
 """A spike goes this many usual steps away, and comes back with the next sample."""
+LOST_PERIODS = 5.0
+"""A signal is lost when none of so many expected samples came; fewer are the losses of a line."""
 FROZEN_UNTRAINED = 60
 """Run of equal samples that is frozen where nothing was learned from training."""
 OPTIONAL_KINDS = frozenset({"price", "lab", "computed", "state"})
@@ -81,7 +83,7 @@ class Standstill:
 
     Attributes:
         frozen: They repeat one value for longer than is normal for them.
-        lost: No usable value has come for three expected periods; one that never came is not lost.
+        lost: No usable value has come for five expected periods; one that never came is not lost.
     """
 
     frozen: BoolArray
@@ -136,7 +138,7 @@ class QualityWatch:
         if rows.present.all():
             return np.zeros(rows.present.shape, dtype=np.bool_)
         seen = np.isfinite(rows.age)
-        lost: BoolArray = seen & (rows.age > HOLD_PERIODS * self._period) & ~self._optional
+        lost: BoolArray = seen & (rows.age > LOST_PERIODS * self._period) & ~self._optional
         return lost
 
     def report(self, at: datetime | None = None) -> QualityReport:

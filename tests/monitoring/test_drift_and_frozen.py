@@ -95,3 +95,30 @@ def test_a_tag_that_is_constant_in_training_may_stay_so(
     train, values = normal(400, 1), normal(200, 2)
     train[:, 1] = values[:, 1] = 42.0
     assert frozen(plant, values, train) == []
+
+
+def test_a_signal_that_is_lost_is_one_alert_from_its_last_sample_on(
+    plant: Plant, normal: Callable[[int, int], np.ndarray]
+) -> None:
+    values = normal(200, 2)
+    values[50:90, 2] = np.nan
+    (alert,) = frozen(plant, values, normal(400, 1))
+    assert (alert.key, alert.start, alert.tags) == ("lost:TI-1", at(49), ("TI-1",))
+    assert alert.end is not None
+    assert at(89) < alert.end <= at(93)
+
+
+def test_samples_missing_here_and_there_are_no_lost_signal(
+    plant: Plant, normal: Callable[[int, int], np.ndarray]
+) -> None:
+    values = normal(600, 2)
+    values[np.random.default_rng(3).random(values.shape) < 0.1] = np.nan
+    assert frozen(plant, values, normal(400, 1)) == []
+
+
+def test_a_tag_that_never_came_is_not_lost(
+    plant: Plant, normal: Callable[[int, int], np.ndarray]
+) -> None:
+    values, train = normal(200, 2), normal(400, 1)
+    values[:, 1] = train[:, 1] = np.nan
+    assert frozen(plant, values, train) == []

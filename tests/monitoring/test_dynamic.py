@@ -51,6 +51,33 @@ def test_the_stated_rate_holds_on_rows_it_has_never_seen() -> None:
     assert share == pytest.approx(0.02, abs=0.015)
 
 
+def test_a_missing_value_is_set_to_what_the_rest_of_the_past_tells() -> None:
+    model = CanonicalVariates([record(2000, 1)], 2)
+    covariance = np.linalg.inv(model.whiten @ model.whiten.T)
+    past = record(2, 9)[::-1].reshape(-1) - model.shift
+    unknown = np.array([1, 4, 8])
+    known = np.setdiff1d(np.arange(2 * TAGS), unknown)
+    among_known = covariance[np.ix_(known, known)]
+    told = covariance[np.ix_(unknown, known)] @ np.linalg.solve(among_known, past[known])
+    given_past = past + model.shift
+    given_past[unknown] = np.nan
+    newest = model.expected_newest(given_past)
+    assert newest[[1, 4]] == pytest.approx(told[:2] + model.shift[[1, 4]])
+    assert newest[[0, 2, 3, 5]] == pytest.approx((past + model.shift)[[0, 2, 3, 5]])
+
+
+@pytest.mark.parametrize("share", [0.002, 0.03, 0.15])
+def test_values_that_are_missing_here_and_there_raise_no_statistic(share: float) -> None:
+    found = detector(0.02)
+    rates = []
+    for seed in range(10, 20):
+        rows = record(1000, seed)
+        rows[np.random.default_rng(seed).random(rows.shape) < share] = np.nan
+        found.reset()
+        rates.append(found.step(rows, times(1000)).over.mean())
+    assert np.mean(rates) <= 0.035
+
+
 def found_share(found: DynamicDetector, seed: int) -> float:
     found.reset()
     return float(found.step(record(1000, seed), times(1000)).over.mean())
@@ -91,15 +118,18 @@ def test_statistics_return_to_normal_soon_after_a_large_upset_ends() -> None:
     cuts=st.lists(st.integers(1, 299), max_size=10),
     gap=st.integers(0, 299),
     seconds=st.integers(1, 50),
+    missing=st.lists(st.tuples(st.integers(0, 299), st.integers(0, TAGS - 1)), max_size=30),
 )
 def test_what_it_says_does_not_depend_on_how_the_rows_are_cut(
-    cuts: list[int], gap: int, seconds: int
+    cuts: list[int], gap: int, seconds: int, missing: list[tuple[int, int]]
 ) -> None:
     whole, pieces = FITTED
     whole.reset()
     pieces.reset()
     rows, stamps = record(300, 5), times(300)
     stamps[gap:] += seconds * SECOND
+    for row, tag in missing:
+        rows[row, tag] = np.nan
     expected = whole.step(rows, stamps).ratios
     parts = [
         pieces.step(rows[first:last], stamps[first:last]).ratios

@@ -170,7 +170,7 @@ def test_an_empty_block_changes_nothing(plant: Plant, normal: Values) -> None:
     assert monitor.update(make_block(TAGS, np.zeros((0, 6)))) == []
 
 
-def test_a_storm_of_missing_values_raises_no_alerts_and_shows_in_the_quality(
+def test_a_storm_of_missing_values_is_one_alert_and_shows_in_the_quality(
     plant: Plant, normal: Values
 ) -> None:
     monitor = Monitor(plant, MonitoringSettings())
@@ -178,13 +178,18 @@ def test_a_storm_of_missing_values_raises_no_alerts_and_shows_in_the_quality(
     values = normal(500, 2)
     values[100:400] = np.nan
     monitor.update(make_block(TAGS, values[:400]))
-    assert monitor.alerts.all() == []
+    (alert,) = monitor.alerts.all()
+    assert (alert.key, alert.kind, alert.severity) == ("lost:source", "frozen", "high")
+    assert (alert.start, alert.active, len(alert.tags)) == (at(99), True, 6)
     report = monitor.quality()
     assert report.score == 0.0
     assert len(report.stale_tags) == 6
+    assert monitor.mode() is None
     monitor.update(make_block(TAGS, values[400:], first=400))
-    assert monitor.alerts.all() == []
+    (alert,) = monitor.alerts.all()
+    assert alert.end is not None
     assert monitor.quality().score == 1.0
+    assert monitor.mode() == "steady"
 
 
 def test_constant_and_absent_tags_in_training_do_no_harm(normal: Values) -> None:
