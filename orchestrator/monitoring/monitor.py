@@ -153,7 +153,7 @@ class Monitor:
         self._time = int(times[-1])
         rows = self._trail.step(times, block.values, block.quality)
         still = self._quality.step(rows)
-        lost = self._lost.step(times, still.lost, rows.last_times(still.lost))
+        lost = self._lost.step(times, still.lost, still.lost_since)
         learned = self._learned
         if learned is None:
             changes = [

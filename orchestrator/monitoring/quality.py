@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from orchestrator.monitoring.baseline import HOLD_PERIODS, Baseline, expected_periods
-from orchestrator.monitoring.delays import BoolArray, FloatArray
+from orchestrator.monitoring.delays import BoolArray, FloatArray, IntArray
 from orchestrator.monitoring.samples import Rows, Uint8Array
 from orchestrator.plant.credible import credible_range
 from orchestrator.plant.samples import to_datetime64
@@ -84,10 +84,12 @@ class Standstill:
     Attributes:
         frozen: They repeat one value for longer than is normal for them.
         lost: No usable value has come for five expected periods; one that never came is not lost.
+        lost_since: When the first of those was due, µs since the epoch; nought where not lost.
     """
 
     frozen: BoolArray
     lost: BoolArray
+    lost_since: IntArray
 
 
 class QualityWatch:
@@ -125,21 +127,23 @@ class QualityWatch:
         flags = self._flags(rows)
         self._remember(flags)
         frozen = rows.run >= self._longest_run
-        lost = self._lost(rows)
+        lost, lost_since = self._lost(rows)
         self._now = _Now(
             int(rows.times[-1]),
             rows.age[-1],
             rows.run[-1].astype(np.float64),
             np.isfinite(rows.last[-1]),
         )
-        return Standstill(frozen, lost)
+        return Standstill(frozen, lost, lost_since)
 
-    def _lost(self, rows: Rows) -> BoolArray:
+    def _lost(self, rows: Rows) -> tuple[BoolArray, IntArray]:
+        shape = rows.present.shape
         if rows.present.all():
-            return np.zeros(rows.present.shape, dtype=np.bool_)
+            return np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.int64)
         seen = np.isfinite(rows.age)
         lost: BoolArray = seen & (rows.age > LOST_PERIODS * self._period) & ~self._optional
-        return lost
+        overdue = np.where(lost, rows.age - np.where(lost, self._period, 0.0), 0.0) * 1e6
+        return lost, np.where(lost, rows.times[:, None] - overdue.astype(np.int64), 0)
 
     def report(self, at: datetime | None = None) -> QualityReport:
         """Quality after the last row.

@@ -47,13 +47,6 @@ class Rows:
             return self.last
         return np.where(self.present | (self.age <= longest), self.last, np.nan)
 
-    def last_times(self, wanted: BoolArray) -> IntArray:
-        """Times of the last usable samples where ``wanted``, µs since the epoch; elsewhere nought."""
-        if not wanted.any():
-            return np.zeros(wanted.shape, dtype=np.int64)
-        passed = np.where(wanted, self.age, 0.0) * 1e6
-        return np.where(wanted, self.times[:, None] - passed.astype(np.int64), 0)
-
 
 class SampleTrail:
     """Carries the last sample of each tag from block to block.

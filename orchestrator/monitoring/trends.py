@@ -178,8 +178,8 @@ class TrendWatch:
         moved = slope * (BINS - 1)
         level = _median(window) + moved / 2
         limit = np.where(slope > 0, self._high[chosen], self._low[chosen])
-        ahead = (limit - level) / np.where(slope == 0, np.inf, slope)
-        ahead = np.where((ahead >= 0) & (slope != 0), ahead, np.inf)
+        ahead = np.divide(limit - level, slope, out=np.full(len(slope), np.inf), where=slope != 0)
+        ahead = np.where(ahead >= 0, ahead, np.inf)
         reaching = (ahead <= BINS) & (np.abs(moved) >= TOWARDS)
         leaving = (np.abs(moved) >= FAR) & (level * np.sign(slope) >= OUTSIDE)
         same = np.where(slope > 0, state[chosen], state[count + chosen]) | state[-1]

@@ -97,13 +97,13 @@ def test_a_tag_that_is_constant_in_training_may_stay_so(
     assert frozen(plant, values, train) == []
 
 
-def test_a_signal_that_is_lost_is_one_alert_from_its_last_sample_on(
+def test_a_signal_that_is_lost_is_one_alert_from_the_first_sample_that_did_not_come(
     plant: Plant, normal: Callable[[int, int], np.ndarray]
 ) -> None:
     values = normal(200, 2)
     values[50:90, 2] = np.nan
     (alert,) = frozen(plant, values, normal(400, 1))
-    assert (alert.key, alert.start, alert.tags) == ("lost:TI-1", at(49), ("TI-1",))
+    assert (alert.key, alert.start, alert.tags) == ("lost:TI-1", at(50), ("TI-1",))
     assert alert.end is not None
     assert at(89) < alert.end <= at(93)
 

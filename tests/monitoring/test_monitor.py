@@ -180,7 +180,7 @@ def test_a_storm_of_missing_values_is_one_alert_and_shows_in_the_quality(
     monitor.update(make_block(TAGS, values[:400]))
     (alert,) = monitor.alerts.all()
     assert (alert.key, alert.kind, alert.severity) == ("lost:source", "frozen", "high")
-    assert (alert.start, alert.active, len(alert.tags)) == (at(99), True, 6)
+    assert (alert.start, alert.active, len(alert.tags)) == (at(100), True, 6)
     report = monitor.quality()
     assert report.score == 0.0
     assert len(report.stale_tags) == 6
