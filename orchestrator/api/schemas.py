@@ -67,10 +67,15 @@ class PersonRequest(Body):
     by: str = Field(default=OPERATOR, min_length=1, max_length=200)
 
 
-class ShelveRequest(PersonRequest):
-    """Why an alert is put aside, and until when (plant time) or for how long."""
+class ReasonRequest(PersonRequest):
+    """Why an alert is withheld."""
 
     reason: str = Field(min_length=1, max_length=1000)
+
+
+class ShelveRequest(ReasonRequest):
+    """Why an alert is put aside, and until when (plant time) or for how long."""
+
     until: AwareDatetime | None = None
     minutes: float | None = Field(default=None, gt=0, le=30 * 24 * 60)
 

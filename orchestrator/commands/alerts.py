@@ -22,6 +22,11 @@ from orchestrator.commands.output import console, emit
 app = typer.Typer(help="The alert list and its life cycle.")
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the alert.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why it is withheld.")]
+MinutesOption = Annotated[
+    float | None, typer.Option("--minutes", min=0.1, help="For how long, plant time.")
+]
+UntilOption = Annotated[str | None, typer.Option("--until", help="Until when, ISO 8601 with zone.")]
 AllOption = Annotated[bool, typer.Option("--all", help="Those that have ended, too.")]
 
 
@@ -96,13 +101,9 @@ def ack(
 @app.command()
 def shelve(
     id_: IdArgument,
-    reason: Annotated[str, typer.Option("--reason", help="Why it is put aside.")],
-    minutes: Annotated[
-        float | None, typer.Option("--minutes", min=0.1, help="For how long, plant time.")
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option("--until", help="Until when, ISO 8601 with zone.")
-    ] = None,
+    reason: ReasonOption,
+    minutes: MinutesOption = None,
+    until: UntilOption = None,
     by: ByOption = None,
     config: ConfigOption = None,
     home: HomeOption = None,
@@ -125,6 +126,64 @@ def unshelve(
 ) -> None:
     """Bring a shelved alert back at once."""
     _change(Target(config, home, url, as_json), id_, "unshelve", {"by": person(by)})
+
+
+@app.command()
+def suppress(
+    id_: IdArgument,
+    reason: ReasonOption,
+    minutes: MinutesOption = None,
+    until: UntilOption = None,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    home: HomeOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Suppress an alert by design, for a time or until it is ended."""
+    body = {"reason": reason, "minutes": minutes, "until": until, "by": person(by)}
+    _change(Target(config, home, url, as_json), id_, "suppress", body)
+
+
+@app.command()
+def unsuppress(
+    id_: IdArgument,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    home: HomeOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End the suppression of an alert."""
+    _change(Target(config, home, url, as_json), id_, "unsuppress", {"by": person(by)})
+
+
+@app.command("remove-from-service")
+def remove_from_service(
+    id_: IdArgument,
+    reason: ReasonOption,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    home: HomeOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take an alarm out of service, for maintenance."""
+    body = {"reason": reason, "by": person(by)}
+    _change(Target(config, home, url, as_json), id_, "remove-from-service", body)
+
+
+@app.command("return-to-service")
+def return_to_service(
+    id_: IdArgument,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    home: HomeOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Return an alarm to service."""
+    _change(Target(config, home, url, as_json), id_, "return-to-service", {"by": person(by)})
 
 
 def _change(target: Target, id_: str, verb: str, body: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Literal
 
 import structlog
 
@@ -11,7 +12,7 @@ from orchestrator.clock import Clock
 from orchestrator.core.events import EventBus
 from orchestrator.errors import UnavailableError
 from orchestrator.monitoring.alerts import AlertBook
-from orchestrator.monitoring.life_cycle import Alert, AlertEvent
+from orchestrator.monitoring.life_cycle import WITHHELD, Alert, AlertEvent
 from orchestrator.state.records import AlertRecord
 from orchestrator.state.repositories import Store
 
@@ -36,9 +37,12 @@ class AlertDesk:
         self._clock = clock
 
     async def restore(self) -> None:
-        """Alerts that were open when the process ended are open still, in the state they had."""
-        page = await self._store.alerts.list(is_open=True, limit=MOST_OPEN)
-        self.book.restore(Alert.model_validate(item.document) for item in reversed(page.items))
+        """Alerts that were open or withheld when the process ended are so still."""
+        pages = [await self._store.alerts.list(is_open=True, limit=MOST_OPEN)]
+        for state in WITHHELD:
+            pages.append(await self._store.alerts.list(state=state, limit=MOST_OPEN))  # noqa: PERF401
+        found = {item.id: item for page in pages for item in page.items}
+        self.book.restore(Alert.model_validate(item.document) for item in found.values())
 
     async def take(self, events: Iterable[AlertEvent]) -> None:
         """Store and publish what the monitor raised or cleared."""
@@ -77,6 +81,37 @@ class AlertDesk:
             ConflictError: it is not shelved.
         """
         return await self._by_operator(self.book.unshelve(alert_id, by, self._clock.now()))
+
+    async def withhold(
+        self,
+        alert_id: str,
+        how: Literal["suppress", "remove_from_service"],
+        reason: str,
+        by: str,
+        until: datetime | None = None,
+    ) -> AlertRecord:
+        """Suppress an alert by design, or take it out of service.
+
+        Raises:
+            NotFoundError: no such alert.
+            ConflictError: its state does not allow it.
+            ParameterError: there is no reason, or the time is past.
+        """
+        now = self._clock.now()
+        return await self._by_operator(
+            self.book.withhold(alert_id, how, reason, by, now, until=until)
+        )
+
+    async def give_back(
+        self, alert_id: str, how: Literal["unsuppress", "return_to_service"], by: str
+    ) -> AlertRecord:
+        """End the suppression, or return the alert to service.
+
+        Raises:
+            NotFoundError: no such alert.
+            ConflictError: it is not withheld in that way.
+        """
+        return await self._by_operator(self.book.give_back(alert_id, how, by, self._clock.now()))
 
     async def _by_operator(self, event: AlertEvent) -> AlertRecord:
         record = await self._keep(event)

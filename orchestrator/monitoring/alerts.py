@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from orchestrator.clock import iso
 from orchestrator.errors import ConflictError, NotFoundError, ParameterError
@@ -153,14 +153,7 @@ class AlertBook:
             ParameterError: no reason, or ``until`` is not after ``at``.
             ConflictError: the alert is over, suppressed or out of service.
         """
-        if not reason.strip():
-            raise ParameterError("a shelved alert needs a reason", where="reason")
-        if until.tzinfo is None or until <= at:
-            raise ParameterError(
-                f"a shelf must end after {iso(at)}, got {iso(until)}",
-                where="until",
-                remedy="give a later time with a time zone",
-            )
+        _checked_withholding(reason, until, at)
         alert = self.get(id_)
         event = self._step(
             alert, "shelve", at, by, reason, shelved_until=until, withheld_reason=reason
@@ -179,6 +172,59 @@ class AlertBook:
             self.get(id_), "unshelve", at, by, acknowledged_by=by, acknowledged_at=at
         )
 
+    def withhold(
+        self,
+        id_: str,
+        how: Literal["suppress", "remove_from_service"],
+        reason: str,
+        by: str,
+        at: datetime,
+        *,
+        until: datetime | None = None,
+    ) -> AlertEvent:
+        """Suppress an alert by design or take it out of service, and new occurrences of its key.
+
+        Args:
+            id_: The alert.
+            how: What a person does.
+            reason: Why.
+            by: Who.
+            at: When.
+            until: When a suppression ends by itself; null where somebody ends it.
+
+        Raises:
+            NotFoundError: no such alert.
+            ParameterError: no reason, or ``until`` is not after ``at``.
+            ConflictError: its state does not allow it, or a later alert of the key is there.
+        """
+        _checked_withholding(reason, until, at)
+        alert = self._newest(id_)
+        event = self._step(alert, how, at, by, reason, withheld_reason=reason, shelved_until=until)
+        self._withheld[alert.key] = _Withholding(event.alert.state, reason, until)
+        return event
+
+    def give_back(
+        self, id_: str, how: Literal["unsuppress", "return_to_service"], by: str, at: datetime
+    ) -> AlertEvent:
+        """End :meth:`withhold`; what still holds is annunciated.
+
+        Raises:
+            NotFoundError: no such alert.
+            ConflictError: it is not withheld in that way, or a later alert of the key is there.
+        """
+        return self._release(self._newest(id_), how, at, by)
+
+    def _newest(self, id_: str) -> Alert:
+        alert = self.get(id_)
+        newest = self._latest.get(alert.key)
+        if newest not in (None, id_):
+            raise ConflictError(
+                f"alert {id_!r} is an earlier one of its condition",
+                where=alert.key,
+                remedy=f"name the newest: {newest}",
+            )
+        return alert
+
     def suppress(
         self,
         key: str,
@@ -196,21 +242,14 @@ class AlertBook:
         held = self._withheld.get(key)
         if held is not None and held.state != "suppressed_by_design" and until is not None:
             return []
-        return self._withhold(key, "suppress", "suppressed_by_design", reason, at, by, until)
-
-    def unsuppress(self, key: str, at: datetime, by: str = "system") -> list[AlertEvent]:
-        """The design no longer withholds the key."""
-        return self._give_back(key, "unsuppress", "suppressed_by_design", at, by)
-
-    def remove_from_service(
-        self, key: str, reason: str, at: datetime, by: str = "system"
-    ) -> list[AlertEvent]:
-        """Withhold a key until it is returned to service (for example under maintenance)."""
-        return self._withhold(key, "remove_from_service", "out_of_service", reason, at, by)
-
-    def return_to_service(self, key: str, at: datetime, by: str = "system") -> list[AlertEvent]:
-        """End :meth:`remove_from_service`."""
-        return self._give_back(key, "return_to_service", "out_of_service", at, by)
+        _checked_withholding(reason, None, at)
+        current = self._current(key)
+        events = []
+        if current is not None and current.state not in {"normal", "suppressed_by_design"}:
+            changes = {"withheld_reason": reason, "shelved_until": None}
+            events.append(self._step(current, "suppress", at, by, reason, **changes))
+        self._withheld[key] = _Withholding("suppressed_by_design", reason, until)
+        return events
 
     def tick(self, at: datetime) -> list[AlertEvent]:
         """Let shelves and suppressions run out that end by ``at``; each event has the time of that end."""
@@ -270,38 +309,6 @@ class AlertBook:
         )
         return next((alert.id for alert in named), None)
 
-    def _withhold(
-        self,
-        key: str,
-        transition: Transition,
-        state: AlarmState,
-        reason: str,
-        at: datetime,
-        by: str,
-        until: datetime | None = None,
-    ) -> list[AlertEvent]:
-        if not reason.strip():
-            raise ParameterError(f"to {transition.replace('_', ' ')} needs a reason", where=key)
-        current = self._current(key)
-        events = []
-        if current is not None and current.state not in {"normal", state}:
-            changes = {"withheld_reason": reason, "shelved_until": None}
-            events.append(self._step(current, transition, at, by, reason, **changes))
-        self._withheld[key] = _Withholding(state, reason, until)
-        return events
-
-    def _give_back(
-        self, key: str, transition: Transition, state: AlarmState, at: datetime, by: str
-    ) -> list[AlertEvent]:
-        held = self._withheld.get(key)
-        if held is None or held.state != state:
-            raise ConflictError(f"{key!r} is not {state.replace('_', ' ')}", where=transition)
-        current = self._current(key)
-        if current is None or current.state != state:
-            del self._withheld[key]
-            return []
-        return [self._release(current, transition, at, by)]
-
     def _release(
         self, alert: Alert, transition: Transition, at: datetime, by: str, **changes: Any
     ) -> AlertEvent:
@@ -360,3 +367,14 @@ class AlertBook:
             del self._alerts[alert.id]
             if self._latest.get(alert.key) == alert.id:
                 del self._latest[alert.key]
+
+
+def _checked_withholding(reason: str, until: datetime | None, at: datetime) -> None:
+    if not reason.strip():
+        raise ParameterError("what is withheld needs a reason", where="reason")
+    if until is not None and (until.tzinfo is None or until <= at):
+        raise ParameterError(
+            f"it must end after {iso(at)}, got {iso(until)}",
+            where="until",
+            remedy="give a later time with a time zone",
+        )

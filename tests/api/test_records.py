@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from serving import Running
 
 
@@ -68,6 +69,29 @@ def test_an_alert_is_acknowledged_once_by_name(service: Running) -> None:
     assert answer.status_code == 200
     assert answer.json()["state"] == "acknowledged"
     assert service.http.get("/alerts/alert-0").json()["acknowledged_by"] == "panel 3"
+
+
+@pytest.mark.parametrize(
+    ("how", "back", "state"),
+    [
+        ("suppress", "unsuppress", "suppressed_by_design"),
+        ("remove-from-service", "return-to-service", "out_of_service"),
+    ],
+)
+def test_an_alert_is_withheld_with_a_reason_and_given_back(
+    service: Running, how: str, back: str, state: str
+) -> None:
+    path = "/alerts/alert-1"
+    assert service.http.post(f"{path}/{how}", json={"by": "panel 3"}).status_code == 422
+    withheld = service.http.post(
+        f"{path}/{how}", json={"reason": "pump is stopped", "by": "panel 3"}
+    ).json()
+    assert (withheld["state"], withheld["shelve_reason"]) == (state, "pump is stopped")
+    listed = service.http.get("/alerts", params={"state": state}).json()["items"]
+    assert [item["id"] for item in listed] == ["alert-1"]
+    again = service.http.post(f"{path}/{back}", json={"by": "panel 3"})
+    assert again.json()["state"] in ("unacknowledged", "normal")
+    assert service.http.post(f"{path}/{back}", json={}).status_code == 409
 
 
 def test_a_shelved_alert_has_a_reason_and_an_end_and_comes_back(service: Running) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -134,25 +135,56 @@ def test_a_shelf_whose_alert_is_gone_ends_silently_with_its_time(book: AlertBook
 
 
 @pytest.mark.parametrize(
-    ("withhold", "give_back", "withheld"),
+    ("how", "back", "withheld"),
     [
         ("suppress", "unsuppress", "suppressed_by_design"),
         ("remove_from_service", "return_to_service", "out_of_service"),
     ],
 )
-def test_a_withheld_key_is_recorded_and_annunciated_when_given_back(
-    book: AlertBook, withhold: str, give_back: str, withheld: str
+def test_a_withheld_condition_is_recorded_and_annunciated_when_given_back(
+    book: AlertBook, how: Any, back: Any, withheld: str
 ) -> None:
-    getattr(book, withhold)(KEY, "pump stopped", at(2))
-    assert state(book) == withheld
+    first = book.open()[0].id
+    event = book.withhold(first, how, "pump stopped", "ann", at(2))
+    assert (event.alert.state, event.by, event.reason) == (withheld, "ann", "pump stopped")
     book.apply(ends(5))
     book.apply(begins(8))
     assert state(book) == withheld
     assert book.open() == []
-    (event,) = getattr(book, give_back)(KEY, at(9))
-    assert event.alert.state == "unacknowledged"
+    newest = book.all()[-1].id
+    with pytest.raises(ConflictError, match=newest):
+        book.give_back(first, back, "ann", at(9))
+    event = book.give_back(newest, back, "ann", at(9))
+    assert (event.alert.state, event.alert.withheld_reason) == ("unacknowledged", None)
     with pytest.raises(ConflictError):
-        getattr(book, give_back)(KEY, at(10))
+        book.give_back(newest, back, "ann", at(10))
+
+
+def test_a_suppression_with_an_end_ends_by_itself(book: AlertBook) -> None:
+    id_ = book.open()[0].id
+    book.withhold(id_, "suppress", "start-up", "ann", at(2), until=at(30))
+    assert book.tick(at(29)) == []
+    (event,) = book.tick(at(40))
+    assert (event.transition, event.at, event.alert.state) == (
+        "unsuppress",
+        at(30),
+        "unacknowledged",
+    )
+    with pytest.raises(ParameterError, match="must end after"):
+        book.withhold(id_, "suppress", "start-up", "ann", at(50), until=at(50))
+    with pytest.raises(ParameterError, match="reason"):
+        book.withhold(id_, "remove_from_service", " ", "ann", at(50))
+
+
+def test_what_is_out_of_service_is_so_after_a_restart_though_it_has_returned(
+    book: AlertBook,
+) -> None:
+    book.withhold(book.open()[0].id, "remove_from_service", "in repair", "ann", at(2))
+    book.apply(ends(5))
+    later = AlertBook()
+    later.restore(book.all())
+    later.apply(begins(9))
+    assert [alert.state for alert in later.all()] == ["normal", "out_of_service"]
 
 
 def test_a_key_can_be_withheld_before_it_ever_alarmed() -> None:
@@ -198,7 +230,19 @@ def test_the_record_for_the_database_holds_the_whole_alert(book: AlertBook) -> N
 
 steps = st.lists(
     st.sampled_from(
-        ["begin", "worsen", "end", "acknowledge", "shelve", "unshelve", "wait", "suppress", "give"]
+        [
+            "begin",
+            "worsen",
+            "end",
+            "acknowledge",
+            "shelve",
+            "unshelve",
+            "wait",
+            "suppress",
+            "give",
+            "remove",
+            "return",
+        ]
     ),
     max_size=40,
 )
@@ -218,8 +262,6 @@ def test_any_order_of_steps_keeps_the_book_consistent(path: list[str]) -> None:
                     book.apply(ends(10 * row))
                 case "suppress":
                     book.suppress(KEY, "design", now)
-                case "give":
-                    book.unsuppress(KEY, now)
                 case "wait":
                     book.tick(now)
                 case _:
@@ -229,6 +271,12 @@ def test_any_order_of_steps_keeps_the_book_consistent(path: list[str]) -> None:
                             book.acknowledge(latest, "ann", now)
                         elif step == "shelve":
                             book.shelve(latest, at(10 * row + 30), "why", "ann", now)
+                        elif step == "remove":
+                            book.withhold(latest, "remove_from_service", "why", "ann", now)
+                        elif step == "return":
+                            book.give_back(latest, "return_to_service", "ann", now)
+                        elif step == "give":
+                            book.give_back(latest, "unsuppress", "ann", now)
                         else:
                             book.unshelve(latest, "ann", now)
         except ConflictError:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from orchestrator.api.bodies import documented_body, read_body
 from orchestrator.api.dependencies import PROBLEMS, Cursor, Limit, answer, orchestrator_of
-from orchestrator.api.schemas import AlertView, Page, PersonRequest, ShelveRequest
+from orchestrator.api.schemas import AlertView, Page, PersonRequest, ReasonRequest, ShelveRequest
 from orchestrator.clock import iso
 from orchestrator.core.situation import AlertKind, Severity
 from orchestrator.errors import ParameterError
@@ -88,6 +88,64 @@ async def unshelve(alert_id: str, request: Request) -> Response:
     """End the shelving before its expiry."""
     given = await read_body(request, PersonRequest)
     alert = await orchestrator_of(request).alerts.unshelve(alert_id, given.by)
+    return answer(AlertView.of(alert), AlertView)
+
+
+@router.post(
+    "/{alert_id}/suppress",
+    summary="Suppress an alert by design",
+    openapi_extra=documented_body(ShelveRequest),
+    responses=SHOWN,
+)
+async def suppress(alert_id: str, request: Request) -> Response:
+    """Withhold what the state of the plant explains; without an expiry until it is ended by hand."""
+    given = await read_body(request, ShelveRequest)
+    orchestrator = orchestrator_of(request)
+    until = None
+    if given.until is not None or given.minutes is not None:
+        until = _expiry(given, orchestrator.clock.now(), request.url.path)
+    alert = await orchestrator.alerts.withhold(alert_id, "suppress", given.reason, given.by, until)
+    return answer(AlertView.of(alert), AlertView)
+
+
+@router.post(
+    "/{alert_id}/unsuppress",
+    summary="End the suppression of an alert",
+    openapi_extra=documented_body(PersonRequest, required=False),
+    responses=SHOWN,
+)
+async def unsuppress(alert_id: str, request: Request) -> Response:
+    """The design no longer explains it; what still holds is annunciated."""
+    given = await read_body(request, PersonRequest)
+    alert = await orchestrator_of(request).alerts.give_back(alert_id, "unsuppress", given.by)
+    return answer(AlertView.of(alert), AlertView)
+
+
+@router.post(
+    "/{alert_id}/remove-from-service",
+    summary="Take an alarm out of service",
+    openapi_extra=documented_body(ReasonRequest),
+    responses=SHOWN,
+)
+async def remove_from_service(alert_id: str, request: Request) -> Response:
+    """For maintenance: neither this alert nor new ones of its condition are annunciated."""
+    given = await read_body(request, ReasonRequest)
+    alert = await orchestrator_of(request).alerts.withhold(
+        alert_id, "remove_from_service", given.reason, given.by
+    )
+    return answer(AlertView.of(alert), AlertView)
+
+
+@router.post(
+    "/{alert_id}/return-to-service",
+    summary="Return an alarm to service",
+    openapi_extra=documented_body(PersonRequest, required=False),
+    responses=SHOWN,
+)
+async def return_to_service(alert_id: str, request: Request) -> Response:
+    """The maintenance is over; what still holds is annunciated."""
+    given = await read_body(request, PersonRequest)
+    alert = await orchestrator_of(request).alerts.give_back(alert_id, "return_to_service", given.by)
     return answer(AlertView.of(alert), AlertView)
 
 
