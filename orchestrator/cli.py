@@ -18,6 +18,7 @@ from orchestrator.commands import tags as tagging
 from orchestrator.commands import twin as twinning
 from orchestrator.commands.output import report
 from orchestrator.errors import DanGError, InputError
+from orchestrator.threads import use_one_for_linear_algebra
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -118,6 +119,7 @@ def _usage(error: typer.TyperException, *, as_json: bool) -> int:
 
 def main() -> None:
     """Entry point of the console script."""
+    use_one_for_linear_algebra()
     sys.exit(run(sys.argv[1:]))
 
 

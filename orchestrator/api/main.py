@@ -23,6 +23,7 @@ import structlog
 
 from orchestrator.config import Settings, load_settings
 from orchestrator.errors import ConfigurationError, DanGError
+from orchestrator.threads import use_one_for_linear_algebra
 
 if TYPE_CHECKING:
     import uvicorn
@@ -196,6 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, serve, and return the exit code."""
     from orchestrator.api.logs import configure_logging
 
+    use_one_for_linear_algebra()
     parser = argparse.ArgumentParser(description="Serve the DAN_G Orchestrator over HTTP.")
     parser.add_argument("--config", help="YAML file; a bare name is also looked for in config/")
     parser.add_argument("--host")

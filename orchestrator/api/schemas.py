@@ -80,6 +80,14 @@ class ShelveRequest(ReasonRequest):
     minutes: float | None = Field(default=None, gt=0, le=30 * 24 * 60)
 
 
+class FitRequest(PersonRequest):
+    """From when to when the plant ran normally (all that is held, where not said), and why it is learned."""
+
+    start: AwareDatetime | None = None
+    end: AwareDatetime | None = None
+    reason: str = Field(default="by hand", min_length=1, max_length=1000)
+
+
 class ModeRequest(PersonRequest):
     """The plant mode that the operator declares; null hands it back to the assessment."""
 

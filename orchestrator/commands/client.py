@@ -163,6 +163,11 @@ async def connect(
         yield Api(await stack.enter_async_context(client), base, in_process=url is None)
 
 
+def running_service(settings: Settings) -> str | None:
+    """The address of the service that owns the home; see :func:`connect`."""
+    return asyncio.run(_owner_url(settings))
+
+
 async def _owner_url(settings: Settings) -> str | None:
     """The address of the service that owns the home; null when nobody owns it.
 

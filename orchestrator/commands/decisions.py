@@ -18,6 +18,7 @@ from orchestrator.commands.options import (
     Target,
     UrlOption,
     person,
+    utc_text,
 )
 from orchestrator.commands.output import console, emit, number, table
 
@@ -74,8 +75,8 @@ def list_decisions(
         limit=limit,
         cursor=cursor,
         module=module,
-        since=_utc(since),
-        until=_utc(until),
+        since=utc_text(since),
+        until=utc_text(until),
     )
     if as_json:
         emit(page)
@@ -120,7 +121,10 @@ def analytics(
 ) -> None:
     """Statistics of decisions and their outcomes."""
     document = _get(
-        Target(config, home, url), "/decisions/analytics", since=_utc(since), until=_utc(until)
+        Target(config, home, url),
+        "/decisions/analytics",
+        since=utc_text(since),
+        until=utc_text(until),
     )
     if as_json:
         emit(document)
@@ -166,10 +170,6 @@ def _get(target: Target, path: str, **query: Any) -> Any:
     from orchestrator.commands.client import call
 
     return call(target, lambda api: api.get(path, **query))
-
-
-def _utc(time: datetime | None) -> str | None:
-    return None if time is None else time.isoformat() + "Z"
 
 
 def _flat(document: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

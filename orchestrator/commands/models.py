@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.commands.options import ConfigOption, HomeOption, JsonOption, Target
+from orchestrator.commands.options import (
+    ConfigOption,
+    HomeOption,
+    JsonOption,
+    Target,
+    person,
+    utc_text,
+)
 from orchestrator.commands.output import console, emit, short_time, table
 from orchestrator.errors import NotFoundError, ParameterError
 
@@ -44,34 +51,31 @@ def fit(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Learn normal operation and keep it in the home; the next start of the service takes it."""
+    """Learn normal operation and keep it in the home; a service that runs on it judges by it at once."""
     _known(model)
     from orchestrator.api.logs import configure_logging
-    from orchestrator.core.home import MONITORING_MODELS, Home
-    from orchestrator.monitoring.model_store import ModelStore
-    from orchestrator.monitoring.monitor import Monitor
+    from orchestrator.commands.client import call, running_service
 
-    settings = Target(config, home).settings()
+    target = Target(config, home)
+    settings = target.settings()
     configure_logging(settings.logging.model_copy(update={"level": "error"}))
-    place = Home(settings.home)
-    if file is not None:
-        plant, block = _of_file(settings, file, time_column)
-        source = file.name
+    service = running_service(settings)
+    by = {"by": person(None)}
+    if service is not None and file is None:
+        span = {"start": utc_text(start), "end": utc_text(end), "reason": reason}
+        document = call(target, lambda api: api.post("/models/monitoring/fit", span | by))
     else:
-        plant, block = _of_historian(settings, place, start, end)
-        source = "historian"
-    # Fitted once here, so that rows that nothing can be learned from are refused now.
-    Monitor(plant, settings.monitoring).fit(block)
-    store = ModelStore(place.models / MONITORING_MODELS)
-    record = store.save(block, reason=reason, source=source)
-    document = record.model_dump(mode="json")
+        document = _stored(settings, file, start, end, reason, time_column)
+        if service is not None:
+            call(target, lambda api: api.post("/models/monitoring/take-up", by))
     if as_json:
         emit(document)
         return
+    taken = "; the service judges by it" if service is not None else ""
     console().print(
-        f"version {record.version}: {record.rows} rows of {len(record.tags)} tags, "
+        f"version {document['version']}: {document['rows']} rows of {len(document['tags'])} tags, "
         f"{short_time(document['start'])} to {short_time(document['end'])}, "
-        f"fingerprint {record.fingerprint[:12]}",
+        f"fingerprint {document['fingerprint'][:12]}{taken}",
         markup=False,
     )
 
@@ -112,6 +116,32 @@ def _known(model: str) -> None:
         raise ParameterError(
             f"no model is called {model!r}", where="MODEL", remedy=f"one of: {', '.join(MODELS)}"
         )
+
+
+def _stored(
+    settings: Settings,
+    file: Path | None,
+    start: datetime | None,
+    end: datetime | None,
+    reason: str,
+    time_column: str | None,
+) -> dict[str, Any]:
+    """The record of a version that is learned here: from a file, or from a historian that nobody owns."""
+    from orchestrator.core.home import MONITORING_MODELS, Home
+    from orchestrator.monitoring.model_store import ModelStore
+    from orchestrator.monitoring.monitor import Monitor
+
+    place = Home(settings.home)
+    if file is not None:
+        plant, block = _of_file(settings, file, time_column)
+        source = file.name
+    else:
+        plant, block = _of_historian(settings, place, start, end)
+        source = "historian"
+    # Fitted once here, so that rows that nothing can be learned from are refused now.
+    Monitor(plant, settings.monitoring).fit(block)
+    record = ModelStore(place.models / MONITORING_MODELS).save(block, reason=reason, source=source)
+    return record.model_dump(mode="json")
 
 
 def _of_file(settings: Settings, file: Path, time_column: str | None) -> tuple[Plant, SampleBlock]:

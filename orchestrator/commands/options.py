@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,3 +69,8 @@ def person(by: str | None) -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "operator"
+
+
+def utc_text(time: datetime | None) -> str | None:
+    """A time given without a zone, as the service takes it: in UTC."""
+    return None if time is None else time.isoformat() + "Z"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -22,6 +22,7 @@ from orchestrator.core.decision_engine import DecisionEngine, Memory, QueryReque
 from orchestrator.core.events import EventBus
 from orchestrator.core.home import MONITORING_MODELS
 from orchestrator.core.live_loop import LiveLoop
+from orchestrator.core.model_desk import ModelDesk
 from orchestrator.core.module_coordinator import ModuleCoordinator
 from orchestrator.core.parts import Parts, open_parts
 from orchestrator.core.recommendations import recommendation_from
@@ -87,6 +88,14 @@ class Orchestrator:
         self.monitor = Monitor(self.plant, settings.monitoring, kept) if self.plant.tags else None
         book = self.monitor.alerts if self.monitor is not None else AlertBook()
         self.alerts = AlertDesk(book, self.store, self.events, self.clock)
+        self.models = ModelDesk(
+            self.monitor,
+            kept,
+            self.historian,
+            self.alerts,
+            self.store,
+            lambda: self.loop.lock if self.loop is not None else nullcontext(),
+        )
         self.assessor = Assessor(self.plant, self.monitor, settings.plant.maintenance)
         self.values = ValueAnswers(self.plant, self.historian, self.monitor)
         self.estimates = Estimates(self.registry)

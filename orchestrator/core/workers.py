@@ -24,24 +24,12 @@ import orchestrator
 from orchestrator.core.worker_messages import HEADER, Begun, Hello, Reply, Report, Task, frame
 from orchestrator.errors import DanGError, OperationTimedOutError, WorkerLostError
 from orchestrator.plant.tags import Plant
+from orchestrator.threads import ONE_THREAD
 
 log = structlog.get_logger(__name__)
 
 START_TIMEOUT_S = 60.0
 TASKS_PER_WORKER = 500
-SINGLE_THREAD = dict.fromkeys(
-    (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-        "NUMBA_NUM_THREADS",
-        "VECLIB_MAXIMUM_THREADS",
-        "BLIS_NUM_THREADS",
-    ),
-    "1",
-)
-"""Parallelism comes from the number of workers; libraries that start threads beside it slow all."""
 
 OnProgress = Callable[[float, str], None]
 
@@ -362,10 +350,11 @@ class _Worker:
 
 
 def _environment() -> dict[str, str]:
+    # Parallelism comes from the number of workers; libraries that start threads beside it slow all.
     package = str(Path(orchestrator.__file__).resolve().parent.parent)
     inherited = os.environ.get("PYTHONPATH")
     paths = os.pathsep.join([package, inherited] if inherited else [package])
-    return {**os.environ, **SINGLE_THREAD, "PYTHONPATH": paths}
+    return {**os.environ, **ONE_THREAD, "PYTHONPATH": paths}
 
 
 def _retrieve(task: asyncio.Task[_Worker]) -> None:

@@ -19,6 +19,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 import structlog
+from filelock import FileLock
+from filelock import Timeout as FileLockTimeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orchestrator import __version__
@@ -31,6 +33,7 @@ MOST_ROWS = 20_000
 """Rows kept of a longer training record: the latest."""
 VERSIONS_KEPT = 10
 JOURNAL = "journal.jsonl"
+LOCK_WAIT_S = 10.0
 
 
 class ModelRecord(BaseModel):
@@ -75,7 +78,7 @@ def fingerprint(block: SampleBlock) -> str:
 
 
 class ModelStore:
-    """The folder of the monitor's models. One process writes at a time; files appear whole.
+    """The folder of the monitor's models. One process writes at a time, others wait; files appear whole.
 
     Args:
         folder: Made when the first version is stored.
@@ -90,6 +93,18 @@ class ModelStore:
         Raises:
             ConfigurationError: the folder cannot be written.
         """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder / "writing.lock", timeout=LOCK_WAIT_S):
+                return self._save(block, reason, source)
+        except (OSError, FileLockTimeout) as error:
+            raise ConfigurationError(
+                f"the model cannot be stored: {getattr(error, 'strerror', None) or error}",
+                where=str(self.folder),
+                remedy="set DAN_G_HOME to a folder that you may write to",
+            ) from error
+
+    def _save(self, block: SampleBlock, reason: str, source: str) -> ModelRecord:
         block = block.rows(max(len(block) - MOST_ROWS, 0), len(block))
         found = fingerprint(block)
         versions = self._versions()
@@ -109,14 +124,7 @@ class ModelStore:
             fingerprint=found,
             release=__version__,
         )
-        try:
-            self._write(record, block)
-        except OSError as error:
-            raise ConfigurationError(
-                f"the model cannot be stored: {error.strerror or error}",
-                where=str(self.folder),
-                remedy="set DAN_G_HOME to a folder that you may write to",
-            ) from error
+        self._write(record, block)
         for version in self._versions()[:-VERSIONS_KEPT]:
             self._path(version, "npz").unlink(missing_ok=True)
             self._path(version, "json").unlink(missing_ok=True)
@@ -147,7 +155,6 @@ class ModelStore:
         return found
 
     def _write(self, record: ModelRecord, block: SampleBlock) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
         beside = self.folder / "writing.npz"
         np.savez_compressed(
             beside,

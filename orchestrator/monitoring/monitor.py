@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 EXPECTED_AFTER_MOVE = frozenset({"anomaly", "trend", "drift"})
 """Kinds of alerts that a planned move explains for a while. Limits hold whatever is planned."""
 UNTOUCHED_BY_RENEWAL = frozenset({"limit", "frozen", "predicted_limit"})
+NEVER = int(np.iinfo(np.int64).min)
 LONGEST_BLOCK = 4096
 """Longer blocks are taken in pieces, so that memory stays bounded."""
 
@@ -79,7 +80,7 @@ class Monitor:
         self._layout: tuple[str, ...] = ()
         self._source: IntArray = np.zeros(0, dtype=np.int64)
         self._target: IntArray = np.zeros(0, dtype=np.int64)
-        self._time = np.iinfo(np.int64).min
+        self._time: int = NEVER
         self._store = store
         self._renewal: RenewalWatch | None = None
         self._moved: Move | None = None
@@ -112,6 +113,31 @@ class Monitor:
             return None
         log.info("monitor.model_restored", version=record.version, rows=record.rows)
         return record
+
+    def relearn(
+        self, block: SampleBlock, reason: str, source: str
+    ) -> tuple[ModelRecord, list[AlertEvent]]:
+        """Learn normal operation anew, keep it, and end what was judged by the old.
+
+        Args:
+            block: Normal operation.
+            reason: Why, for the journal.
+            source: Where the rows come from.
+
+        Raises:
+            ConfigurationError: nothing can be kept: the monitor was made without a store.
+            InsufficientDataError: fewer than 20 rows; nothing is changed.
+        """
+        if self._store is None:
+            raise ConfigurationError("this monitor keeps no models", where=self.plant.name)
+        block = self._aligned(block)
+        self._learn(block, None)
+        return self._store.save(block, reason=reason, source=source), self._end_judgements()
+
+    def take_up(self) -> tuple[ModelRecord, list[AlertEvent]] | None:
+        """Learn from the newest rows that are kept, and end what was judged before; null where none fit."""
+        record = self.restore()
+        return None if record is None else (record, self._end_judgements())
 
     def update(self, block: SampleBlock) -> list[AlertEvent]:
         """Take in rows; returns the alert events they cause, in order of time.
@@ -213,12 +239,19 @@ class Monitor:
         began_before = [alert for alert in active if alert.start < moment(move.began)]
         if began_before or any(alert.kind in UNTOUCHED_BY_RENEWAL for alert in active):
             return []
-        at = moment(self._time)
-        events = []
-        for alert in active:
-            over = Change(at=at, since=at, key=alert.key, kind=alert.kind, active=False)
-            events.extend(self.alerts.apply(over))
         self._learn(window, f"the plant has moved for good after a {move.words}")
+        return self._end_judgements()
+
+    def _end_judgements(self) -> list[AlertEvent]:
+        """End the alerts that say that normal operation, as it was known, was left."""
+        if self._time == NEVER:
+            return []
+        at = moment(self._time)
+        events: list[AlertEvent] = []
+        for alert in self.alerts.all():
+            if alert.active and alert.kind not in UNTOUCHED_BY_RENEWAL:
+                over = Change(at=at, since=at, key=alert.key, kind=alert.kind, active=False)
+                events.extend(self.alerts.apply(over))
         return events
 
     def _collect(self, block: SampleBlock) -> None:

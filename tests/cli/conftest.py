@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -110,15 +110,13 @@ def start(home: Path) -> Callable[..., Any]:
 def address(process: subprocess.Popen[str]) -> str:
     """The address that a service prints once it answers."""
     assert process.stdout is not None
-    give_up = time.monotonic() + 60
-    while time.monotonic() < give_up:
-        ready, _, _ = select.select([process.stdout], [], [], 1.0)
-        if not ready:
-            continue
-        line = process.stdout.readline()
-        found = re.search(r"http://\S+", line)
-        if found:
-            return found[0]
-        if line == "":
-            break
+    give_up = threading.Timer(60, process.kill)
+    give_up.start()
+    try:
+        for line in process.stdout:
+            found = re.search(r"http://\S+", line)
+            if found:
+                return found[0]
+    finally:
+        give_up.cancel()
     raise AssertionError(f"the service did not start (exit code {process.poll()})")

@@ -153,3 +153,36 @@ def test_moves_and_renewals_do_not_depend_on_how_the_rows_are_cut(
         found += pieces.update(block.rows(first, first + size))
     assert found == expected
     assert len(ModelStore(tmp_path / "pieces").records()) == 2
+
+
+def test_what_is_learned_anew_ends_what_the_old_called_abnormal(
+    plant: Plant, normal: Values, tmp_path: Path
+) -> None:
+    monitor = Monitor(plant, SETTINGS, ModelStore(tmp_path))
+    monitor.fit(make_block(TAGS, normal(400, 1), first=-400))
+    values = normal(400, 2)
+    values[:, 2] += 12
+    moved_for_good = make_block(TAGS, values)
+    monitor.update(moved_for_good)
+    assert [alert.kind for alert in monitor.alerts.open()] == ["anomaly"]
+    record, ended = monitor.relearn(moved_for_good, "the crude is another one", "historian")
+    assert (record.version, record.reason) == (2, "the crude is another one")
+    assert [event.transition for event in ended] == ["return"]
+    again = normal(200, 3)
+    again[:, 2] += 12
+    assert monitor.update(make_block(TAGS, again, first=400)) == []
+
+
+def test_a_version_that_another_process_stored_is_taken_up(
+    plant: Plant, normal: Values, tmp_path: Path
+) -> None:
+    monitor = Monitor(plant, SETTINGS, ModelStore(tmp_path))
+    assert monitor.take_up() is None
+    monitor.fit(make_block(TAGS, normal(400, 1), first=-400))
+    values = normal(400, 2)
+    values[:, 2] += 12
+    ModelStore(tmp_path).save(make_block(TAGS, values), reason="by hand")
+    taken = monitor.take_up()
+    assert taken is not None
+    assert taken[0].version == 2
+    assert monitor.update(make_block(TAGS, values[:200], first=400)) == []

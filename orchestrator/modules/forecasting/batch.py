@@ -19,8 +19,8 @@ from orchestrator.modules.forecasting.selection import select
 from orchestrator.modules.forecasting.series import Plan, history
 from orchestrator.modules.frames import Frame
 from orchestrator.plant.tags import Plant
+from orchestrator.threads import ONE_THREAD
 
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 RECENT = 200
 
 
@@ -56,7 +56,7 @@ def forecast_all(
         return
     # numerical libraries read these when the new process imports them
     kept = {name: os.environ.get(name) for name in ONE_THREAD}
-    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+    os.environ.update(ONE_THREAD)
     try:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(min(jobs, len(parts)), mp_context=context) as pool:
