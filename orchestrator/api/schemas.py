@@ -186,6 +186,7 @@ class AlertView(BaseModel):
     message: str
     contributions: list[dict[str, Any]]
     diagnosis: str
+    levels: list[dict[str, Any]]
     cause: str | None
     shelved_until: datetime | None
     shelve_reason: str | None
@@ -202,6 +203,7 @@ class AlertView(BaseModel):
             "message": alert.document.get("message", ""),
             "contributions": alert.document.get("contributions") or [],
             "diagnosis": alert.document.get("diagnosis") or "",
+            "levels": alert.document.get("levels") or [],
             "cause": alert.document.get("cause"),
         }
         return cls(**{name: record[name] for name in cls.model_fields})

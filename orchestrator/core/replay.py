@@ -146,6 +146,7 @@ def _alert(record: AlertRecord) -> dict[str, Any]:
         "state": record.state,
         "tags": list(record.tags),
         "contributions": record.document.get("contributions", []),
+        "levels": record.document.get("levels", []),
         "message": record.document.get("message", ""),
     }
 

@@ -288,6 +288,7 @@ class AlertBook:
             message=change.message,
             contributions=change.contributions,
             diagnosis=change.diagnosis,
+            levels=change.levels,
             cause=self._cause(change),
             shelved_until=None if held is None else held.until,
             withheld_reason=None if held is None else held.reason,

@@ -13,6 +13,7 @@ import numpy as np
 from orchestrator.config import MonitoringSettings
 from orchestrator.errors import InsufficientDataError
 from orchestrator.monitoring.baseline import learn, training_rows
+from orchestrator.monitoring.change_points import ChangePoints
 from orchestrator.monitoring.delays import BoolArray, FloatArray, IntArray
 from orchestrator.monitoring.fitted import LEAST_TAGS, fit_model, modelled
 from orchestrator.monitoring.life_cycle import Change
@@ -100,6 +101,8 @@ class Judge:
         self.names = tuple(tag.name for tag in self._tags)
         z = self._baseline.for_models(rows)[:, self._columns]
         self._model = fit_model(z, rows.times, self._baseline, settings)
+        own = self._columns
+        self._levels = ChangePoints(self._tags, self._baseline.mean[own], self._baseline.sd[own], z)
         if calibrate is not None:
             self._calibrate(aligned(calibrate, plant))
 
@@ -127,6 +130,7 @@ class Judge:
             self._settings.on_delay,
             self._settings.off_delay,
             signatures=self._plant.signatures,
+            levels=self._levels,
         )
         changes, _ = watch.follow(times, z, judged)
         t2_limit, spe_limit = self._limits()
@@ -255,6 +259,7 @@ def _alerts(changes: Iterable[tuple[int, Change]]) -> list[dict[str, Any]]:
                     "severity": change.severity,
                     "contributions": [part.model_dump() for part in change.contributions],
                     "diagnosis": change.diagnosis,
+                    "levels": [level.model_dump(mode="json") for level in change.levels],
                 }
             )
         elif found:

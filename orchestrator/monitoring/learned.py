@@ -9,6 +9,7 @@ from orchestrator.config import MonitoringSettings
 from orchestrator.errors import InsufficientDataError
 from orchestrator.monitoring import trends
 from orchestrator.monitoring.baseline import Baseline
+from orchestrator.monitoring.change_points import ChangePoints
 from orchestrator.monitoring.delays import BoolArray, FloatArray, IntArray
 from orchestrator.monitoring.drift import DriftWatch
 from orchestrator.monitoring.fitted import ALERT_SHARE, Part, fit_model, parts_of
@@ -80,6 +81,9 @@ class Learned:
             part=part.name,
             signatures=plant.signatures,
             also_static=True,
+            levels=ChangePoints(
+                tags, self.baseline.mean[part.columns], self.baseline.sd[part.columns], z
+            ),
         )
         normal = np.where(model.components.kept[:, None], z, np.nan)
         bins = [mean for _, mean in RowBins(self._bins.width, z.shape[1], 0).step(times, normal)]

@@ -22,6 +22,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from orchestrator.monitoring.change_points import LevelChange
 from orchestrator.state.records import AlarmState, AlertRecord
 
 AlertKind = Literal["anomaly", "limit", "trend", "drift", "frozen", "predicted_limit"]
@@ -68,6 +69,7 @@ class Alert(BaseModel):
         contributions: For multivariate alerts, shares averaged over the rows of the on-delay,
             largest first.
         diagnosis: For multivariate alerts, where the cause is and what it may be, in words.
+        levels: For multivariate alerts, which of the first three tags changed their mean, and when.
         cause: Id of the multivariate alert that was open on this tag when it began: one cause.
     """
 
@@ -85,6 +87,7 @@ class Alert(BaseModel):
     message: str
     contributions: tuple[Contribution, ...] = ()
     diagnosis: str = ""
+    levels: tuple[LevelChange, ...] = ()
     cause: str | None = None
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
@@ -145,6 +148,7 @@ class Change:
     message: str = ""
     contributions: tuple[Contribution, ...] = ()
     diagnosis: str = ""
+    levels: tuple[LevelChange, ...] = ()
 
 
 def alert_id(key: str, start: datetime) -> str:

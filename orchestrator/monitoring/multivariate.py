@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from orchestrator.monitoring.change_points import WINDOW, ChangePoints
 from orchestrator.monitoring.delays import BoolArray, Delay, FloatArray, IntArray, Trail
 from orchestrator.monitoring.detectors import PrincipalComponents
 from orchestrator.monitoring.diagnosis import diagnose, directions
@@ -95,6 +96,7 @@ class AnomalyWatch:
         part: Part of the plant that the model covers.
         signatures: Fault signatures of the plant.
         also_static: Whether T² or SPE of the principal components raises the alert, too.
+        levels: Dates and sizes the changes of level of the main tags.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class AnomalyWatch:
         part: str = WHOLE_PLANT,
         signatures: Sequence[Signature] = (),
         also_static: bool = False,
+        levels: ChangePoints | None = None,
     ) -> None:
         self._tags = tags
         self._names = [tag.name for tag in tags]
@@ -114,14 +117,16 @@ class AnomalyWatch:
         self.key = f"anomaly:{part}"
         self._signatures = signatures
         self._also_static = also_static
+        self._levels = levels
         self._model = model
         self._delay = Delay(1, on_delay, off_delay)
         self._leaders: list[tuple[int, str | None]] = []
         past = max(on_delay, off_delay) - 1
         width = 0 if model.dynamic is None else model.dynamic.model.whiten.shape[0]
         statistics = 2 if model.dynamic is None else 6
-        self._times = Trail(past, np.zeros(0, dtype=np.int64))
-        self._rows = Trail(on_delay - 1, np.zeros((0, len(tags))))
+        looked_through = max(past, WINDOW - 1)
+        self._times = Trail(looked_through, np.zeros(0, dtype=np.int64))
+        self._rows = Trail(looked_through, np.zeros((0, len(tags))))
         self._sizes = Trail(on_delay - 1, np.zeros((0, statistics)))
         self._pasts = Trail(on_delay - 1, np.zeros((0, 2 * width)))
 
@@ -148,7 +153,7 @@ class AnomalyWatch:
         if judged.dynamic is not None:
             sizes = np.column_stack([sizes, judged.dynamic.ratios])
             pasts = np.column_stack([judged.dynamic.q, judged.dynamic.average])
-        joined_sizes, _ = self._sizes.join(sizes)
+        joined_sizes, past_sizes = self._sizes.join(sizes)
         joined_pasts, _ = self._pasts.join(pasts)
         over = judged.over
         if self._also_static:
@@ -162,13 +167,17 @@ class AnomalyWatch:
             since = joined_times[max(past + position - back, 0)]
             last = past_rows + position + 1
             window = slice(max(last - self._delay.on, 0), last)
+            scored_last = past_sizes + position + 1
+            scores = slice(max(scored_last - self._delay.on, 0), scored_last)
+            longer = slice(max(last - WINDOW, 0), last)
             change = (
                 self._begun(
                     times[row],
                     since,
                     joined_rows[window],
-                    joined_sizes[window],
-                    joined_pasts[window],
+                    joined_sizes[scores],
+                    joined_pasts[scores],
+                    (joined_times[longer], joined_rows[longer]),
                 )
                 if on
                 else Change(
@@ -181,7 +190,7 @@ class AnomalyWatch:
             )
             changes.append((row, change))
             if on:
-                small = joined_sizes[window, :2].mean(axis=0).max() <= 1.0
+                small = joined_sizes[scores, :2].mean(axis=0).max() <= 1.0
                 self._leaders.append((row, change.tags[0] if small else None))
         return changes, open_after
 
@@ -194,7 +203,13 @@ class AnomalyWatch:
         return next((leader for at, leader in reversed(self._leaders) if at <= row), None)
 
     def _begun(
-        self, at: np.int64, since: np.int64, z: FloatArray, sizes: FloatArray, pasts: FloatArray
+        self,
+        at: np.int64,
+        since: np.int64,
+        z: FloatArray,
+        sizes: FloatArray,
+        pasts: FloatArray,
+        recent: tuple[IntArray, FloatArray],
     ) -> Change:
         mean = sizes.mean(axis=0)
         t2, spe = float(mean[0]), float(mean[1])
@@ -212,6 +227,7 @@ class AnomalyWatch:
         total = np.cumsum(shares[order])
         main = order[: min(int(np.searchsorted(total, MAIN_SHARE)) + 1, MOST_TAGS)]
         found = diagnose(self._tags, shares, directions(z), self._signatures)
+        levels = [] if self._levels is None else self._levels.latest(*recent, main[:3].tolist())
         what = "the plant" if self._part == WHOLE_PLANT else self._part
         return Change(
             at=moment(at),
@@ -227,6 +243,7 @@ class AnomalyWatch:
             ),
             contributions=_rounded(self._names, shares, order),
             diagnosis=found.text,
+            levels=tuple(levels),
         )
 
 

@@ -41,17 +41,21 @@ def test_commands_reach_the_service_that_owns_the_home(dan_g: Run, start: Run) -
 def test_a_running_service_judges_by_what_is_learned_beside_it(dan_g: Run, start: Run) -> None:
     with start("run", "--port", "0") as service:
         give_up = time.monotonic() + 60
-        while not httpx.get(f"{service.url}/models/monitoring", trust_env=False).json()["items"]:
+        while not httpx.get(f"{service.url}/models/monitoring", trust_env=False, timeout=60).json()[
+            "items"
+        ]:
             assert time.monotonic() < give_up, "the service has learned nothing"
             time.sleep(0.5)
         learned = dan_g("models", "fit", "monitoring", "--reason", "a new normal", "--json")
         assert learned.code == 0, learned.err
         record = learned.json()
         assert (record["source"], record["reason"]) == ("historian", "a new normal")
-        listed = httpx.get(f"{service.url}/models/monitoring", trust_env=False).json()["items"]
+        listed = httpx.get(f"{service.url}/models/monitoring", trust_env=False, timeout=60).json()[
+            "items"
+        ]
         assert [item["version"] for item in listed] == [1, 2]
         assert listed[-1] == record
-        taken = httpx.post(f"{service.url}/models/monitoring/take-up", trust_env=False)
+        taken = httpx.post(f"{service.url}/models/monitoring/take-up", trust_env=False, timeout=60)
         assert taken.json() == record
         too_early = dan_g("models", "fit", "monitoring", "--end", "1990-01-01T00:00:00", "--json")
         assert too_early.code == 3
