@@ -71,7 +71,7 @@ def run(
     means = np.nanmean(np.where(np.isfinite(mean.values).any(axis=0), mean.values, 0.0), axis=0)
     means = np.where(np.isfinite(mean.values).any(axis=0), means, np.nan)
     coefficients = topology.coefficients_of(balances, read.ids)
-    sd, sources, told = plant_balances.spreads(parameters, mean, coefficients, terms, means)
+    sd, sources, told = plant_balances.balance_spreads(parameters, mean, coefficients, terms, means)
     free = np.full(len(means), np.inf)
     network = topology.Network(
         read.ids, tuple(b.name for b in balances), coefficients, means, sd,

@@ -22,12 +22,16 @@ class DocumentPart(BaseModel):
 
 
 class Reading(DocumentPart):
-    """A property of a stream (a mass fraction, a specific enthalpy), measured or not."""
+    """A property of a stream (a mass fraction, a specific enthalpy), measured or not.
+
+    With data, ``measured`` is the mean of the column ``tag``, else of the one of its own name.
+    """
 
     measured: float | None = None
     sd: float | None = None
     lower: float | None = None
     upper: float | None = None
+    tag: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
     def _sound(self) -> Reading:
@@ -68,10 +72,10 @@ class Variables(DocumentPart):
 class ReconcileInput(DataInput):
     """Parameters of ``etl.reconcile``: one of three problems.
 
-    A flow network (``nodes`` and ``streams``), a nonlinear problem (``variables``, ``measured``,
-    ``sd`` and ``constraints``), or, with neither, balances over data: those given here, those of the
-    plant file, or, where neither names a column, one proposed from the columns' names. Further fields
-    of a problem document (its source, its known answer) are ignored.
+    A flow network (``nodes`` and ``streams``, whose values may come from data), a nonlinear problem
+    (``variables``, ``measured``, ``sd`` and ``constraints``), or, with neither, balances over data:
+    those given here, those of the plant file, or, where neither names a column, one proposed from the
+    columns' names. Further fields of a problem document (its source, its known answer) are ignored.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
@@ -156,6 +160,10 @@ class ReconcileInput(DataInput):
         if self.nodes and not self.streams:
             raise ValueError(
                 "nodes are given, but no streams; give streams: [{id, from, to, measured, sd}]"
+            )
+        if self.streams and self.period == "day":
+            raise ValueError(
+                "period day is for balances; the streams of a network are reconciled over all rows"
             )
         if self.streams and self.variables is not None:
             raise ValueError("give either streams (a network) or variables (equations), not both")
