@@ -12,6 +12,7 @@ from orchestrator.modules.base import OperationContext
 from orchestrator.modules.etl import (
     beside,
     day_flags,
+    day_meters,
     plant_balances,
     steady_bias,
     topology,
@@ -55,10 +56,14 @@ def run(
     left_out = [*read.left_out, *left_out, *beside.unused(daily, read.ids)]
     found: list[Periods] = []
     good = np.ones(len(values), dtype=np.bool_)
+    whole = values.copy()
     for balance in balances:
-        periods, usable = _balance(balance, daily, values, read.ids, left_out)
+        periods, usable, nothing = _balance(balance, daily, values, read.ids, left_out)
         found.append(periods)
         good &= usable
+        for name in nothing:
+            j = read.ids.index(name)
+            whole[:, j] = np.nan_to_num(whole[:, j])
     if good.sum() < LEAST_DAYS:
         raise InsufficientDataError(
             f"{int(good.sum())} days have all streams of the balances and were steady",
@@ -72,6 +77,16 @@ def run(
     means = np.where(np.isfinite(mean.values).any(axis=0), means, np.nan)
     coefficients = topology.coefficients_of(balances, read.ids)
     sd, sources, told = plant_balances.balance_spreads(parameters, mean, coefficients, terms, means)
+    of_day = plant_balances.reading_spreads(parameters, mean, coefficients, terms, means)
+    found = [
+        one.model_copy(
+            update={
+                "meters": day_meters.records(one, read.ids, coefficients, whole, of_day),
+                "unit": plant_balances.unit_of_balance(context.plant, balance),
+            }
+        )
+        for one, balance in zip(found, balances, strict=True)
+    ]
     free = np.full(len(means), np.inf)
     network = topology.Network(
         read.ids, tuple(b.name for b in balances), coefficients, means, sd,
@@ -161,7 +176,8 @@ def _balance(
     values: Array,
     ids: tuple[str, ...],
     left_out: list[LeftOut],
-) -> tuple[Periods, NDArray[np.bool_]]:
+) -> tuple[Periods, NDArray[np.bool_], list[str]]:
+    """A balance by day, the days that are usable, and the streams whose gaps count as nothing."""
     position = {name: j for j, name in enumerate(ids)}
     into = [(t.tag, t.factor * values[:, position[t.tag]]) for t in balance.inputs]
     out = [(t.tag, t.factor * values[:, position[t.tag]]) for t in balance.outputs]
@@ -198,6 +214,7 @@ def _balance(
             steady_bias=steady_bias.find(daily.times, into, out, flags.usable),
         ),
         flags.usable,
+        dropped,
     )
 
 

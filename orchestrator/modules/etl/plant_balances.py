@@ -220,13 +220,35 @@ def balance_spreads(
     means: Array,
 ) -> tuple[Array, list[SdSource | None], list[str]]:
     """:func:`spreads` of the streams of balances, of which ``sd_pct`` of the value may be given."""
-    percent = np.array([np.nan if p is None else p for p in terms.values()])
-    share = np.abs(means) * percent / 100
-    estimates = variances.estimate(read.values, coefficients, share)
-    largest = float(np.abs(means[np.isfinite(means)]).max())
-    given = np.maximum(share, STOPPED_SHARE * largest)
+    given, estimates = _known_spreads(read, coefficients, terms, means)
     given_by: list[SdSource | None] = ["given_pct" if np.isfinite(g) else None for g in given]
     return spreads(parameters, read.ids, read.values, means, given, given_by, estimates)
+
+
+def reading_spreads(
+    parameters: ReconcileInput,
+    read: Readings,
+    coefficients: Array,
+    terms: dict[str, float | None],
+    means: Array,
+) -> Array:
+    """Standard deviations of a single row ``(n,)``: its noise is not averaged; NaN where unmeasured."""
+    given, estimates = _known_spreads(read, coefficients, terms, means)
+    noise = np.array([np.nan if found is None else found.sd for found in estimates])
+    calibration = np.abs(means) * CALIBRATION_PCT / 100
+    assumed = np.abs(means) * parameters.sd_pct / 100
+    single = np.where(np.isfinite(noise), np.hypot(noise, calibration), assumed)
+    return np.where(np.isfinite(given), given, single)
+
+
+def _known_spreads(
+    read: Readings, coefficients: Array, terms: dict[str, float | None], means: Array
+) -> tuple[Array, list[variances.Estimate | None]]:
+    percent = np.array([np.nan if p is None else p for p in terms.values()])
+    share = np.abs(means) * percent / 100
+    largest = float(np.abs(means[np.isfinite(means)]).max())
+    given = np.maximum(share, STOPPED_SHARE * largest)
+    return given, variances.estimate(read.values, coefficients, share)
 
 
 def spreads(
@@ -373,4 +395,12 @@ def hours_of(frame: Frame) -> float | None:
 def unit_of(plant: Plant, ids: Sequence[str]) -> str | None:
     """The one unit of the tags, None where they have several or none is known."""
     units = {plant.by_name[name].unit for name in ids if name in plant.by_name}
-    return units.pop() if len(units) == 1 else None
+    return (units.pop() or None) if len(units) == 1 else None
+
+
+def unit_of_balance(plant: Plant, balance: Balance) -> str | None:
+    """The unit of its sums: that of its tags, where none is converted by a factor."""
+    terms = (*balance.inputs, *balance.outputs)
+    if any(abs(term.factor) != 1 for term in terms):
+        return None
+    return unit_of(plant, [term.tag for term in terms])

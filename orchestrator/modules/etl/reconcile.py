@@ -14,6 +14,7 @@ from orchestrator.modules.etl.reconciled import (
     GrossError,
     ReconcileResult,
 )
+from orchestrator.plant.tags import Plant
 
 if TYPE_CHECKING:
     from orchestrator.modules.etl.network_data import Measured
@@ -37,11 +38,39 @@ def run(parameters: ReconcileInput, context: OperationContext) -> ReconcileResul
         from orchestrator.modules.etl import plant_balances
 
         result = plant_balances.run(parameters, context)
+    result = _with_units(result, parameters, context.plant)
     if not parameters.report:
         return result
     from orchestrator.modules.etl import report
 
     return result.model_copy(update={"report": report.page(result, context.plant.name)})
+
+
+def _with_units(
+    result: ReconcileResult, parameters: ReconcileInput, plant: Plant
+) -> ReconcileResult:
+    """Each stream with its unit: the plant file's, else the one stated for all flows."""
+    stated = parameters.flow_unit
+    flows = {stream.id for stream in parameters.streams}
+
+    def unit_of(name: str) -> str | None:
+        if name in plant.by_name:
+            return plant.by_name[name].unit or None
+        is_flow = name in flows or not (flows or parameters.constraints)
+        return stated if is_flow else None
+
+    units = {s.id: s.unit or unit_of(s.id) for s in result.streams}
+    periods = tuple(
+        p.model_copy(
+            update={
+                "unit": p.unit or stated,
+                "meters": tuple(m.model_copy(update={"unit": units[m.id]}) for m in p.meters),
+            }
+        )
+        for p in result.periods
+    )
+    streams = tuple(s.model_copy(update={"unit": units[s.id]}) for s in result.streams)
+    return result.model_copy(update={"streams": streams, "periods": periods})
 
 
 def _document(parameters: ReconcileInput, context: OperationContext) -> ReconcileResult:
@@ -54,8 +83,15 @@ def _document(parameters: ReconcileInput, context: OperationContext) -> Reconcil
         return _network(parameters, context)
     moved = measured.moved
     result = _network(measured.parameters, context, measured)
+    flows = {stream.id for stream in parameters.streams}
     streams = tuple(
-        s.model_copy(update={"sd_source": measured.sources[s.id]}) for s in result.streams
+        s.model_copy(
+            update={
+                "sd_source": measured.sources[s.id],
+                "unit": measured.unit if s.id in flows else None,
+            }
+        )
+        for s in result.streams
     )
     return result.model_copy(
         update={

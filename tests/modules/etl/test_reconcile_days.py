@@ -57,6 +57,34 @@ def test_a_meter_that_doubles_for_a_day_is_named_with_the_day(context_for):
     assert day.start.startswith("2025-04-01")
 
 
+def test_the_record_of_a_meter_that_stands_out_says_what_the_others_make_of_it(context_for):
+    true, data = simulated(), simulated()
+    data["light"][90] *= 2
+    (periods,) = balanced(context_for, data, flow_unit="t/d").periods
+    meters = {meter.id: meter for meter in periods.meters}
+    light = meters["light"]
+    assert light.unit == periods.unit == "t/d"
+    assert light.flagged == ("2025-04-01T00:00:00Z",)
+    assert light.measured[90] == pytest.approx(2 * true["light"][90])
+    assert light.reconciled[90] == pytest.approx(
+        true["feed"][90] - true["middle"][90] - true["heavy"][90]
+    )
+    assert abs(light.reconciled[90] - true["light"][90]) < 4 * light.reconciled_sd[90]
+    # any other day the balance closes with all meters, and knows the meter better than itself
+    assert light.reconciled[50] == pytest.approx(light.measured[50], rel=0.02)
+    assert 0 < light.reconciled_sd[50] < light.reconciled_sd[90]
+
+
+def test_days_that_were_not_steady_are_not_reconciled(context_for):
+    data = simulated()
+    data["light"][90] *= 2
+    for name, factor in {"feed": 0.7, "light": 0.0, "middle": 0.1, "heavy": 2.3}.items():
+        data[name][120:124] *= factor
+    (meter,) = balanced(context_for, data).periods[0].meters
+    assert meter.reconciled[120:124] == (None,) * 4
+    assert all(value is not None for value in meter.measured[120:124])
+
+
 def test_a_feed_meter_that_reads_low_is_told_from_the_products(context_for):
     data = simulated()
     data["feed"][60] *= 0.9
@@ -251,10 +279,20 @@ def test_the_report_is_one_page_that_loads_nothing(context_for):
     page.feed(result.report)
     assert page.loads == []
     assert "script" not in page.count
-    assert page.count["svg"] == 2
-    assert page.count["circle"] == DAYS
+    # closure, flows, and the one meter that stands out
+    assert page.count["svg"] == 3
+    assert page.count["figure"] == 1
+    assert page.count["circle"] == 2 * DAYS
+    assert result.report.count('<circle class="stands_out') == 2
+    assert "Neither the data nor the plant file state one unit" in result.report
     assert "&lt;b&gt;x" in result.report
     assert len(result.report) < 300_000
+
+
+def test_the_report_prints_units_where_they_are_known(context_for):
+    page = balanced(context_for, simulated(), report=True, flow_unit="t/d").report
+    assert "Flows in t/d, mean of each day." in page
+    assert page.count('<td class="">t/d</td>') == 4  # one for each stream
 
 
 @pytest.fixture
