@@ -251,7 +251,7 @@ class HistorianSettings(Section):
     """How samples are kept."""
 
     database_url: SecretStr | None = None
-    """``postgresql://user:password@host/name``, with TimescaleDB where it is installed; null: DuckDB in
+    """``postgresql://user:password@host/name``, with TimescaleDB (untested) where it has that; null: DuckDB in
     the home."""
     raw_days: float | None = Field(default=None, gt=0)
     """Days after which only means over ``fine_seconds`` are kept; null keeps every sample."""
@@ -329,6 +329,8 @@ class CoordinationSettings(Section):
     retry_cap: float = Field(default=60.0, gt=0)
     worker_memory_mb: int = Field(default=1500, ge=256)
     """Memory after which a worker process is replaced."""
+    workflow_days: float = Field(default=7.0, gt=0, le=36500)
+    """How long the record of how a job was run is kept after its end, days; its outcome stays."""
 
 
 class ServiceSettings(Section):
