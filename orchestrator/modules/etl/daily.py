@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.errors import InsufficientDataError
+from orchestrator.errors import DanGError, InsufficientDataError
 from orchestrator.modules.base import OperationContext
 from orchestrator.modules.etl import (
     beside,
@@ -65,11 +66,7 @@ def run(
             j = read.ids.index(name)
             whole[:, j] = np.nan_to_num(whole[:, j])
     if good.sum() < LEAST_DAYS:
-        raise InsufficientDataError(
-            f"{int(good.sum())} days have all streams of the balances and were steady",
-            where=context.plant.name,
-            remedy=f"give data with at least {LEAST_DAYS} such days",
-        )
+        raise _too_few(int(good.sum()), found, left_out, context.plant.name)
     mean = plant_balances.Readings(
         Frame(daily.times[good], read.ids, values[good]), read.ids, values[good], ()
     )
@@ -181,12 +178,14 @@ def _balance(
     position = {name: j for j, name in enumerate(ids)}
     into = [(t.tag, t.factor * values[:, position[t.tag]]) for t in balance.inputs]
     out = [(t.tag, t.factor * values[:, position[t.tag]]) for t in balance.outputs]
-    throughput = float(np.nanmedian(np.nansum([column for _, column in into], axis=0)))
+    throughput = float(np.median(np.nansum([column for _, column in into], axis=0)))
     dropped = []
     for side in (into, out):
         for k, (name, column) in enumerate(side):
-            level = np.nanmedian(np.abs(column)) if np.isfinite(column).any() else 0.0
-            if level < MATERIAL * throughput and not np.isfinite(column).all():
+            # a frozen meter still tells about how much it is; of one without any value nothing is known
+            level = _level(daily, name) if name in daily.names else np.inf
+            factor = next(t.factor for t in (*balance.inputs, *balance.outputs) if t.tag == name)
+            if abs(factor) * level < MATERIAL * throughput and not np.isfinite(column).all():
                 side[k] = (name, np.where(np.isfinite(column), column, 0.0))
                 dropped.append(name)
     empty = ~np.isfinite([c for _, c in into + out]).any(axis=0)
@@ -215,6 +214,25 @@ def _balance(
         ),
         flags.usable,
         dropped,
+    )
+
+
+def _level(daily: Frame, name: str) -> float:
+    column = daily.column(name)
+    present = np.abs(column[np.isfinite(column)])
+    return float(np.median(present)) if len(present) else float("inf")
+
+
+def _too_few(days: int, found: list[Periods], left_out: list[LeftOut], plant: str) -> DanGError:
+    """What stood against most of the days."""
+    whys = Counter(p.why for one in found for p in one.periods if p.why and p.status != "closes")
+    said = [f"{count} days: {why}" for why, count in whys.most_common(2)]
+    said += [f"{item.id}: {item.why}" for item in left_out[:2]]
+    return InsufficientDataError(
+        f"{days} days have all streams of the balances and were steady",
+        where=plant,
+        why="; ".join(said) or None,
+        remedy=f"give data with at least {LEAST_DAYS} such days, or leave a stream out of the balance",
     )
 
 

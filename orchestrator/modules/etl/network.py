@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -12,6 +13,7 @@ from orchestrator.plant.tags import Balance
 OUTSIDE = frozenset(
     {"", "env", "environment", "surroundings", "outside", "external", "null", "none"}
 )
+NEARLY = 0.85
 Bound = tuple[float | None, float | None]
 
 
@@ -19,6 +21,17 @@ class DocumentPart(BaseModel):
     """Part of a problem document: fields that describe it (its source, true values) are let through."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+def _refuse_misspelt(kind: type[BaseModel], value: Any) -> Any:
+    """Fields that describe a document are let through, but not one that is nearly a known one."""
+    if isinstance(value, dict):
+        known = {info.alias or name for name, info in kind.model_fields.items()}
+        for name in value:
+            near = get_close_matches(str(name), known - set(value), n=1, cutoff=NEARLY)
+            if near and name not in kind.model_fields and name not in known:
+                raise ValueError(f"unknown field {name!r}: is {near[0]!r} meant?")
+    return value
 
 
 class Reading(DocumentPart):
@@ -51,6 +64,11 @@ class Stream(Reading):
     source: str | None = Field(default=None, alias="from")
     target: str | None = Field(default=None, alias="to")
     properties: dict[str, Reading] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelt(cls, value: Any) -> Any:
+        return _refuse_misspelt(cls, value)
 
 
 def _check_reading(name: str, reading: Reading) -> None:
@@ -144,6 +162,11 @@ class ReconcileInput(DataInput):
         default=None, gt=0, description="Time the loss is summed over; the data's span, or 24 h."
     )
     report: bool = Field(default=False, description="Also give the result as an HTML page.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelt(cls, value: Any) -> Any:
+        return _refuse_misspelt(cls, value)
 
     @field_validator("nodes", mode="before")
     @classmethod

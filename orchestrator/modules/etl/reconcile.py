@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from orchestrator.errors import ParameterError
 from orchestrator.modules.base import OperationContext
 from orchestrator.modules.etl import equation_problem, topology, unaccounted
 from orchestrator.modules.etl.network import ReconcileInput
@@ -31,6 +32,7 @@ def run(parameters: ReconcileInput, context: OperationContext) -> ReconcileResul
         OperationError: no point that meets nonlinear equations was found.
         ConfigurationError: neither balances nor columns that suggest them are given.
     """
+    _check_unit(parameters.flow_unit)
     document = bool(parameters.constraints and parameters.measured) and not context.data_given
     if parameters.streams or document:
         result = _document(parameters, context)
@@ -44,6 +46,17 @@ def run(parameters: ReconcileInput, context: OperationContext) -> ReconcileResul
     from orchestrator.modules.etl import report
 
     return result.model_copy(update={"report": report.page(result, context.plant.name)})
+
+
+def _check_unit(unit: str | None) -> None:
+    from orchestrator.plant.units import known, normalise
+
+    if unit and not known(normalise(unit)):
+        raise ParameterError.of_field(
+            "flow_unit",
+            f"{unit!r} is no unit",
+            remedy="give a unit such as t/h, kg/s, m**3/h or bbl/day",
+        )
 
 
 def _with_units(

@@ -24,6 +24,7 @@ from orchestrator.plant.tags import Balance
 
 Array = NDArray[np.float64]
 WEAK = 0.5
+BOUND_SIGMAS = 3.0
 LEAST_SD_SHARE = 0.005
 
 
@@ -202,6 +203,7 @@ def solve(network: Network, significance: float, *, blame: bool = True) -> Outco
     if held:
         notes.append(f"held by a bound: {', '.join(held)}")
     streams = streams_of(network, free, bounded)
+    notes += _against_bounds(streams)
     notes += _negative(network, streams)
     residuals = (bounded.measured - problem.values) / np.where(problem.sd > 0, problem.sd, 1.0)
     return Outcome(
@@ -339,6 +341,16 @@ def streams_of(
 
 def _side(binding: int) -> str | None:
     return {-1: "lower", 1: "upper"}.get(binding)
+
+
+def _against_bounds(streams: Sequence[ReconciledStream]) -> list[str]:
+    """Bounds that a measurement contradicts: one of the two is wrong."""
+    return [
+        f"the {s.at_bound} bound of {s.id} lies {abs(s.adjustment_sd):.1f} standard deviations from what "
+        "was measured: either is wrong"
+        for s in streams
+        if s.at_bound and s.adjustment_sd is not None and abs(s.adjustment_sd) > BOUND_SIGMAS
+    ]
 
 
 def _negative(network: Network, streams: Sequence[ReconciledStream]) -> list[str]:

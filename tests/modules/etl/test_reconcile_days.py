@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.errors import ConfigurationError
+from orchestrator.errors import ConfigurationError, InsufficientDataError
 from orchestrator.modules.etl import steadiness, steady_bias, variances
 from orchestrator.modules.etl.beside import stuck, unit_change
 from orchestrator.modules.etl.network import ReconcileInput
@@ -174,6 +174,33 @@ def test_a_frozen_meter_is_left_out_and_said_so(context_for):
     assert entry.start.startswith("2025-02-20")
     assert entry.count == 30
     assert {p.status for p in result.periods[0].periods[51:79]} == {"incomplete"}
+
+
+def test_a_stream_without_any_value_is_not_counted_as_nothing(context_for):
+    data = simulated()
+    data["light"] = np.full(DAYS, np.nan)
+    with pytest.raises(
+        InsufficientDataError, match="200 days: no value: light; light: has no value"
+    ):
+        balanced(context_for, data)
+
+
+def test_a_small_stream_that_is_frozen_is_counted_as_nothing(context_for):
+    data = {**simulated(), "gas": np.full(DAYS, 3.0)}
+    balances = [
+        {"name": "unit", "inputs": ["feed"], "outputs": ["light", "middle", "heavy", "gas"]}
+    ]
+    result = balanced(context_for, data, balances=balances)
+    assert sum(p.status == "closes" for p in result.periods[0].periods) >= 0.97 * DAYS
+    assert any(item.id == "gas" and "counted as nothing" in item.why for item in result.left_out)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_feed_without_values_is_named(context_for):
+    data = simulated()
+    data["feed"] = np.full(DAYS, np.nan)
+    with pytest.raises(InsufficientDataError, match="no value: feed"):
+        balanced(context_for, data)
 
 
 def test_hourly_data_over_weeks_is_cut_into_days(context_for):
