@@ -75,17 +75,24 @@ class GapKeeper:
             self._historian.flush()
         except DatabaseUnavailableError:
             return  # what filled a gap is not on disk yet; the next call tries again
-        beside = self._path.with_suffix(".new")
         document = {
             "source": self._name,
             "unfilled": {tag: since.isoformat() for tag, since in unfilled.items()},
         }
+        try:
+            self._write(json.dumps(document))
+        except OSError as error:
+            # The loop goes on: a full disk is told of elsewhere, and the next change tries again.
+            log.warning("the gaps are not written down", file=str(self._path), error=str(error))
+        self._kept = unfilled
+
+    def _write(self, text: str) -> None:
+        beside = self._path.with_suffix(".new")
         with beside.open("w", encoding="utf-8") as file:
-            json.dump(document, file)
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(self._path)
-        self._kept = unfilled
 
     def _read(self) -> dict[str, datetime]:
         try:

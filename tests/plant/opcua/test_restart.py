@@ -232,3 +232,17 @@ def test_a_record_of_another_source_or_a_broken_one_is_not_believed(tmp_path: Pa
             keeper = GapKeeper(tmp_path / "gaps.json", source, "plant", ["B"], historian)
             keeper.resume()
             assert source.gaps["B"].since == BEGIN + timedelta(seconds=589)
+
+
+def test_gaps_that_cannot_be_written_down_do_not_end_the_loop(tmp_path: Path) -> None:
+    with filled(tmp_path / "h.duckdb") as historian:
+        source = Asked()
+        source.now = {"B": BEGIN}
+        keeper = GapKeeper(tmp_path / "absent" / "gaps.json", source, "plant", ["B"], historian)
+        keeper.keep()
+        (tmp_path / "absent").mkdir()
+        source.now = {"B": BEGIN, "A": BEGIN}
+        keeper.keep()
+        assert set(json.loads((tmp_path / "absent" / "gaps.json").read_text())["unfilled"]) == {
+            "A", "B"
+        }  # fmt: skip
