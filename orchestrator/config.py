@@ -28,6 +28,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from orchestrator.errors import ConfigurationError
 from orchestrator.field_errors import field_errors, json_text
+from orchestrator.yaml_files import parse_yaml, read_yaml
 
 RETIRED_MODELS = {"deepseek-chat": "deepseek-flash", "deepseek-reasoner": "deepseek-flash"}
 HOSTED_MODELS = ("deepseek-flash", "deepseek-v4-pro")
@@ -251,7 +252,7 @@ class HistorianSettings(Section):
     """How samples are kept."""
 
     database_url: SecretStr | None = None
-    """``postgresql://user:password@host/name``, with TimescaleDB where it is installed; null: DuckDB in
+    """``postgresql://user:password@host/name``, with TimescaleDB (untested) where it has that; null: DuckDB in
     the home."""
     raw_days: float | None = Field(default=None, gt=0)
     """Days after which only means over ``fine_seconds`` are kept; null keeps every sample."""
@@ -329,6 +330,8 @@ class CoordinationSettings(Section):
     retry_cap: float = Field(default=60.0, gt=0)
     worker_memory_mb: int = Field(default=1500, ge=256)
     """Memory after which a worker process is replaced."""
+    workflow_days: float = Field(default=7.0, gt=0, le=36500)
+    """How long the record of how a job was run is kept after its end, days; its outcome stays."""
 
 
 class ServiceSettings(Section):
@@ -462,8 +465,16 @@ def substitute(value: Any, environment: Mapping[str, str]) -> Any:
     whole = _REFERENCE.fullmatch(value)
     if whole:
         found = lookup(whole)
-        return yaml.safe_load(found) if found else None
+        return _scalar(found) if found else None
     return _REFERENCE.sub(lookup, value)
+
+
+def _scalar(text: str) -> Any:
+    """The value of a variable: a number, a switch, a list, or the text as it is."""
+    try:
+        return parse_yaml(text)
+    except yaml.YAMLError:
+        return text  # a password may begin with what is special in YAML
 
 
 def load_settings(
@@ -479,10 +490,7 @@ def load_settings(
     if path is None:
         return _validated({}, "the environment")
     file = find_config(path)
-    try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise unreadable(error, file) from error
+    document = read_yaml(file) or {}
     if not isinstance(document, dict) or set(document) - {"orchestrator"}:
         found = sorted(map(str, document)) if isinstance(document, dict) else document
         raise ConfigurationError(
@@ -491,25 +499,6 @@ def load_settings(
             remedy="put all sections under one key orchestrator, as in config/demo.yaml",
         )
     return _validated(substitute(document.get("orchestrator") or {}, environment), str(file))
-
-
-def unreadable(error: Exception, file: Path) -> ConfigurationError:
-    """Why a YAML file cannot be read, with the line and the column where it goes wrong."""
-    mark = getattr(error, "problem_mark", None)
-    if isinstance(error, yaml.YAMLError):
-        problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
-        before = getattr(error, "context", None)
-        what = f"is not valid YAML: {f'{before}, ' if before else ''}{problem}"
-        place = f"{file}, line {mark.line + 1}, column {mark.column + 1}" if mark else str(file)
-        remedy = "mend the quotes, brackets or indentation at or before that place"
-        return ConfigurationError(what, where=place, remedy=remedy)
-    if isinstance(error, UnicodeDecodeError):
-        what = f"is not UTF-8 text (byte {error.start})"
-        return ConfigurationError(what, where=str(file), remedy="save it as UTF-8")
-    what = f"cannot be read: {getattr(error, 'strerror', None) or error}"
-    return ConfigurationError(
-        what, where=str(file), remedy="give a file that exists and that you may read"
-    )
 
 
 def _refuse_unknown_sections() -> None:

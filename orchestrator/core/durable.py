@@ -13,6 +13,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, TypeVar
 
@@ -39,6 +40,9 @@ STOP_POLL_S = 0.2
 """How often a thread of DBOS that we have no use for looks whether to end: bounds our stop."""
 DRAIN_S = 1.0
 """How long workflows whose outcome is written may take to say so, at a stop."""
+PURGE_EVERY_S = 86_400.0
+PURGE_AT_ONCE = 500
+"""Workflows removed in one transaction, so that none of those that run waits long."""
 ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
 
@@ -68,11 +72,14 @@ class DurableJobs:
     Args:
         url: ``sqlite:///…`` or ``postgresql://…``.
         attempt: Runs on the event loop on which :meth:`start` is awaited.
+        keep: How long a finished workflow is kept; see :meth:`begin_purging`.
     """
 
-    def __init__(self, url: str, attempt: Attempt) -> None:
+    def __init__(self, url: str, attempt: Attempt, keep: timedelta) -> None:
         self._url = url
         self._attempt = attempt
+        self._keep = keep
+        self._purging: asyncio.Task[None] | None = None
         self._service_loop: asyncio.AbstractEventLoop | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -114,10 +121,14 @@ class DurableJobs:
         """
         await self._on_own_loop(self._start_again(job_ids))
 
+    async def begin_purging(self) -> None:
+        """Remove old finished workflows from now on; only after :meth:`begin_anew` has seen them."""
+        await self._on_own_loop(self._begin_purging())
+
     async def stop(self) -> None:
         """Stop; attempts must have been cancelled before. What is in flight resumes at next start."""
         if self._thread is not None:
-            await self._on_own_loop(_drain())
+            await self._on_own_loop(self._drain())
             thread, self._thread = self._thread, None
             await asyncio.to_thread(self._end, thread)
         if _Process.running is self:
@@ -193,6 +204,47 @@ class DurableJobs:
             if job_id not in in_flight:
                 await self._start_workflow(job_id)
 
+    async def _begin_purging(self) -> None:
+        self._purging = asyncio.ensure_future(self._purge_daily())
+
+    async def _purge_daily(self) -> None:
+        """Remove old finished workflows now and then each day; what fails waits for the next time."""
+        while True:
+            try:
+                removed = await self._purge()
+            except Exception as error:  # noqa: BLE001 jobs run on without it
+                log.warning("finished workflows are not removed", error=repr(error))
+            else:
+                if removed:
+                    log.info("finished workflows removed", count=removed)
+            await asyncio.sleep(PURGE_EVERY_S)
+
+    async def _purge(self) -> int:
+        """Remove the workflows that ended longer ago than they are kept; how many there were."""
+        from dbos import DBOS
+
+        before = (datetime.now(UTC) - self._keep).isoformat()  # DBOS stamps by the machine's clock
+        removed = 0
+        while True:
+            old = await DBOS.list_workflows_async(
+                status=list(ENDED),
+                completed_before=before,
+                limit=PURGE_AT_ONCE,
+                load_input=False,
+                load_output=False,
+            )
+            if not old:
+                return removed
+            await DBOS.delete_workflows_async([workflow.workflow_id for workflow in old])
+            removed += len(old)
+
+    async def _drain(self) -> None:
+        if self._purging is not None:
+            self._purging.cancel()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:
+            await asyncio.wait(others, timeout=DRAIN_S)
+
     async def _on_own_loop(self, work: Coroutine[Any, Any, T]) -> T:
         if self._thread is None or self._loop is None:
             work.close()
@@ -214,12 +266,6 @@ class DurableJobs:
         if self._claim is not None:
             self._claim.close()
             self._claim = None
-
-
-async def _drain() -> None:
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    if others:
-        await asyncio.wait(others, timeout=DRAIN_S)
 
 
 async def _cancel_all() -> None:

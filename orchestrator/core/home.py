@@ -3,6 +3,7 @@
 state.sqlite      decisions, jobs, outcomes, alerts (unless PostgreSQL is configured)
 workflows.sqlite  durable workflows (unless PostgreSQL is configured)
 historian.duckdb  samples
+gaps.json         stretches that a live source has not filled yet
 exchange/         data on its way to worker processes
 models/           trained models
 jobs/             artefacts of operations, one folder a job
@@ -80,6 +81,11 @@ class Home:
     def historian(self) -> Path:
         """The live historian; locked by its owner against every other process."""
         return self.path / "historian.duckdb"
+
+    @property
+    def gaps(self) -> Path:
+        """Stretches of time of which samples of the live source may still be missing."""
+        return self.path / "gaps.json"
 
     @property
     def exchange(self) -> Path:

@@ -245,6 +245,14 @@ class Inputs:
         return self._exchange / f"range-{job.id}.arrow"
 
 
+def was_given(job: JobRecord) -> bool:
+    """Whether a job's data came with its request, rather than being the default history."""
+    reference = DataReference.of(job)
+    if reference is None:
+        return False
+    return reference.sha256 is not None or job.request["parameters"].get("data") is not None
+
+
 def inline_table(data: InlineData, *, as_given: bool = False) -> pa.Table:
     """Inline rows or columns as a table: ``time`` first, then the other columns as given.
 

@@ -23,7 +23,7 @@ from orchestrator.core.admission import Admission
 from orchestrator.core.durable import Verdict
 from orchestrator.core.events import EventBus
 from orchestrator.core.home import Home
-from orchestrator.core.inputs import Inputs
+from orchestrator.core.inputs import Inputs, was_given
 from orchestrator.core.job_events import publish_job
 from orchestrator.core.resources import ResourceMeter
 from orchestrator.core.worker_messages import Task
@@ -235,6 +235,7 @@ class JobRuns:
             parameters=job.request["parameters"],
             now=datetime.fromisoformat(job.request["now"]),
             data_file=await self._inputs.file_for(job),
+            data_given=was_given(job),
             settings=dict(self._settings.module(job.module).options),
             scratch=self._home.jobs / job.id,
             seed=job.request["seed"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,12 +14,13 @@ import structlog
 from orchestrator.clock import PlantClock, iso
 from orchestrator.config import Settings
 from orchestrator.core.assessment import Assessor
+from orchestrator.core.gap_keeper import GapKeeper
 from orchestrator.errors import DanGError
 from orchestrator.monitoring.life_cycle import AlertEvent
 from orchestrator.monitoring.monitor import Monitor
 from orchestrator.plant.historian import Historian
 from orchestrator.plant.samples import SampleBlock, to_datetime64
-from orchestrator.plant.sources.base import Pacer, Source
+from orchestrator.plant.sources.base import FillsGaps, Pacer, Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,6 +41,7 @@ class LiveLoop:
             what was decided runs.
         act: Called with the plant time at each assessment.
         on_alerts: Called with the alert transitions of each block.
+        gaps: File for the gaps of a source that fills them.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class LiveLoop:
         on_alerts: OnAlerts,
         speed: float,
         train: Source | None = None,
+        gaps: Path | None = None,
     ) -> None:
         self._source = source
         self._train = train
@@ -66,6 +70,11 @@ class LiveLoop:
         self._pacer = Pacer(speed)
         # A live source keeps its own pace, and fills gaps with blocks that lie in the past.
         self._live = bool(getattr(source, "live", False))
+        self._keeper: GapKeeper | None = None
+        if gaps is not None and isinstance(source, FillsGaps):
+            tags = [tag.name for tag in source.plant.tags if tag.expression is None]
+            self._keeper = GapKeeper(gaps, source, source.name, tags, historian)
+        self._seen_until: datetime | None = None
         self._interval = timedelta(seconds=settings.plant.assess_interval)
         self._next_assessment: datetime | None = None
         self.lock = asyncio.Lock()
@@ -90,6 +99,7 @@ class LiveLoop:
                     await self._take_past(past)
                 if len(present):
                     await self._take(present)
+                await self._keep_gaps()
         finally:
             await asyncio.to_thread(self._close, blocks)
 
@@ -98,6 +108,12 @@ class LiveLoop:
         if close is not None:
             close()
         self._historian.flush()
+        if self._keeper is not None:
+            self._keeper.keep()
+
+    async def _keep_gaps(self) -> None:
+        if self._keeper is not None:
+            await asyncio.to_thread(self._keeper.keep)
 
     async def _prepare(self) -> None:
         """Take in the source's own past, and train the monitor where there is something to learn from."""
@@ -107,7 +123,9 @@ class LiveLoop:
         else:
             await asyncio.to_thread(self._monitor.restore)
         span = await asyncio.to_thread(self._historian.span)
-        if span is not None:
+        if self._keeper is not None:
+            self._seen_until = await asyncio.to_thread(self._keeper.resume)
+        elif span is not None:
             log.info("the source resumes", after=iso(span[1]))
             self._source.resume_after(span[1])
         past = await asyncio.to_thread(self._take_history, span[1] if span else None)
@@ -118,7 +136,7 @@ class LiveLoop:
         """The source's own past; the historian takes what it does not hold yet."""
         past: list[SampleBlock] = []
         for block in self._source.history():
-            if held_until is None or block.start > held_until:
+            if self._live or held_until is None or block.start > held_until:
                 self._historian.append(block)
             self._assessor.learn_history(block)
             past.append(block)
@@ -149,8 +167,8 @@ class LiveLoop:
     def _divided(self, block: SampleBlock) -> tuple[SampleBlock, SampleBlock]:
         """The rows up to the newest one seen, and those after it."""
         cut = 0
-        if self.ended_at is not None:
-            cut = int(block.times.searchsorted(to_datetime64(self.ended_at), side="right"))
+        if self._seen_until is not None:
+            cut = int(block.times.searchsorted(to_datetime64(self._seen_until), side="right"))
         return block.rows(0, cut), block.rows(cut, len(block))
 
     async def _take_past(self, block: SampleBlock) -> None:
@@ -167,7 +185,7 @@ class LiveLoop:
         self.rows += len(block)
         self.tag_samples += int(np.isfinite(block.values).sum())
         self.started_at = self.started_at or block.start
-        self.ended_at = block.end
+        self.ended_at = self._seen_until = block.end
         return self._monitor.update(block)
 
 

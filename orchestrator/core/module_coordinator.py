@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4, uuid5
 
@@ -96,7 +97,9 @@ class ModuleCoordinator:
             pool=self._pool,
             meter=self._meter,
         )
-        self._durable = DurableJobs(self._workflow_url(), self._runs.attempt)
+        self._durable = DurableJobs(
+            self._workflow_url(), self._runs.attempt, timedelta(days=coordination.workflow_days)
+        )
         self._starting: set[asyncio.Task[None]] = set()
         self._keys: dict[str, asyncio.Lock] = {}
         self._statistics: tuple[int, dict[str, dict[str, Any]]] | None = None
@@ -125,6 +128,7 @@ class ModuleCoordinator:
         self._started = True
         self._pool.start()
         await self._durable.begin_anew([job.id for job in unfinished])
+        await self._durable.begin_purging()
         if unfinished:
             log.info("unfinished jobs are taken up again", count=len(unfinished))
 

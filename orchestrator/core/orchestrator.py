@@ -199,6 +199,7 @@ class Orchestrator:
             on_alerts=self.alerts.take,
             speed=0.0 if self._lockstep else self.settings.plant.source.speed,
             train=train,
+            gaps=self.home.gaps,
         )
 
     async def run(self) -> None:

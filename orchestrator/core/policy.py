@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from orchestrator.config import DecisionEngineSettings, GateSettings, TriggerRule
 from orchestrator.errors import ConfigurationError
+from orchestrator.yaml_files import read_yaml
 
 SHIPPED_POLICY = Path(__file__).with_name("policy.yaml")
 
@@ -38,7 +37,7 @@ class Policy:
 @cache
 def shipped_policy() -> Policy:
     """The rules and gates that come with the package."""
-    document = yaml.safe_load(SHIPPED_POLICY.read_text(encoding="utf-8"))
+    document = read_yaml(SHIPPED_POLICY)
     return Policy(
         triggers=tuple(TriggerRule.model_validate(rule) for rule in document["triggers"]),
         gates=GateSettings.model_validate(document["gates"]),

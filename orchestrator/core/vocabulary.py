@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
+from orchestrator.yaml_files import read_yaml
 
 VOCABULARY = Path(__file__).with_name("vocabulary.yaml")
 WEIGHTS = {
@@ -33,14 +33,14 @@ class Cue(NamedTuple):
 @cache
 def groups() -> dict[str, str]:
     """Named groups of words, each as a pattern."""
-    document = yaml.safe_load(VOCABULARY.read_text(encoding="utf-8"))
+    document = read_yaml(VOCABULARY)
     return {name: f"(?:{'|'.join(parts)})" for name, parts in document["groups"].items()}
 
 
 @cache
 def cues() -> dict[str, tuple[Cue, ...]]:
     """Cues by operation."""
-    document = yaml.safe_load(VOCABULARY.read_text(encoding="utf-8"))
+    document = read_yaml(VOCABULARY)
     return {
         operation: tuple(
             Cue(re.compile("|".join(map(expand, entry["any"]))), WEIGHTS[entry["weight"]])

@@ -34,6 +34,7 @@ class Task:
     parameters: dict[str, Any]
     now: datetime
     data_file: Path | None = None
+    data_given: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
     scratch: Path | None = None
     seed: int = 0

@@ -132,6 +132,7 @@ def _call(task: Task, plant: Plant, send: Callable[[object], None]) -> str:
         now=task.now,
         plant=plant,
         data_file=task.data_file,
+        data_given=task.data_given,
         settings=task.settings,
         scratch=task.scratch,
         seed=task.seed,

@@ -134,6 +134,8 @@ class OperationContext:
         plant: Tags, balances, KPIs and economics.
         data_file: Arrow IPC file with the input data (column ``time``, then one column a tag), or
             ``None``.
+        data_given: Whether that data was given with the request, rather than being the operation's
+            default history.
         settings: The module's own ``options`` from the configuration.
         scratch: A folder of this run for artefacts (plots, reports).
         seed: Seed of everything random.
@@ -143,6 +145,7 @@ class OperationContext:
     now: datetime
     plant: Plant
     data_file: Path | None = None
+    data_given: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     scratch: Path | None = None
     seed: int = 0

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
-import yaml
 
 from orchestrator.monitoring.delays import FloatArray
 from orchestrator.plant.signatures import Direction, Signature, SignaturePart
 from orchestrator.plant.tags import Tag
+from orchestrator.yaml_files import read_yaml
 
 MOVED = 1.5
 """Mean deviation, in normal standard deviations, from which a tag is high or low."""
@@ -42,9 +42,7 @@ class Diagnosis:
 @cache
 def general_signatures() -> tuple[Signature, ...]:
     """The shipped table, ``signatures.yaml`` of this package."""
-    document = yaml.safe_load(
-        files("orchestrator.monitoring").joinpath("signatures.yaml").read_text(encoding="utf-8")
-    )
+    document = read_yaml(Path(__file__).with_name("signatures.yaml"))
     return tuple(Signature.model_validate(item) for item in document)
 
 

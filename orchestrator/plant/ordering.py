@@ -1,109 +1,149 @@
-"""Sorting more rows than memory holds, by DuckDB with a memory limit and a temporary folder."""
+"""Sorting more rows than memory holds: sorted runs in a temporary file, merged as they are read.
+
+An external merge sort over records of fixed size (Knuth, The Art of Computer Programming 3, 5.4). DuckDB's
+sort was measured first: it is no faster, and 24 million samples took 331 MiB at the smallest limit it bears.
+"""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orchestrator.errors import DataError
-from orchestrator.plant.cells import column_values
 from orchestrator.plant.pivot import LongRows
-from orchestrator.plant.samples import Quality, SampleBlock
+from orchestrator.plant.samples import SampleBlock
 
-MEMORY_LIMIT_MB = 256
-THREADS = 2
-BATCH_CELLS = 500_000
+RUN_BYTES = 8 << 20
+BATCH_BYTES = 4 << 20
+SAMPLES_OF_RUN = 1024
+
+Records = NDArray[np.void]
 
 
 def sorted_blocks(
     blocks: Iterable[SampleBlock], tags: tuple[str, ...], *, where: str
 ) -> Iterator[SampleBlock]:
     """Blocks of ``tags`` with ascending times, rows of one time in the order in which they came."""
-    import pyarrow as pa
+    width = (len(tags),)
+    dtype = np.dtype([("time", "<i8"), ("values", "<f8", width), ("quality", "u1", width)])
 
-    fields = [f"c{i}" for i in range(len(tags))]
-    schema = pa.schema(
-        [("time", pa.int64()), ("position", pa.int64()), *((f, pa.float64()) for f in fields)]
-    )
-
-    def numbered() -> Iterator[Any]:
-        done = 0
+    def records() -> Iterator[Records]:
         for block in blocks:
-            absent = block.quality == Quality.NONE
-            # Null stands for no sample and NaN for a bad one.
-            columns = [pa.array(block.values[:, i], mask=absent[:, i]) for i in range(len(tags))]
-            position = pa.array(np.arange(done, done + len(block)))
-            times = pa.array(block.times.view(np.int64))
-            yield pa.record_batch([times, position, *columns], schema=schema)
-            done += len(block)
+            part = np.empty(len(block), dtype)
+            part["time"] = block.times.view(np.int64)
+            part["values"], part["quality"] = block.values, block.quality
+            yield part
 
-    rows = max(64, BATCH_CELLS // len(schema))
-    for batch in _sorted_batches(numbered(), schema, rows=rows, where=where):
-        columns = [column_values(batch.column(f)) for f in fields]
-        yield SampleBlock(
-            tags,
-            batch.column("time").to_numpy().view("datetime64[us]"),
-            np.column_stack([values for values, _ in columns]),
-            np.column_stack([quality for _, quality in columns]),
-        )
+    for batch in _sorted(records(), dtype, where):
+        times = np.ascontiguousarray(batch["time"]).view("datetime64[us]")
+        values, quality = (np.ascontiguousarray(batch[name]) for name in ("values", "quality"))
+        yield SampleBlock(tags, times, values, quality)
 
 
 def sorted_rows(parts: Iterable[LongRows], *, where: str) -> Iterator[LongRows]:
     """Long rows with ascending times, rows of one time in the order in which they came."""
-    import pyarrow as pa
+    dtype = np.dtype([("time", "<i8"), ("code", "<i4"), ("value", "<f8"), ("quality", "u1")])
 
-    schema = pa.schema(
-        [
-            ("time", pa.int64()),
-            ("code", pa.int32()),
-            ("value", pa.float64()),
-            ("quality", pa.uint8()),
-            ("position", pa.int64()),
-        ]
-    )
+    def records() -> Iterator[Records]:
+        for rows in parts:
+            part = np.empty(len(rows.times), dtype)
+            for name, column in zip(dtype.names or (), rows, strict=True):
+                part[name] = column
+            yield part
 
-    def numbered() -> Iterator[Any]:
-        done = 0
-        for part in parts:
-            position = np.arange(done, done + len(part.times))
-            yield pa.record_batch([pa.array(c) for c in (*part, position)], schema=schema)
-            done += len(part.times)
-
-    for batch in _sorted_batches(numbered(), schema, rows=BATCH_CELLS // len(schema), where=where):
-        times, codes, values, quality = (batch.column(i).to_numpy() for i in range(4))
-        yield LongRows(times, codes, values, quality)
+    for batch in _sorted(records(), dtype, where):
+        yield LongRows(*(np.ascontiguousarray(batch[name]) for name in dtype.names or ()))
 
 
-def _sorted_batches(batches: Iterator[Any], schema: Any, *, rows: int, where: str) -> Iterator[Any]:
-    """Record batches of about ``rows`` rows, ordered by ``time`` and then ``position``.
+def _sorted(records: Iterator[Records], dtype: np.dtype[Any], where: str) -> Iterator[Records]:
+    """Batches of records, ordered by ``time``; those of one time stay in the order given.
 
     Raises:
-        DataError: the temporary folder cannot hold the rows.
+        DataError: the temporary folder cannot hold the records.
     """
-    import duckdb
-    import pyarrow as pa
+    try:
+        with tempfile.TemporaryFile(prefix="dan-g-sort-") as file:
+            runs: list[_Run] = []
+            samples: list[NDArray[np.int64]] = []
+            for run in _runs(records, max(1, RUN_BYTES // dtype.itemsize)):
+                samples.append(run["time"][:: max(1, len(run) // SAMPLES_OF_RUN)].copy())
+                runs.append(_Run(file, dtype, sum(r.count for r in runs), len(run)))
+                file.write(run.data)
+            if runs:
+                yield from _merged(runs, np.sort(np.concatenate(samples)), dtype)
+    except OSError as error:
+        raise DataError(
+            "the rows are not in order of time, and there is no room to sort them",
+            where=where,
+            why=error.strerror or str(error),
+            remedy=f"sort the file by time, or free space in {tempfile.gettempdir()}",
+        ) from error
 
-    with tempfile.TemporaryDirectory(prefix="dan-g-sort-") as folder:
-        connection = duckdb.connect(
-            config={
-                "threads": THREADS,
-                "memory_limit": f"{MEMORY_LIMIT_MB}MB",
-                "temp_directory": folder,
-            }
-        )
-        try:
-            reader = pa.RecordBatchReader.from_batches(schema, batches)
-            relation = connection.from_arrow(reader).order("time, position")
-            yield from relation.to_arrow_reader(rows)
-        except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
-            raise DataError(
-                "the rows are not in order of time, and there is no room to sort them",
-                where=where,
-                why=str(error).splitlines()[0],
-                remedy=f"sort the file by time, or free space in {tempfile.gettempdir()}",
-            ) from error
-        finally:
-            connection.close()
+
+def _runs(records: Iterator[Records], rows: int) -> Iterator[Records]:
+    """Sorted runs of about ``rows`` records."""
+    held: list[Records] = []
+    count = 0
+    for part in records:
+        held.append(part)
+        count += len(part)
+        if count >= rows:
+            yield _in_order(held)
+            held, count = [], 0
+    if count:
+        yield _in_order(held)
+
+
+class _Run:
+    """A sorted run in the file, read from its beginning piece by piece."""
+
+    def __init__(self, file: IO[bytes], dtype: np.dtype[Any], first: int, count: int) -> None:
+        self.count = count
+        self._file, self._dtype = file, dtype
+        self._next, self._end = first, first + count
+        self._held: Records = np.empty(0, dtype)
+
+    def before(self, time: int | None, piece: int) -> Records:
+        """The next records earlier than ``time``, all that are left where it is None."""
+        parts: list[Records] = []
+        while True:
+            cut = len(self._held)
+            if time is not None:
+                cut = int(np.searchsorted(self._held["time"], time, side="left"))
+            parts.append(self._held[:cut])
+            self._held = self._held[cut:]
+            if len(self._held) or self._next == self._end:
+                return np.concatenate(parts)
+            self._held = self._read(min(piece, self._end - self._next))
+
+    def _read(self, rows: int) -> Records:
+        self._file.seek(self._next * self._dtype.itemsize)
+        self._next += rows
+        return np.frombuffer(self._file.read(rows * self._dtype.itemsize), self._dtype)
+
+
+def _merged(
+    runs: list[_Run], samples: NDArray[np.int64], dtype: np.dtype[Any]
+) -> Iterator[Records]:
+    """All runs in one order; batches end between two times, at about every so many records."""
+    rows = sum(run.count for run in runs)
+    piece = max(1, BATCH_BYTES // dtype.itemsize // len(runs))
+    batches = max(1, rows * dtype.itemsize // BATCH_BYTES)
+    edges = np.unique(samples[:: max(1, len(samples) // batches)])[1:]
+    for edge in (*edges.tolist(), None):
+        batch = _in_order([run.before(edge, piece) for run in runs])
+        if len(batch):
+            yield batch
+
+
+def _in_order(parts: list[Records]) -> Records:
+    whole = np.concatenate(parts)
+    times = np.ascontiguousarray(whole["time"])
+    if bool((times[1:] >= times[:-1]).all()):
+        return whole
+    ordered: Records = whole[np.argsort(times, kind="stable")]
+    return ordered

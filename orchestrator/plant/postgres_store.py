@@ -1,11 +1,12 @@
-"""The tables of the historian in PostgreSQL, with TimescaleDB where it is installed.
+"""The tables of the historian in PostgreSQL, in a TimescaleDB hypertable where the database has that.
 
 historian_tags     code, name
 historian_samples  time, tag (code), value (null where bad), quality, received
 historian_means    level, time (start of the period), tag, value, quality, how many samples it stands for
 
 Without TimescaleDB the samples are partitioned by month, and a block-range index on the time finds a
-range among billions of rows at next to no cost for writing. One process writes; any may read.
+range among billions of rows at next to no cost for writing. One process writes; any may read. All that
+TimescaleDB changes stands in ``_make_tables`` and ``_make_partitions``; no test runs it.
 """
 
 from __future__ import annotations
@@ -275,10 +276,7 @@ class PostgresStore:
         partitions = "" if self.timescale else " PARTITION BY RANGE (time)"
         connection.execute(_SAMPLES.format(partitions=partitions))
         if self.timescale:
-            connection.execute(
-                "SELECT create_hypertable('historian_samples', 'time', if_not_exists => true,"
-                " chunk_time_interval => interval '1 day')"
-            )
+            _make_hypertable(connection)
         else:
             connection.execute(_INDEX)
 
@@ -374,3 +372,25 @@ def _moment(micros: int) -> datetime:
 def _without_secrets(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.hostname or 'local'}{parts.path}"
+
+
+def _make_hypertable(connection: psycopg.Connection[Any]) -> None:
+    """One chunk a day, as the extension's manual has it (create_hypertable).
+
+    Raises:
+        ConfigurationError: the extension is there and refuses.
+    """
+    import psycopg
+
+    try:
+        connection.execute(
+            "SELECT create_hypertable('historian_samples', 'time', if_not_exists => true,"
+            " chunk_time_interval => interval '1 day')"
+        )
+    except psycopg.Error as error:
+        raise ConfigurationError(
+            "TimescaleDB cannot make its table of samples",
+            where="plant.historian.database_url",
+            why=str(error).splitlines()[0],
+            remedy="use a database without that extension: samples then go to plain PostgreSQL",
+        ) from error

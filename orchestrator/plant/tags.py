@@ -13,14 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from orchestrator.config import unreadable
 from orchestrator.errors import ConfigurationError, UnknownTagError
 from orchestrator.field_errors import field_errors, in_words, json_text
 from orchestrator.plant.priority import Consequence
 from orchestrator.plant.signatures import Signature
+from orchestrator.yaml_files import read_yaml
 
 TagKind = Literal[
     "flow",
@@ -302,10 +301,7 @@ def load_plant(path: Path) -> Plant:
         ConfigurationError: the file cannot be read, or a field in it is wrong; the text names the
             file, the path in it and what is accepted.
     """
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise unreadable(error, path) from error
+    document = read_yaml(path)
     if not isinstance(document, dict):
         raise ConfigurationError(
             f"named fields are expected at the top, got {json_text(document)}",

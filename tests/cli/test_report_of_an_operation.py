@@ -57,3 +57,22 @@ def test_an_operation_without_a_report_says_so(dan_g: Run, tmp_path: Path) -> No
     )
     assert done.code == 2
     assert "report" in done.err
+
+
+def test_a_network_is_measured_by_the_columns_of_the_data_given_with_it(
+    dan_g: Run, tmp_path: Path
+) -> None:
+    streams = [
+        {"id": "feed", "from": None, "to": "unit", "measured": 1.0, "sd": 0.5},
+        {"id": "light", "from": "unit", "to": None},
+        {"id": "heavy", "from": "unit", "to": None},
+    ]
+    done = dan_g(
+        "invoke", "etl", "reconcile", "--params", json.dumps({"streams": streams}),
+        "--data", days(tmp_path), "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    found = {stream["id"]: stream for stream in done.json()["streams"]}
+    assert 100 < found["feed"]["measured"] < 103
+    assert found["feed"]["sd_source"] == "given"
+    assert found["light"]["sd_source"] == "differences"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.errors import InsufficientDataError
+from orchestrator.errors import DanGError, InsufficientDataError
 from orchestrator.modules.base import OperationContext
 from orchestrator.modules.etl import (
     beside,
     day_flags,
+    day_meters,
     plant_balances,
     steady_bias,
     topology,
@@ -55,23 +57,33 @@ def run(
     left_out = [*read.left_out, *left_out, *beside.unused(daily, read.ids)]
     found: list[Periods] = []
     good = np.ones(len(values), dtype=np.bool_)
+    whole = values.copy()
     for balance in balances:
-        periods, usable = _balance(balance, daily, values, read.ids, left_out)
+        periods, usable, nothing = _balance(balance, daily, values, read.ids, left_out)
         found.append(periods)
         good &= usable
+        for name in nothing:
+            j = read.ids.index(name)
+            whole[:, j] = np.nan_to_num(whole[:, j])
     if good.sum() < LEAST_DAYS:
-        raise InsufficientDataError(
-            f"{int(good.sum())} days have all streams of the balances and were steady",
-            where=context.plant.name,
-            remedy=f"give data with at least {LEAST_DAYS} such days",
-        )
+        raise _too_few(int(good.sum()), found, left_out, context.plant.name)
     mean = plant_balances.Readings(
         Frame(daily.times[good], read.ids, values[good]), read.ids, values[good], ()
     )
     means = np.nanmean(np.where(np.isfinite(mean.values).any(axis=0), mean.values, 0.0), axis=0)
     means = np.where(np.isfinite(mean.values).any(axis=0), means, np.nan)
     coefficients = topology.coefficients_of(balances, read.ids)
-    sd, sources, told = plant_balances.spreads(parameters, mean, coefficients, terms, means)
+    sd, sources, told = plant_balances.balance_spreads(parameters, mean, coefficients, terms, means)
+    of_day = plant_balances.reading_spreads(parameters, mean, coefficients, terms, means)
+    found = [
+        one.model_copy(
+            update={
+                "meters": day_meters.records(one, read.ids, coefficients, whole, of_day),
+                "unit": plant_balances.unit_of_balance(context.plant, balance),
+            }
+        )
+        for one, balance in zip(found, balances, strict=True)
+    ]
     free = np.full(len(means), np.inf)
     network = topology.Network(
         read.ids, tuple(b.name for b in balances), coefficients, means, sd,
@@ -161,16 +173,19 @@ def _balance(
     values: Array,
     ids: tuple[str, ...],
     left_out: list[LeftOut],
-) -> tuple[Periods, NDArray[np.bool_]]:
+) -> tuple[Periods, NDArray[np.bool_], list[str]]:
+    """A balance by day, the days that are usable, and the streams whose gaps count as nothing."""
     position = {name: j for j, name in enumerate(ids)}
     into = [(t.tag, t.factor * values[:, position[t.tag]]) for t in balance.inputs]
     out = [(t.tag, t.factor * values[:, position[t.tag]]) for t in balance.outputs]
-    throughput = float(np.nanmedian(np.nansum([column for _, column in into], axis=0)))
+    throughput = float(np.median(np.nansum([column for _, column in into], axis=0)))
     dropped = []
     for side in (into, out):
         for k, (name, column) in enumerate(side):
-            level = np.nanmedian(np.abs(column)) if np.isfinite(column).any() else 0.0
-            if level < MATERIAL * throughput and not np.isfinite(column).all():
+            # a frozen meter still tells about how much it is; of one without any value nothing is known
+            level = _level(daily, name) if name in daily.names else np.inf
+            factor = next(t.factor for t in (*balance.inputs, *balance.outputs) if t.tag == name)
+            if abs(factor) * level < MATERIAL * throughput and not np.isfinite(column).all():
                 side[k] = (name, np.where(np.isfinite(column), column, 0.0))
                 dropped.append(name)
     empty = ~np.isfinite([c for _, c in into + out]).any(axis=0)
@@ -198,6 +213,26 @@ def _balance(
             steady_bias=steady_bias.find(daily.times, into, out, flags.usable),
         ),
         flags.usable,
+        dropped,
+    )
+
+
+def _level(daily: Frame, name: str) -> float:
+    column = daily.column(name)
+    present = np.abs(column[np.isfinite(column)])
+    return float(np.median(present)) if len(present) else float("inf")
+
+
+def _too_few(days: int, found: list[Periods], left_out: list[LeftOut], plant: str) -> DanGError:
+    """What stood against most of the days."""
+    whys = Counter(p.why for one in found for p in one.periods if p.why and p.status != "closes")
+    said = [f"{count} days: {why}" for why, count in whys.most_common(2)]
+    said += [f"{item.id}: {item.why}" for item in left_out[:2]]
+    return InsufficientDataError(
+        f"{days} days have all streams of the balances and were steady",
+        where=plant,
+        why="; ".join(said) or None,
+        remedy=f"give data with at least {LEAST_DAYS} such days, or leave a stream out of the balance",
     )
 
 

@@ -46,7 +46,9 @@ def judge(times: NDArray[np.datetime64], inputs: Sides, outputs: Sides) -> Flags
     into, out = _total(inputs), _total(outputs)
     with np.errstate(invalid="ignore", divide="ignore"):
         closure = np.where(into > 0, out / into, np.nan)
-    closure[into < LEAST_INPUT * np.nanmedian(into)] = np.nan
+    present = into[np.isfinite(into)]
+    if len(present):
+        closure[into < LEAST_INPUT * np.median(present)] = np.nan
     stepped = _stepped(times, into)
     unsteady = np.zeros(len(times), dtype=np.bool_)
     # twice: what is usual is found once with, and once without, the days that turn out unsteady
@@ -97,6 +99,11 @@ def _rolling(series: Array, half: int) -> Array:
     return found
 
 
+def _median(series: Array) -> float:
+    present = series[np.isfinite(series)]
+    return float(np.median(present)) if len(present) else float("nan")
+
+
 def _robust_sd(series: Array) -> float:
     present = series[np.isfinite(series)]
     if not len(present):
@@ -121,7 +128,7 @@ def _shares(inputs: Sides, outputs: Sides, calm: Mask) -> tuple[Array, Array, Ar
     that no single meter that lies moves it.
     """
     columns = np.stack([column for _, column in inputs + outputs], axis=1)
-    level = np.nanmedian(columns[calm], axis=0)
+    level = np.array([_median(columns[calm, j]) for j in range(columns.shape[1])])
     weight = np.abs(np.nan_to_num(level))
     yields = columns / np.where(weight > 0, level, 1.0)
     throughput = np.array([_weighted_median(row, weight) for row in yields])

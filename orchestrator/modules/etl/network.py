@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -12,6 +13,7 @@ from orchestrator.plant.tags import Balance
 OUTSIDE = frozenset(
     {"", "env", "environment", "surroundings", "outside", "external", "null", "none"}
 )
+NEARLY = 0.85
 Bound = tuple[float | None, float | None]
 
 
@@ -21,13 +23,28 @@ class DocumentPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
+def _refuse_misspelt(kind: type[BaseModel], value: Any) -> Any:
+    """Fields that describe a document are let through, but not one that is nearly a known one."""
+    if isinstance(value, dict):
+        known = {info.alias or name for name, info in kind.model_fields.items()}
+        for name in value:
+            near = get_close_matches(str(name), known - set(value), n=1, cutoff=NEARLY)
+            if near and name not in kind.model_fields and name not in known:
+                raise ValueError(f"unknown field {name!r}: is {near[0]!r} meant?")
+    return value
+
+
 class Reading(DocumentPart):
-    """A property of a stream (a mass fraction, a specific enthalpy), measured or not."""
+    """A property of a stream (a mass fraction, a specific enthalpy), measured or not.
+
+    With data, ``measured`` is the mean of the column ``tag``, else of the one of its own name.
+    """
 
     measured: float | None = None
     sd: float | None = None
     lower: float | None = None
     upper: float | None = None
+    tag: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
     def _sound(self) -> Reading:
@@ -47,6 +64,11 @@ class Stream(Reading):
     source: str | None = Field(default=None, alias="from")
     target: str | None = Field(default=None, alias="to")
     properties: dict[str, Reading] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelt(cls, value: Any) -> Any:
+        return _refuse_misspelt(cls, value)
 
 
 def _check_reading(name: str, reading: Reading) -> None:
@@ -68,10 +90,10 @@ class Variables(DocumentPart):
 class ReconcileInput(DataInput):
     """Parameters of ``etl.reconcile``: one of three problems.
 
-    A flow network (``nodes`` and ``streams``), a nonlinear problem (``variables``, ``measured``,
-    ``sd`` and ``constraints``), or, with neither, balances over data: those given here, those of the
-    plant file, or, where neither names a column, one proposed from the columns' names. Further fields
-    of a problem document (its source, its known answer) are ignored.
+    A flow network (``nodes`` and ``streams``, whose values may come from data), a nonlinear problem
+    (``variables``, ``measured``, ``sd`` and ``constraints``), or, with neither, balances over data:
+    those given here, those of the plant file, or, where neither names a column, one proposed from the
+    columns' names. Further fields of a problem document (its source, its known answer) are ignored.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
@@ -141,6 +163,11 @@ class ReconcileInput(DataInput):
     )
     report: bool = Field(default=False, description="Also give the result as an HTML page.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _spelt(cls, value: Any) -> Any:
+        return _refuse_misspelt(cls, value)
+
     @field_validator("nodes", mode="before")
     @classmethod
     def _names(cls, value: Any) -> Any:
@@ -156,6 +183,10 @@ class ReconcileInput(DataInput):
         if self.nodes and not self.streams:
             raise ValueError(
                 "nodes are given, but no streams; give streams: [{id, from, to, measured, sd}]"
+            )
+        if self.streams and self.period == "day":
+            raise ValueError(
+                "period day is for balances; the streams of a network are reconciled over all rows"
             )
         if self.streams and self.variables is not None:
             raise ValueError("give either streams (a network) or variables (equations), not both")

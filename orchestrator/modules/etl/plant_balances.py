@@ -153,7 +153,7 @@ def _window(
 ) -> ReconcileResult:
     terms = terms_of(balances)
     read = readings(frame, list(terms))
-    means = _means(read.values)
+    means = means_of(read.values)
     if not np.isfinite(means).any():
         raise InsufficientDataError(
             "none of the tags of the balances has a value in the data",
@@ -161,7 +161,7 @@ def _window(
             remedy=f"give data with some of: {', '.join(read.ids[:8])}",
         )
     coefficients = topology.coefficients_of(balances, read.ids)
-    sd, sources, told = spreads(parameters, read, coefficients, terms, means)
+    sd, sources, told = balance_spreads(parameters, read, coefficients, terms, means)
     unbounded = np.full(len(means), np.inf)
     network = topology.Network(
         ids=read.ids,
@@ -190,7 +190,7 @@ def _window(
             network,
             outcome,
             context.plant,
-            hours=_hours(frame),
+            hours=hours_of(frame),
             unit=unit_of(context.plant, read.ids),
             prices=latest(frame),
         )
@@ -212,41 +212,85 @@ def _window(
     )
 
 
-def spreads(
+def balance_spreads(
     parameters: ReconcileInput,
     read: Readings,
     coefficients: Array,
     terms: dict[str, float | None],
     means: Array,
 ) -> tuple[Array, list[SdSource | None], list[str]]:
-    """Standard deviation of each mean, where it comes from, and that in sentences.
+    """:func:`spreads` of the streams of balances, of which ``sd_pct`` of the value may be given."""
+    given, estimates = _known_spreads(read, coefficients, terms, means)
+    given_by: list[SdSource | None] = ["given_pct" if np.isfinite(g) else None for g in given]
+    return spreads(parameters, read.ids, read.values, means, given, given_by, estimates)
 
-    Noise averages out over the data, a calibration error does not: what the data tell of the noise
-    is divided by the independent samples and joined by 0.5 % of the value.
+
+def reading_spreads(
+    parameters: ReconcileInput,
+    read: Readings,
+    coefficients: Array,
+    terms: dict[str, float | None],
+    means: Array,
+) -> Array:
+    """Standard deviations of a single row ``(n,)``: its noise is not averaged; NaN where unmeasured."""
+    given, estimates = _known_spreads(read, coefficients, terms, means)
+    noise = np.array([np.nan if found is None else found.sd for found in estimates])
+    calibration = np.abs(means) * CALIBRATION_PCT / 100
+    assumed = np.abs(means) * parameters.sd_pct / 100
+    single = np.where(np.isfinite(noise), np.hypot(noise, calibration), assumed)
+    return np.where(np.isfinite(given), given, single)
+
+
+def _known_spreads(
+    read: Readings, coefficients: Array, terms: dict[str, float | None], means: Array
+) -> tuple[Array, list[variances.Estimate | None]]:
+    percent = np.array([np.nan if p is None else p for p in terms.values()])
+    share = np.abs(means) * percent / 100
+    largest = float(np.abs(means[np.isfinite(means)]).max())
+    given = np.maximum(share, STOPPED_SHARE * largest)
+    return given, variances.estimate(read.values, coefficients, share)
+
+
+def spreads(
+    parameters: ReconcileInput,
+    ids: Sequence[str],
+    values: Array,
+    means: Array,
+    given: Array,
+    given_by: Sequence[SdSource | None],
+    estimates: Sequence[variances.Estimate | None],
+) -> tuple[Array, list[SdSource | None], list[str]]:
+    """Standard deviations of means, where each comes from, and that in sentences.
+
+    What is given is that of the mean. Noise averages out over the data, a calibration error does not:
+    what the data tell of the noise is divided by the independent samples and joined by 0.5 % of the
+    value.
+
+    Args:
+        ids: Names, ``n``.
+        values: Readings ``(rows, n)``, NaN where missing.
+        means: What is reconciled ``(n,)``, NaN where unmeasured.
+        given: Standard deviations that are given ``(n,)``, NaN where not; ``given_by`` says how.
+        estimates: Of a single reading, from the data.
     """
     measured = np.isfinite(means)
-    percent = np.array([np.nan if p is None else p for p in terms.values()])
-    given = np.abs(means) * percent / 100
-    estimates = variances.estimate(read.values, coefficients, given)
     largest = float(np.abs(means[measured]).max())
     sd = np.full(len(means), np.nan)
     sources: list[SdSource | None] = [None] * len(means)
-    for j in np.flatnonzero(measured):
-        found = estimates[j]
-        if np.isfinite(percent[j]):
-            sd[j] = max(given[j], STOPPED_SHARE * largest)
-            sources[j] = "given_pct"
+    for j, found in enumerate(estimates):
+        if not measured[j]:
+            continue
+        if np.isfinite(given[j]):
+            sd[j], sources[j] = given[j], given_by[j]
         elif found is not None:
-            noise = found.sd / np.sqrt(steadiness.independent(read.values[:, j]))
+            noise = found.sd / np.sqrt(steadiness.independent(values[:, j]))
             sd[j] = float(np.hypot(noise, topology.assumed_sd(means[j], CALIBRATION_PCT, 0.0)))
             sources[j] = found.source
         else:
             sd[j] = topology.assumed_sd(means[j], parameters.sd_pct, largest)
             sources[j] = "assumed_pct"
-    told = variances.told(
-        read.ids, [e if m else None for e, m in zip(estimates, measured, strict=True)]
-    )
-    assumed = [i for i, s in zip(read.ids, sources, strict=True) if s == "assumed_pct"]
+    told = variances.told(ids, [e if m else None for e, m in zip(estimates, measured, strict=True)])
+    assumed = [i for i, s in zip(ids, sources, strict=True) if s == "assumed_pct"]
     if assumed:
         told.append(topology.assumed_note(assumed))
     return sd, sources, told
@@ -285,8 +329,14 @@ def _equations(
 ) -> ReconcileResult:
     """Equations whose measured variables are columns of the data, at their means."""
     names = [n for n in names_in(parameters.constraints) if n in frame.names]
+    if not names:
+        raise ParameterError(
+            "no column of the data is a variable of the constraints",
+            where="constraints",
+            remedy=f"the data has: {', '.join(frame.names[:12])}",
+        )
     read = readings(frame, names)
-    means = _means(read.values)
+    means = means_of(read.values)
     values: dict[str, tuple[float, float]] = {}
     for j, name in enumerate(names):
         if not np.isfinite(means[j]):
@@ -301,6 +351,12 @@ def _equations(
     moved = steadiness.moved(
         {n: read.values[:, j] for j, n in enumerate(names)}, {n: v[1] for n, v in values.items()}
     )
+    own = parameters.measured or {}
+    replaced = [n for n in own if n in values]
+    notes = [f"the data were taken instead of the given {', '.join(replaced)}"] if replaced else []
+    parameters = parameters.model_copy(
+        update={"measured": {n: v for n, v in own.items() if n not in values}}
+    )
     draft = equation_problem.from_equations(parameters, values)
     found = equation_problem.solve(draft, parameters, context.seed)
     culprits = () if moved else found.culprits
@@ -308,7 +364,7 @@ def _equations(
 
     return ReconcileResult(
         summary=in_words(found.test, culprits, moved),
-        warnings=found.notes,
+        warnings=(*notes, *found.notes),
         status="not_steady" if moved else "reconciled",
         objective=found.objective,
         global_test=found.test,
@@ -321,13 +377,15 @@ def _equations(
     )
 
 
-def _means(values: Array) -> Array:
+def means_of(values: Array) -> Array:
+    """Means of the columns, NaN where there is no value."""
     count = np.isfinite(values).sum(axis=0)
     total = np.nansum(values, axis=0)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _hours(frame: Frame) -> float | None:
+def hours_of(frame: Frame) -> float | None:
+    """Time that the rows stand for; None for a single row."""
     if len(frame.times) < 2:
         return None
     span = (frame.times[-1] - frame.times[0]) / np.timedelta64(1, "s")
@@ -335,5 +393,14 @@ def _hours(frame: Frame) -> float | None:
 
 
 def unit_of(plant: Plant, ids: Sequence[str]) -> str | None:
+    """The one unit of the tags, None where they have several or none is known."""
     units = {plant.by_name[name].unit for name in ids if name in plant.by_name}
-    return units.pop() if len(units) == 1 else None
+    return (units.pop() or None) if len(units) == 1 else None
+
+
+def unit_of_balance(plant: Plant, balance: Balance) -> str | None:
+    """The unit of its sums: that of its tags, where none is converted by a factor."""
+    terms = (*balance.inputs, *balance.outputs)
+    if any(abs(term.factor) != 1 for term in terms):
+        return None
+    return unit_of(plant, [term.tag for term in terms])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from orchestrator.errors import ParameterError
 from orchestrator.modules.base import OperationContext
 from orchestrator.modules.etl import equation_problem, topology, unaccounted
 from orchestrator.modules.etl.network import ReconcileInput
@@ -13,6 +15,10 @@ from orchestrator.modules.etl.reconciled import (
     GrossError,
     ReconcileResult,
 )
+from orchestrator.plant.tags import Plant
+
+if TYPE_CHECKING:
+    from orchestrator.modules.etl.network_data import Measured
 
 
 def run(parameters: ReconcileInput, context: OperationContext) -> ReconcileResult:
@@ -20,16 +26,21 @@ def run(parameters: ReconcileInput, context: OperationContext) -> ReconcileResul
 
     Raises:
         ParameterError: nothing is measured, or an equation or name is wrong.
+        UnknownTagError: a stream's tag is not in the data.
+        InsufficientDataError: none of the columns that are read holds a value.
         InputError: balances or bounds contradict one another.
         OperationError: no point that meets nonlinear equations was found.
         ConfigurationError: neither balances nor columns that suggest them are given.
     """
-    if parameters.streams or (parameters.constraints and parameters.measured):
+    _check_unit(parameters.flow_unit)
+    document = bool(parameters.constraints and parameters.measured) and not context.data_given
+    if parameters.streams or document:
         result = _document(parameters, context)
     else:
         from orchestrator.modules.etl import plant_balances
 
         result = plant_balances.run(parameters, context)
+    result = _with_units(result, parameters, context.plant)
     if not parameters.report:
         return result
     from orchestrator.modules.etl import report
@@ -37,35 +48,124 @@ def run(parameters: ReconcileInput, context: OperationContext) -> ReconcileResul
     return result.model_copy(update={"report": report.page(result, context.plant.name)})
 
 
-def _document(parameters: ReconcileInput, context: OperationContext) -> ReconcileResult:
-    carries = any(stream.properties for stream in parameters.streams)
-    if parameters.streams and not carries and not parameters.constraints:
-        network = topology.from_streams(parameters)
-        linear = topology.solve(network, parameters.significance)
-        loss = unaccounted.of_network(parameters, network, linear, context.plant)
-        return ReconcileResult(
-            summary=in_words(linear.test, linear.culprits),
-            warnings=linear.notes,
-            objective=linear.objective,
-            global_test=linear.test,
-            streams=linear.streams,
-            gross_errors=linear.culprits,
-            tests=linear.tests,
-            loss=loss,
+def _check_unit(unit: str | None) -> None:
+    from orchestrator.plant.units import known, normalise
+
+    if unit and not known(normalise(unit)):
+        raise ParameterError.of_field(
+            "flow_unit",
+            f"{unit!r} is no unit",
+            remedy="give a unit such as t/h, kg/s, m**3/h or bbl/day",
         )
-    draft = (
-        equation_problem.from_network(parameters)
-        if parameters.streams
-        else equation_problem.from_equations(parameters, {})
+
+
+def _with_units(
+    result: ReconcileResult, parameters: ReconcileInput, plant: Plant
+) -> ReconcileResult:
+    """Each stream with its unit: the plant file's, else the one stated for all flows."""
+    stated = parameters.flow_unit
+    flows = {stream.id for stream in parameters.streams}
+
+    def unit_of(name: str) -> str | None:
+        if name in plant.by_name:
+            return plant.by_name[name].unit or None
+        is_flow = name in flows or not (flows or parameters.constraints)
+        return stated if is_flow else None
+
+    units = {s.id: s.unit or unit_of(s.id) for s in result.streams}
+    periods = tuple(
+        p.model_copy(
+            update={
+                "unit": p.unit or stated,
+                "meters": tuple(m.model_copy(update={"unit": units[m.id]}) for m in p.meters),
+            }
+        )
+        for p in result.periods
     )
-    found = equation_problem.solve(draft, parameters, context.seed)
+    streams = tuple(s.model_copy(update={"unit": units[s.id]}) for s in result.streams)
+    return result.model_copy(update={"streams": streams, "periods": periods})
+
+
+def _document(parameters: ReconcileInput, context: OperationContext) -> ReconcileResult:
+    if not parameters.streams:
+        return _equations(equation_problem.from_equations(parameters, {}), parameters, context.seed)
+    from orchestrator.modules.etl import network_data
+
+    measured = network_data.measure(parameters, context)
+    if measured is None:
+        return _network(parameters, context)
+    moved = measured.moved
+    result = _network(measured.parameters, context, measured)
+    flows = {stream.id for stream in parameters.streams}
+    streams = tuple(
+        s.model_copy(
+            update={
+                "sd_source": measured.sources[s.id],
+                "unit": measured.unit if s.id in flows else None,
+            }
+        )
+        for s in result.streams
+    )
+    return result.model_copy(
+        update={
+            "streams": streams,
+            "warnings": (*measured.notes, *result.warnings),
+            "status": "not_steady" if moved else "reconciled",
+            "moved": moved,
+            "left_out": measured.left_out,
+        }
+    )
+
+
+def _network(
+    parameters: ReconcileInput, context: OperationContext, measured: Measured | None = None
+) -> ReconcileResult:
+    """A network, whose values come from data where ``measured`` is given."""
+    moved = measured.moved if measured else ()
+    carries = any(stream.properties for stream in parameters.streams)
+    if carries or parameters.constraints:
+        draft = equation_problem.from_network(parameters)
+        return _equations(draft, parameters, context.seed, moved)
+    network = topology.from_streams(parameters)
+    linear = topology.solve(network, parameters.significance, blame=not moved)
+    loss = None
+    if not moved:
+        loss = unaccounted.of_network(
+            parameters,
+            network,
+            linear,
+            context.plant,
+            hours=measured.hours if measured else None,
+            unit=measured.unit if measured else None,
+            prices=dict(measured.prices) if measured else None,
+        )
     return ReconcileResult(
-        summary=in_words(found.test, found.culprits),
+        summary=in_words(linear.test, linear.culprits, moved),
+        warnings=linear.notes,
+        objective=linear.objective,
+        global_test=linear.test,
+        streams=linear.streams,
+        gross_errors=linear.culprits,
+        tests=linear.tests,
+        loss=loss,
+    )
+
+
+def _equations(
+    draft: equation_problem.Draft,
+    parameters: ReconcileInput,
+    seed: int,
+    moved: Sequence[str] = (),
+) -> ReconcileResult:
+    found = equation_problem.solve(draft, parameters, seed)
+    culprits = () if moved else found.culprits
+    return ReconcileResult(
+        summary=in_words(found.test, culprits, moved),
         warnings=found.notes,
         objective=found.objective,
         global_test=found.test,
         streams=found.streams,
-        gross_errors=found.culprits,
+        gross_errors=culprits,
         tests=found.tests,
         solver=found.solver,
     )

@@ -68,6 +68,7 @@ class ReconciledStream(Part):
         sd: Standard deviation of the measurement, and in ``sd_source`` where it comes from.
         reconciled_sd: Standard deviation of the estimate; null where unobservable.
         at_bound: The bound that holds it, if one does.
+        unit: Unit of its values, where that is known.
     """
 
     id: str
@@ -80,6 +81,7 @@ class ReconciledStream(Part):
     sd_source: SdSource | None = None
     reconciled_sd: float | None = None
     at_bound: Literal["lower", "upper"] | None = None
+    unit: str | None = None
 
 
 class GrossError(Part):
@@ -239,8 +241,29 @@ class MonthClosure(Part):
     closure: float | None
 
 
+class MeterPeriods(Part):
+    """A meter that stands out: what it read in each period, and what the balances make of it.
+
+    Attributes:
+        measured, reconciled, reconciled_sd: One entry for each of ``Periods.periods``; null where the
+            meter gave nothing, or the period has no balance or was not steady.
+        flagged: Start of each period in which it stands out. It is then not used, so that
+            ``reconciled`` is what the other meters say of it.
+    """
+
+    id: str
+    unit: str | None = None
+    measured: tuple[float | None, ...]
+    reconciled: tuple[float | None, ...]
+    reconciled_sd: tuple[float | None, ...]
+    flagged: tuple[str, ...] = ()
+
+
 class Periods(Part):
-    """Balances by period, where the data were cut into periods."""
+    """Balances by period, where the data were cut into periods.
+
+    ``unit`` is that of input and output, where all its streams have one unit.
+    """
 
     balance: str
     period: str
@@ -249,6 +272,8 @@ class Periods(Part):
     periods: tuple[PeriodBalance, ...]
     months: tuple[MonthClosure, ...] = ()
     steady_bias: tuple[SteadyBias, ...] = ()
+    meters: tuple[MeterPeriods, ...] = ()
+    unit: str | None = None
 
 
 class ReconcileResult(OperationResult):

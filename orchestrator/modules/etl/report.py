@@ -6,32 +6,36 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from html import escape
 
+from orchestrator.modules.etl import report_meters
 from orchestrator.modules.etl.reconciled import PeriodBalance, Periods, ReconcileResult
 from orchestrator.modules.etl.svg import Plot
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1d2530;--soft:#5b6675;--rule:#d8dee6;--page:#fff;--card:#f6f8fa;
---good:#2f6f9f;--warn:#c9820a;--bad:#c0392b;--band:#c0392b22}
+--good:#2f6f9f;--warn:#c9820a;--bad:#c0392b;--band:#c0392b22;--usual-band:#c9820a2e}
 @media(prefers-color-scheme:dark){:root{--ink:#e4e9ef;--soft:#9aa7b6;--rule:#38424e;--page:#161b21;
---card:#1e252d;--good:#6fb1e0;--warn:#e5a93c;--bad:#ef6f60;--band:#ef6f6033}}
+--card:#1e252d;--good:#6fb1e0;--warn:#e5a93c;--bad:#ef6f60;--band:#ef6f6033;--usual-band:#e5a93c33}}
 *{box-sizing:border-box}body{margin:0 auto;max-width:1040px;padding:28px 24px 60px;background:var(--page);
 color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 h1{font-size:24px;margin:0 0 4px}h2{font-size:18px;margin:34px 0 8px}p{margin:6px 0}
-.lead{font-size:16px}.soft{color:var(--soft)}.figures{display:flex;flex-wrap:wrap;gap:12px;margin:18px 0}
-.figures div{background:var(--card);border:1px solid var(--rule);border-radius:8px;padding:10px 16px;
-min-width:150px}.figures b{display:block;font-size:22px;font-variant-numeric:tabular-nums}
+.lead{font-size:16px}.soft{color:var(--soft)}.figures{display:grid;gap:12px;
+grid-template-columns:repeat(auto-fit,minmax(138px,1fr));margin:18px 0}
+.figures div{background:var(--card);border:1px solid var(--rule);border-radius:8px;padding:10px 14px}.figures b{display:block;font-size:22px;font-variant-numeric:tabular-nums}
+.multiples{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(400px,100%),1fr));gap:22px 18px;
+margin-top:14px}figure{margin:0;min-width:0;display:flex;flex-direction:column;justify-content:space-between}
+figcaption{font-size:13px;line-height:1.4;overflow-wrap:anywhere;margin-bottom:4px}
 table{border-collapse:collapse;width:100%;font-size:14px}th,td{text-align:left;padding:5px 10px 5px 0;
 border-bottom:1px solid var(--rule);vertical-align:top;overflow-wrap:anywhere}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap;overflow-wrap:normal}
-td.d{white-space:nowrap}.wide{overflow-x:auto}
+td.d{white-space:nowrap}.wide{overflow-x:auto}table.narrow{width:auto}
 th{color:var(--soft);font-weight:600}svg{width:100%;height:auto;display:block}
 svg text{fill:var(--soft);font-size:12px}.grid{stroke:var(--rule);stroke-width:1}
 circle.closes{fill:var(--good);fill-opacity:.75}circle.not_steady{fill:var(--soft);fill-opacity:.55}
-circle.stands_out{fill:var(--bad)}circle.edge{stroke:currentColor;stroke-width:1.6;fill-opacity:.15}
-polyline{fill:none;stroke-width:1.8}.usual{stroke:var(--warn)}.input{stroke:var(--good)}
+circle.stands_out{fill:var(--bad)}circle.measured{fill:var(--good);fill-opacity:.8}circle.edge{stroke:currentColor;stroke-width:1.6;fill-opacity:.15}
+polyline{fill:none;stroke-width:1.8}.usual,.reconciled{stroke:var(--warn)}line.gap{stroke:var(--bad);stroke-width:1.2}polygon.band{fill:var(--usual-band)}.input{stroke:var(--good)}
 .output{stroke:var(--warn)}line.one{stroke:var(--ink);stroke-width:1.2}rect.bias{fill:var(--band)}
 .key span{margin-right:18px;white-space:nowrap}.key i{display:inline-block;width:11px;height:11px;
-border-radius:50%;margin-right:6px;vertical-align:-1px}.key i.l{height:3px;border-radius:0;width:18px;
+border-radius:50%;margin-right:6px;vertical-align:-1px}.key i.small{width:7px;height:7px;vertical-align:1px}.key i.l{height:3px;border-radius:0;width:18px;
 vertical-align:4px}
 """
 MOST_DAYS = 60
@@ -52,7 +56,7 @@ def page(result: ReconcileResult, plant: str) -> str:
         body += [
             "<h2>What was left out, and why</h2>",
             _table(
-                ("column", "from", "to", "n:values", "why"),
+                ("column", "d:from", "d:to", "n:values", "why"),
                 (
                     (o.id, (o.start or "")[:10], (o.end or "")[:10], str(o.count), o.why)
                     for o in result.left_out
@@ -87,10 +91,12 @@ def _periods(periods: Periods) -> list[str]:
     figures = "".join(f"<div><b>{v}</b>{escape(k)}</div>" for k, v in cards)
     body = [
         f"<h2>{escape(periods.balance)}, day by day</h2>",
+        f'<p class="soft">{escape(_in_unit(periods.unit))}</p>',
         f'<div class="figures">{figures}</div>',
     ]
     if len(days) > 1:
-        body += [_closure_plot(periods, days), _key(), _flow_plot(days)]
+        body += [_closure_plot(periods, days), _key(), _flow_plot(days, periods.unit)]
+    body += report_meters.section(periods)
     body += _biases(periods)
     body += [
         "<h2>Closure by month</h2>",
@@ -101,13 +107,23 @@ def _periods(periods: Periods) -> list[str]:
                 for m in periods.months
                 if m.periods
             ),
+            narrow=True,
         ),
     ]
     out = [p for p in periods.periods if p.status == "stands_out"]
     unsteady = [p for p in periods.periods if p.status == "not_steady"]
-    body += _days("Days that stand out", out, "meters that stand out")
-    body += _days("Days when the plant was not steady", unsteady, "what moved most")
+    body += _days("Days that stand out", out, "meters that stand out", periods.unit)
+    body += _days("Days when the plant was not steady", unsteady, "what moved most", periods.unit)
     return body
+
+
+def _in_unit(unit: str | None) -> str:
+    if unit:
+        return f"Flows in {unit}, mean of each day."
+    return (
+        "Neither the data nor the plant file state one unit for these flows: they are shown as they are, "
+        "mean of each day (flow_unit states one)."
+    )
 
 
 def _closure_plot(periods: Periods, days: Sequence[PeriodBalance]) -> str:
@@ -135,10 +151,16 @@ def _closure_plot(periods: Periods, days: Sequence[PeriodBalance]) -> str:
     return plot.text()
 
 
-def _flow_plot(days: Sequence[PeriodBalance]) -> str:
+def _flow_plot(days: Sequence[PeriodBalance], unit: str | None) -> str:
     top = max(max(p.input or 0.0, p.output or 0.0) for p in days)
     plot = Plot(
-        _day(days[0]), _day(days[-1]), 0.0, 1.05 * top, "flow", 220, "input and output by day"
+        _day(days[0]),
+        _day(days[-1]),
+        0.0,
+        1.05 * top,
+        unit or "flow",
+        220,
+        "input and output by day",
     )
     plot.line([_day(p) for p in days], [p.input for p in days], "input")
     plot.line([_day(p) for p in days], [p.output for p in days], "output")
@@ -180,7 +202,7 @@ def _biases(periods: Periods) -> list[str]:
     return body
 
 
-def _days(title: str, days: Sequence[PeriodBalance], what: str) -> list[str]:
+def _days(title: str, days: Sequence[PeriodBalance], what: str, unit: str | None) -> list[str]:
     if not days:
         return []
     worst = sorted(days, key=lambda p: -abs(p.excess_sd or 0.0))[:MOST_DAYS]
@@ -196,7 +218,8 @@ def _days(title: str, days: Sequence[PeriodBalance], what: str) -> list[str]:
         )
         for p in sorted(worst, key=lambda p: p.start)
     )
-    head = ("d:day", "n:input", "n:output", "n:closure", "n:usual", "n:off, sd", what)
+    each = f", {unit}" if unit else ""
+    head = ("d:day", f"n:input{each}", f"n:output{each}", "n:closure", "n:usual", "n:off, sd", what)
     more = (
         f'<p class="soft">The {MOST_DAYS} largest of {len(days)}.</p>'
         if len(days) > MOST_DAYS
@@ -238,12 +261,13 @@ def _reconciled(result: ReconcileResult) -> list[str]:
             "freedom.</p>"
         ),
     ]
+    units = {s.id: s.unit or "" for s in result.streams}
     if result.gross_errors:
         errors = (
             (
                 str(e.kind),
                 e.id,
-                f"{e.size:+.4g}",
+                f"{e.size:+.4g} {units.get(e.id, '')}".rstrip(),
                 f"{100 * e.confidence:.0f} %",
                 ", ".join(e.same_as),
             )
@@ -254,6 +278,7 @@ def _reconciled(result: ReconcileResult) -> list[str]:
     rows = (
         (
             s.id,
+            s.unit or "",
             _number(s.measured, 4),
             _number(s.reconciled, 4),
             _number(s.sd, 4),
@@ -262,7 +287,7 @@ def _reconciled(result: ReconcileResult) -> list[str]:
         )
         for s in result.streams
     )
-    head = ("stream", "n:measured", "n:reconciled", "n:sd", "n:adjustment, sd", "class")
+    head = ("stream", "unit", "n:measured", "n:reconciled", "n:sd", "n:adjustment, sd", "class")
     body.append(_table(head, rows))
     loss = result.loss
     if loss is not None:
@@ -278,7 +303,7 @@ def _reconciled(result: ReconcileResult) -> list[str]:
     return body
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, narrow: bool = False) -> str:
     """A table; heads that begin with ``n:`` are numbers, with ``d:`` dates."""
     kinds = [name[0] if name[1:2] == ":" else "" for name in head]
     names = [name[2:] if kind else name for name, kind in zip(head, kinds, strict=True)]
@@ -289,9 +314,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         + "</tr>"
         for row in rows
     )
-    return (
-        f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
-    )
+    kind = ' class="narrow"' if narrow else ""
+    return f'<div class="wide"><table{kind}><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _said(period: PeriodBalance) -> str:

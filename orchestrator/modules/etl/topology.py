@@ -24,6 +24,7 @@ from orchestrator.plant.tags import Balance
 
 Array = NDArray[np.float64]
 WEAK = 0.5
+BOUND_SIGMAS = 3.0
 LEAST_SD_SHARE = 0.005
 
 
@@ -69,14 +70,7 @@ class Outcome:
 def from_streams(parameters: ReconcileInput) -> Network:
     """The network of a document's nodes and streams."""
     streams = parameters.streams
-    ends = [e for s in streams for e in (s.source, s.target) if e and not parameters.outside(e)]
-    nodes = tuple(n for n in parameters.nodes or dict.fromkeys(ends) if not parameters.outside(n))
-    matrix = parameters.incidence_matrix
-    if not ends and matrix is not None:
-        nodes = nodes or tuple(f"N{i + 1}" for i in range(len(matrix)))
-        coefficients = np.array(matrix, dtype=np.float64)
-    else:
-        coefficients = _incidence(parameters, nodes)
+    nodes, coefficients = incidence(parameters)
     given = [abs(s.measured) for s in streams if s.measured is not None]
     values, sd, sources = [], [], []
     for stream in streams:
@@ -109,15 +103,22 @@ def from_streams(parameters: ReconcileInput) -> Network:
     return network
 
 
-def _incidence(parameters: ReconcileInput, nodes: Sequence[str]) -> Array:
+def incidence(parameters: ReconcileInput) -> tuple[tuple[str, ...], Array]:
+    """Nodes, and their balances ``(m, n)``: 1 where a stream enters, -1 where it leaves."""
+    streams = parameters.streams
+    ends = [e for s in streams for e in (s.source, s.target) if e and not parameters.outside(e)]
+    nodes = tuple(n for n in parameters.nodes or dict.fromkeys(ends) if not parameters.outside(n))
+    if not ends and parameters.incidence_matrix is not None:
+        nodes = nodes or tuple(f"N{i + 1}" for i in range(len(parameters.incidence_matrix)))
+        return nodes, np.array(parameters.incidence_matrix, dtype=np.float64)
     row = {node: i for i, node in enumerate(nodes)}
-    matrix = np.zeros((len(nodes), len(parameters.streams)))
-    for j, stream in enumerate(parameters.streams):
+    matrix = np.zeros((len(nodes), len(streams)))
+    for j, stream in enumerate(streams):
         if stream.target in row:
             matrix[row[stream.target], j] += 1.0
         if stream.source in row:
             matrix[row[stream.source], j] -= 1.0
-    return matrix
+    return nodes, matrix
 
 
 def _oddities(network: Network) -> list[str]:
@@ -202,6 +203,7 @@ def solve(network: Network, significance: float, *, blame: bool = True) -> Outco
     if held:
         notes.append(f"held by a bound: {', '.join(held)}")
     streams = streams_of(network, free, bounded)
+    notes += _against_bounds(streams)
     notes += _negative(network, streams)
     residuals = (bounded.measured - problem.values) / np.where(problem.sd > 0, problem.sd, 1.0)
     return Outcome(
@@ -339,6 +341,16 @@ def streams_of(
 
 def _side(binding: int) -> str | None:
     return {-1: "lower", 1: "upper"}.get(binding)
+
+
+def _against_bounds(streams: Sequence[ReconciledStream]) -> list[str]:
+    """Bounds that a measurement contradicts: one of the two is wrong."""
+    return [
+        f"the {s.at_bound} bound of {s.id} lies {abs(s.adjustment_sd):.1f} standard deviations from what "
+        "was measured: either is wrong"
+        for s in streams
+        if s.at_bound and s.adjustment_sd is not None and abs(s.adjustment_sd) > BOUND_SIGMAS
+    ]
 
 
 def _negative(network: Network, streams: Sequence[ReconciledStream]) -> list[str]:

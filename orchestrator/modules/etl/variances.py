@@ -72,7 +72,7 @@ def _from_residuals(values: Array, coefficients: Array, given: Array) -> Array |
     used = coefficients[usable]
     touched = measured & (np.abs(used) > 0).any(axis=0)
     rows = np.isfinite(values[:, touched]).all(axis=1)
-    if not usable.any() or rows.sum() < LEAST_ROWS:
+    if not usable.any() or not touched.any() or rows.sum() < LEAST_ROWS:
         return None
     residuals = values[np.ix_(rows, touched)] @ used[:, touched].T
     covariance = robust_covariance(residuals)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from pydantic import ValidationError
 
 from orchestrator.errors import ConfigurationError
@@ -19,6 +18,7 @@ from orchestrator.modules.optimization.plan_result import PlanInput, PlanResult
 from orchestrator.modules.optimization.present import present_values, require
 from orchestrator.plant.expressions import Expression
 from orchestrator.plant.twin import PLAN_FILE, PLANT_NAME
+from orchestrator.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from orchestrator.modules.base import OperationContext
@@ -138,12 +138,7 @@ def configured_model(context: OperationContext) -> PlanModel | None:
     document: Any = option
     if isinstance(option, str | Path):
         where = str(option)
-        try:
-            document = yaml.safe_load(Path(option).expanduser().read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise ConfigurationError(
-                f"the plan's model cannot be read ({error})", where=where, remedy=CONFIGURE
-            ) from error
+        document = read_yaml(Path(option).expanduser())
     return validated(document, where)
 
 

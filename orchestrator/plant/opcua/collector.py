@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ class Collector:
         self._heartbeat = heartbeat
         self._changed = threading.Condition()
         self._live: list[Reading] = []
-        self._late: deque[LongRows] = deque()
+        self._late: deque[LongRows | Callable[[], None]] = deque()
         self._seen: deque[tuple[float, int]] = deque()
         self._released: int | None = None
         self._released_at = time.monotonic()
@@ -58,6 +58,12 @@ class Collector:
             with self._changed:
                 self._late.append(ordered(readings))
                 self._changed.notify()
+
+    def after_past(self, call: Callable[[], None]) -> None:
+        """Call back once the reader is done with all readings of the past that were added before."""
+        with self._changed:
+            self._late.append(call)
+            self._changed.notify()
 
     def mark(self, columns: Sequence[int]) -> None:
         """One bad sample of each column, right behind the newest one: from there on nothing is known.
@@ -85,7 +91,8 @@ class Collector:
     def waiting(self) -> int:
         """Readings not taken yet."""
         with self._changed:
-            return len(self._live) + sum(len(rows.times) for rows in self._late)
+            late = sum(len(rows.times) for rows in self._late if isinstance(rows, LongRows))
+            return len(self._live) + late
 
     def take(self) -> list[SampleBlock] | None:
         """Wait for the next blocks; None after the end."""
@@ -93,7 +100,11 @@ class Collector:
             while True:
                 now = time.monotonic()
                 if self._late:
-                    return self._narrow(self._late.popleft())
+                    late = self._late.popleft()
+                    if isinstance(late, LongRows):
+                        return self._narrow(late)
+                    late()
+                    continue
                 ready = self._ready(now)
                 if ready is not None:
                     return self._wide(ready)

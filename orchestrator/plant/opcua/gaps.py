@@ -32,6 +32,22 @@ class Gaps:
         """Everything up to ``time`` (microseconds since 1970) is known for all items."""
         self.known_until = [max(known, time) for known in self.known_until]
 
+    def resume(self, column: int, known_until: int, held: Iterable[int]) -> None:
+        """A gap of an earlier process: all up to ``known_until`` is known, and the times ``held``."""
+        self.known_until[column] = known_until
+        self._open[column] = array("q", held)
+
+    def known_since(self, start: int) -> list[int]:
+        """Items of which nothing is missing before ``start``; those never read begin there."""
+        for column, known in enumerate(self.known_until):
+            if known == _NEVER:
+                self.known_until[column] = start
+        return [c for c, known in enumerate(self.known_until) if known >= start]
+
+    def is_open(self, column: int) -> bool:
+        """Whether an item has a gap."""
+        return column in self._open
+
     def connection_lost(self) -> None:
         """From the newest reading of each item on, something may be missing."""
         for column, known in enumerate(self.known_until):
@@ -67,6 +83,8 @@ class Gaps:
                 if reading.time <= self.known_until[column]:
                     continue
                 if before is not None and reading.time <= before.time:
+                    continue
+                if before is None and reading.time in self._open.get(column, ()):
                     continue
             elif before is not None and reading.time == before.time and _same(reading, before):
                 continue

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import structlog
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 CLOCK_SLACK = 5_000_000
 """Microseconds by which history is asked for beyond the newest time known."""
 HISTORY_TRIES = 4
+SAME_START = 600_000_000
+"""Microseconds by which the starts of items that are read together may differ."""
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +48,8 @@ class Link:
         gaps: What is known and what is missing.
         connections: How often the server was reached.
         refused: Tags that the server does not have or does not let us watch.
+        unfilled: Column -> time (microseconds since 1970) from which on a reader may not have had
+            everything; a new mapping at each change.
     """
 
     def __init__(
@@ -54,6 +59,8 @@ class Link:
         self.gaps = Gaps(len(self.tags))
         self.connections = 0
         self.refused: tuple[str, ...] = ()
+        self.unfilled: Mapping[int, int] = {}
+        self._unfilled_lock = threading.Lock()
         self._url = url
         self._plant = plant
         self._settings = settings
@@ -105,14 +112,14 @@ class Link:
             nodes = await self._nodes(connection)
             now = await connection.server_time()
             start = now - int(hours * 3600e6)
-            self.gaps.start_after(start)
+            # A gap that began earlier stays open, and is filled beside the live samples.
+            whole = self.gaps.known_since(start)
+            self.gaps.connection_lost()
             found: list[Reading] = []
             for part in _parts(nodes, self._settings.items_per_call):
                 async for readings, _ in connection.history(part, start, now + CLOCK_SLACK):
                     found += self.gaps.past(readings)
-            for reading in found:
-                known = self.gaps.known_until
-                known[reading.column] = max(known[reading.column], reading.time)
+            self.gaps.close(whole)
             return found
         finally:
             await connection.close()
@@ -128,7 +135,7 @@ class Link:
             asyncio.ensure_future(connection.wait_lost()),
             asyncio.ensure_future(self._stopping.wait()),
         }
-        filling = asyncio.ensure_future(self._fill(connection, watched))
+        filling = asyncio.ensure_future(self._keep_filling(connection, watched))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -142,9 +149,46 @@ class Link:
     def _take(self, readings: list[Reading]) -> None:
         self._collector.add(self.gaps.live(readings))
 
-    def _lost(self) -> None:
+    def begin(self) -> None:
+        """From what is known on, everything is still to come."""
         self.gaps.connection_lost()
+        with self._unfilled_lock:
+            since = {column: self.gaps.known_until[column] for column in self.gaps.open_columns()}
+            # What was filled and is still on its way to the reader counts from where it began.
+            self.unfilled = {**since, **self.unfilled}
+
+    def _lost(self) -> None:
+        self.begin()
         self._collector.mark(range(len(self.tags)))
+
+    def _close(self, columns: Iterable[int]) -> None:
+        """The gaps of these items are filled, or cannot be: so once the reader has what fills them."""
+        columns = list(columns)
+        self.gaps.close(columns)
+        self._collector.after_past(lambda: self._arrived(columns))
+
+    def _arrived(self, columns: list[int]) -> None:
+        with self._unfilled_lock:
+            unfilled = dict(self.unfilled)
+            for column in columns:
+                if self.gaps.is_open(column):
+                    unfilled[column] = self.gaps.known_until[column]
+                else:
+                    unfilled.pop(column, None)
+            self.unfilled = unfilled
+
+    async def _keep_filling(self, connection: Connection, nodes: dict[int, ua.NodeId]) -> None:
+        """Fill the gaps; where the server fails, again after a while."""
+        waits = backoff(self._settings.reconnect_base, self._settings.reconnect_cap)
+        while True:
+            try:
+                await self._fill(connection, nodes)
+            except UnavailableError as error:
+                wait = next(waits)
+                log.warning("opcua.fill_failed", error=str(error), retry_seconds=round(wait, 1))
+                await asyncio.sleep(wait)
+            else:
+                return
 
     async def _fill(self, connection: Connection, nodes: dict[int, ua.NodeId]) -> None:
         """Fetch what the server stored while we did not listen."""
@@ -152,7 +196,7 @@ class Link:
         if not columns:
             return
         if not self._settings.history:
-            self.gaps.close(columns)
+            self._close(columns)
             return
         # What was measured just before the subscription began may still be on its way to the history.
         await asyncio.sleep(self._settings.settle)
@@ -160,12 +204,11 @@ class Link:
         oldest = now - int(self._settings.history_hours * 3600e6)
         started, count, without = time.monotonic(), 0, 0
         here = [column for column in columns if column in nodes]
-        self.gaps.close(set(columns) - set(here))
-        # Items with about the same start go together, so that little is read twice.
+        self._close(set(columns) - set(here))
         here.sort(key=lambda column: self.gaps.known_until[column])
         size = self._settings.items_per_call
         while here:
-            part = here[:size]
+            part = self._together(here, size)
             start = max(min(self.gaps.known_until[column] for column in part), oldest)
             try:
                 items = [(column, nodes[column]) for column in part]
@@ -181,7 +224,7 @@ class Link:
                 size = max(1, size // 2)
                 log.info("opcua.history_in_smaller_parts", items=size, error=str(error))
                 continue
-            self.gaps.close(part)
+            self._close(part)
             here = here[len(part) :]
         log.info(
             "opcua.gap_filled",
@@ -190,6 +233,12 @@ class Link:
             items_without_history=without,
             seconds=round(time.monotonic() - started, 2),
         )
+
+    def _together(self, columns: list[int], size: int) -> list[int]:
+        """The first items, with about the same start, so that little is read twice."""
+        since = self.gaps.known_until
+        limit = since[columns[0]] + SAME_START
+        return [column for column in columns[:size] if since[column] <= limit]
 
     async def _nodes(self, connection: Connection) -> dict[int, ua.NodeId]:
         """Column -> node on this server."""

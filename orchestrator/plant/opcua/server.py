@@ -44,7 +44,7 @@ class SourceServer:
     Args:
         source: Where samples come from; taken over from the newest one in the history file on.
         url: Address to listen on, ``opc.tcp://127.0.0.1:4840``.
-        history: File of the history.
+        history: The history, or its file.
         speed: Times real time; 0 is as fast as possible.
         certificate: The server's certificate; with ``private_key`` the secure end points are opened.
         private_key: Its key.
@@ -55,7 +55,7 @@ class SourceServer:
         self,
         source: Source,
         url: str,
-        history: Path,
+        history: HistoryFile | Path,
         *,
         speed: float = 1.0,
         certificate: Path | None = None,
@@ -65,7 +65,7 @@ class SourceServer:
         self._source = source
         self._url = url
         self._pacer = Pacer(speed)
-        self._history = HistoryFile(history)
+        self._history = history if isinstance(history, HistoryFile) else HistoryFile(history)
         self._certificate, self._key = certificate, private_key
         self._users = users
         self._nodes: dict[str, ua.NodeId] = {}

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from orchestrator.plant.samples import SampleBlock
     from orchestrator.plant.tags import Plant
 
@@ -50,6 +54,36 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release what is open."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """From ``since`` on samples of a tag may be missing, apart from those of the times ``held``.
+
+    Attributes:
+        held: Microseconds since 1970, ``int64``.
+    """
+
+    since: datetime
+    held: NDArray[np.int64]
+
+
+@runtime_checkable
+class FillsGaps(Protocol):
+    """A source that fetches what was missed, also by an earlier process."""
+
+    @property
+    def overlap(self) -> timedelta:
+        """How far before the newest stored sample something may be missing after a crash."""
+        ...
+
+    def resume_gaps(self, gaps: Mapping[str, Gap]) -> None:
+        """Fetch what an earlier process missed; called before any samples are taken."""
+        ...
+
+    def unfilled(self) -> Mapping[str, datetime]:
+        """Tags with a gap that its reader has not got filled yet, and since when."""
         ...
 
 

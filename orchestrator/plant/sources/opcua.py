@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -17,9 +17,9 @@ from orchestrator.plant.opcua.browse import draft_plant
 from orchestrator.plant.opcua.collector import Collector, ordered
 from orchestrator.plant.opcua.connection import Connection
 from orchestrator.plant.opcua.link import Link
-from orchestrator.plant.opcua.values import microseconds
+from orchestrator.plant.opcua.values import microseconds, moment
 from orchestrator.plant.pivot import pivot
-from orchestrator.plant.sources.base import split_by_span
+from orchestrator.plant.sources.base import Gap, split_by_span
 
 if TYPE_CHECKING:
     from orchestrator.config import OpcUaSettings
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT_SECONDS = 5.0
 STOP_SECONDS = 5.0
+OVERLAP_SECONDS = 60.0
 Result = TypeVar("Result")
 
 log = structlog.get_logger(__name__)
@@ -74,6 +75,7 @@ class OpcUaSource:
         self._collector = Collector(tags, settings.settle, HEARTBEAT_SECONDS)
         self._link = Link(url, self.plant, settings, self._collector)
         self._running: _Blocks | None = None
+        self._told: tuple[Mapping[int, int], Mapping[str, datetime]] = ({}, {})
 
     @property
     def connections(self) -> int:
@@ -96,6 +98,30 @@ class OpcUaSource:
         """Hand on only what is later than ``time``; what the server stored since then is fetched."""
         self._link.gaps.start_after(microseconds(time))
 
+    @property
+    def overlap(self) -> timedelta:
+        """How far before the newest stored sample something may be missing after a crash."""
+        held_back = self._settings.settle + self._settings.publishing_interval
+        return timedelta(seconds=OVERLAP_SECONDS + 2 * held_back)
+
+    def resume_gaps(self, gaps: Mapping[str, Gap]) -> None:
+        """Fetch what an earlier process missed; called before any samples are taken."""
+        for column, tag in enumerate(self._collector.tags):
+            if tag in gaps:
+                gap = gaps[tag]
+                self._link.gaps.resume(column, microseconds(gap.since), gap.held.tolist())
+
+    def unfilled(self) -> Mapping[str, datetime]:
+        """Tags with a gap that the reader of :meth:`blocks` has not got filled yet, and since when.
+
+        The same object until something changes.
+        """
+        unfilled = self._link.unfilled
+        if unfilled is not self._told[0]:
+            named = {self._collector.tags[c]: moment(at) for c, at in sorted(unfilled.items())}
+            self._told = (unfilled, named)
+        return self._told[1]
+
     def blocks(self, max_span: timedelta) -> Iterator[SampleBlock]:
         """Live samples, without end; see :attr:`live` about order.
 
@@ -104,7 +130,7 @@ class OpcUaSource:
         """
         if self._running is not None:
             raise ConfigurationError("The blocks of a live source are read once", where=self.name)
-        self._link.gaps.connection_lost()
+        self._link.begin()
         self._running = _Blocks(self._link, self._collector, max_span)
         return self._running
 

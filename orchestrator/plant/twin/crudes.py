@@ -7,7 +7,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-import yaml
 
 from orchestrator.plant.twin import ASSAY_FILE
 from orchestrator.plant.twin.thermodynamics import (
@@ -19,6 +18,7 @@ from orchestrator.plant.twin.thermodynamics import (
     vapour_heat,
     watson_gravity,
 )
+from orchestrator.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,7 +71,7 @@ class Crude:
 @cache
 def crudes() -> dict[str, Crude]:
     """All crudes by name, in the order of the assay file."""
-    document = yaml.safe_load(ASSAY_FILE.read_text(encoding="utf-8"))
+    document = read_yaml(ASSAY_FILE)
     over = np.array(document["volume_percent"], dtype=np.float64) / 100.0
     return {
         name: _characterised(

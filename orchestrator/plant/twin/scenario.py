@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Self
 
-import yaml
 from pydantic import (
     AwareDatetime,
     BaseModel,
@@ -21,11 +20,11 @@ from pydantic import (
     model_validator,
 )
 
-from orchestrator.config import unreadable
 from orchestrator.errors import ConfigurationError
 from orchestrator.field_errors import field_errors, json_text
 from orchestrator.plant.twin import SCENARIOS
 from orchestrator.plant.twin.catalogue import CRUDE_NAMES, KINDS, UNIT, FaultKind
+from orchestrator.yaml_files import read_yaml
 
 CrudeName = Literal["condensate", "light", "medium", "sour", "heavy", "bitumen"]
 
@@ -171,11 +170,10 @@ def load_scenario(path: Path | None = None) -> Scenario:
     """
     file = _find(path)
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        said = unreadable(error, file)
+        document = read_yaml(file)
+    except ConfigurationError as said:
         shipped_ones = f"{said.remedy}; shipped scenarios: {', '.join(shipped())}"
-        raise ConfigurationError(said.what, where=said.where, remedy=shipped_ones) from error
+        raise ConfigurationError(said.what, where=said.where, remedy=shipped_ones) from said
     if not isinstance(document, dict):
         raise ConfigurationError(
             f"a scenario has named fields, got {json_text(document)}",

@@ -293,6 +293,8 @@ def test_data_without_any_tag_of_the_balances_is_refused(context_for):
             "node 'A' is given twice",
         ),
         ({"variables": {"measured": ["x"]}, "measured": {"x": 1.0}}, "no constraints"),
+        ({"stream": [stream("s", None, "A", 1.0)]}, "unknown field 'stream': is 'streams' meant"),
+        ({"streams": [{"id": "s", "to": "A", "mesured": 1}]}, "is 'measured' meant"),
     ],
 )
 def test_a_malformed_problem_is_refused(document, text):
@@ -377,3 +379,22 @@ def test_the_accuracy_that_a_plant_file_gives_is_not_loosened_for_small_streams(
     assert result.loss.unit == "t/h"
     assert result.loss.hours == pytest.approx(4.0, rel=0.01)
     assert result.loss.tonnes == pytest.approx(result.loss.rate * 4, rel=0.01)
+
+
+def test_a_unit_that_is_none_is_refused():
+    with pytest.raises(ParameterError, match="flow_unit: 'bananas' is no unit"):
+        solve({**splitter((100.0, 40.0, 60.0, 30.0, 29.0)), "flow_unit": "bananas"})
+
+
+def test_a_bound_that_the_measurement_contradicts_is_told():
+    document = splitter((100.0, 40.0, 60.0, 30.0, 29.0))
+    document["streams"][1]["upper"] = 20.0
+    result = solve(document)
+    assert any("upper bound of top lies 20.0 standard deviations" in w for w in result.warnings)
+
+
+def test_a_stream_on_both_sides_is_seen_by_no_balance(context_for):
+    same = Balance(name="loop", inputs=("F",), outputs=("F",))
+    result = run(ReconcileInput(balances=(same,)), context_for({"time": TIMES, **flows()}, plant()))
+    assert result.global_test.dof == 0
+    assert "Nothing checks" in result.summary

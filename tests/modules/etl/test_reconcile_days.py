@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.errors import ConfigurationError
+from orchestrator.errors import ConfigurationError, InsufficientDataError
 from orchestrator.modules.etl import steadiness, steady_bias, variances
 from orchestrator.modules.etl.beside import stuck, unit_change
 from orchestrator.modules.etl.network import ReconcileInput
@@ -55,6 +55,34 @@ def test_a_meter_that_doubles_for_a_day_is_named_with_the_day(context_for):
     day = periods.periods[90]
     assert (day.status, day.suspects[0]) == ("stands_out", "light")
     assert day.start.startswith("2025-04-01")
+
+
+def test_the_record_of_a_meter_that_stands_out_says_what_the_others_make_of_it(context_for):
+    true, data = simulated(), simulated()
+    data["light"][90] *= 2
+    (periods,) = balanced(context_for, data, flow_unit="t/d").periods
+    meters = {meter.id: meter for meter in periods.meters}
+    light = meters["light"]
+    assert light.unit == periods.unit == "t/d"
+    assert light.flagged == ("2025-04-01T00:00:00Z",)
+    assert light.measured[90] == pytest.approx(2 * true["light"][90])
+    assert light.reconciled[90] == pytest.approx(
+        true["feed"][90] - true["middle"][90] - true["heavy"][90]
+    )
+    assert abs(light.reconciled[90] - true["light"][90]) < 4 * light.reconciled_sd[90]
+    # any other day the balance closes with all meters, and knows the meter better than itself
+    assert light.reconciled[50] == pytest.approx(light.measured[50], rel=0.02)
+    assert 0 < light.reconciled_sd[50] < light.reconciled_sd[90]
+
+
+def test_days_that_were_not_steady_are_not_reconciled(context_for):
+    data = simulated()
+    data["light"][90] *= 2
+    for name, factor in {"feed": 0.7, "light": 0.0, "middle": 0.1, "heavy": 2.3}.items():
+        data[name][120:124] *= factor
+    (meter,) = balanced(context_for, data).periods[0].meters
+    assert meter.reconciled[120:124] == (None,) * 4
+    assert all(value is not None for value in meter.measured[120:124])
 
 
 def test_a_feed_meter_that_reads_low_is_told_from_the_products(context_for):
@@ -146,6 +174,33 @@ def test_a_frozen_meter_is_left_out_and_said_so(context_for):
     assert entry.start.startswith("2025-02-20")
     assert entry.count == 30
     assert {p.status for p in result.periods[0].periods[51:79]} == {"incomplete"}
+
+
+def test_a_stream_without_any_value_is_not_counted_as_nothing(context_for):
+    data = simulated()
+    data["light"] = np.full(DAYS, np.nan)
+    with pytest.raises(
+        InsufficientDataError, match="200 days: no value: light; light: has no value"
+    ):
+        balanced(context_for, data)
+
+
+def test_a_small_stream_that_is_frozen_is_counted_as_nothing(context_for):
+    data = {**simulated(), "gas": np.full(DAYS, 3.0)}
+    balances = [
+        {"name": "unit", "inputs": ["feed"], "outputs": ["light", "middle", "heavy", "gas"]}
+    ]
+    result = balanced(context_for, data, balances=balances)
+    assert sum(p.status == "closes" for p in result.periods[0].periods) >= 0.97 * DAYS
+    assert any(item.id == "gas" and "counted as nothing" in item.why for item in result.left_out)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_feed_without_values_is_named(context_for):
+    data = simulated()
+    data["feed"] = np.full(DAYS, np.nan)
+    with pytest.raises(InsufficientDataError, match="no value: feed"):
+        balanced(context_for, data)
 
 
 def test_hourly_data_over_weeks_is_cut_into_days(context_for):
@@ -251,10 +306,20 @@ def test_the_report_is_one_page_that_loads_nothing(context_for):
     page.feed(result.report)
     assert page.loads == []
     assert "script" not in page.count
-    assert page.count["svg"] == 2
-    assert page.count["circle"] == DAYS
+    # closure, flows, and the one meter that stands out
+    assert page.count["svg"] == 3
+    assert page.count["figure"] == 1
+    assert page.count["circle"] == 2 * DAYS
+    assert result.report.count('<circle class="stands_out') == 2
+    assert "Neither the data nor the plant file state one unit" in result.report
     assert "&lt;b&gt;x" in result.report
     assert len(result.report) < 300_000
+
+
+def test_the_report_prints_units_where_they_are_known(context_for):
+    page = balanced(context_for, simulated(), report=True, flow_unit="t/d").report
+    assert "Flows in t/d, mean of each day." in page
+    assert page.count('<td class="">t/d</td>') == 4  # one for each stream
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A server process for tests: python plant_server.py URL HISTORY ITEMS PERIOD [--secure FOLDER].
 
-Its plant never stops: on a new start, what was measured while the server was dead goes into the history
+While a file HISTORY.down is there, history cannot be read. Its plant never stops: on a new start, what was measured while the server was dead goes into the history
 only, as from a logger that went on. ``value = item + row / 1000``; item 0 is bad in each tenth row.
 """
 
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from orchestrator.plant.opcua.history_file import HistoryFile, Stored
 from orchestrator.plant.opcua.server import SourceServer
 from orchestrator.plant.samples import Quality, SampleBlock
 from orchestrator.plant.tags import Plant, Tag
@@ -70,6 +71,19 @@ class Ramps:
         return SampleBlock(tags, times, values, quality)
 
 
+class FailingHistory(HistoryFile):
+    """Fails to read a stretch while a file lies beside it; samples are stored all the same."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._down = path.with_suffix(".down")
+
+    def read(self, item: int, start: int | None, end: int | None, most: int) -> list[Stored]:
+        if start is not None and self._down.exists():
+            raise OSError("the history is down")
+        return super().read(item, start, end, most)
+
+
 if __name__ == "__main__":
     url, history, items, period = sys.argv[1:5]
     secure = {}
@@ -81,4 +95,4 @@ if __name__ == "__main__":
             "users": {"operator": "s3cret-word"},
         }
     source = Ramps(int(items), float(period))
-    asyncio.run(SourceServer(source, url, Path(history), speed=0, **secure).run())
+    asyncio.run(SourceServer(source, url, FailingHistory(Path(history)), speed=0, **secure).run())
