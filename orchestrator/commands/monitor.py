@@ -39,6 +39,9 @@ def monitor(
     time_column: Annotated[
         str | None, typer.Option("--time-column", help="Else the first that parses as time.")
     ] = None,
+    timezone: Annotated[
+        str, typer.Option("--timezone", help="IANA zone of times that carry none.")
+    ] = "UTC",
     config: ConfigOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -66,6 +69,7 @@ def monitor(
         calibrate=calibrate.expanduser() if calibrate is not None else None,
         plant=load_plant(tags.expanduser()) if tags else configured_plant(settings),
         time_column=time_column,
+        timezone=timezone,
     )
     if as_json:
         emit(judgement.document())
@@ -83,6 +87,8 @@ def _show(name: str, judgement: Judgement) -> None:
         f"{judgement.spe_limit:.4g}",
         markup=False,
     )
+    for warning in judgement.warnings:
+        out.print(f"note: {warning}", markup=False)
     out.print(f"\n{len(judgement.alerts)} alerts", markup=False)
     if not judgement.alerts:
         return

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from orchestrator.errors import InsufficientDataError
-from orchestrator.monitoring.delays import BoolArray, FloatArray
+from orchestrator.monitoring.delays import BoolArray, FloatArray, IntArray
 from orchestrator.monitoring.samples import Rows, SampleTrail
 from orchestrator.plant.samples import SampleBlock
 from orchestrator.plant.tags import Tag
@@ -38,6 +38,7 @@ class Baseline:
         period: Expected time between samples, s; infinite where it is not known.
         step: Usual size of a change from sample to sample (robust standard deviation of
             differences); infinite where it is not known.
+        seen: Number of training samples.
         regular: Whether a sample comes with (nearly) every row.
         longest_run: Length from which a run of equal samples is frozen; infinite where a constant
             value is normal.
@@ -51,6 +52,7 @@ class Baseline:
     period: FloatArray
     step: FloatArray
     longest_run: FloatArray
+    seen: IntArray
     regular: BoolArray
 
     @property
@@ -128,5 +130,6 @@ def learn(rows: Rows, tags: Sequence[Tag]) -> Baseline:
         period=period,
         step=step,
         longest_run=longest_run,
+        seen=known,
         regular=known >= REGULAR_SHARE * len(rows.times),
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,21 @@ from orchestrator.monitoring.baseline import learn, training_rows
 from orchestrator.monitoring.change_points import ChangePoints
 from orchestrator.monitoring.delays import BoolArray, FloatArray, IntArray
 from orchestrator.monitoring.fitted import LEAST_TAGS, fit_model, modelled
-from orchestrator.monitoring.life_cycle import Change
+from orchestrator.monitoring.frozen import FROZEN, LOST, StandstillWatch
+from orchestrator.monitoring.life_cycle import Change, Contribution
 from orchestrator.monitoring.multivariate import AnomalyWatch
+from orchestrator.monitoring.quality import QualityWatch
 from orchestrator.monitoring.samples import SampleTrail
 from orchestrator.plant.samples import Quality, SampleBlock, to_datetime
 from orchestrator.plant.sources.replay import ReplaySource
 from orchestrator.plant.tags import Plant
 
 DIGITS = 6
+FEW_ROWS = 200
+"""Training rows under which the stated false-alarm rate does not hold."""
+STILL = 1e-3
+"""Relative size of a move of what never moved in training."""
+LISTED = 5
 WHOLE = timedelta(days=365_000)
 
 
@@ -38,7 +45,9 @@ class Judgement:
         spe: Largest statistic of the residual, each over its limit, so that the limit is 1.
         spe_limit: Its limit.
         alarm: Whether one of them is over its limit.
-        alerts: Alarms after on-delay and off-delay, as the document has them.
+        alerts: Alarms after on-delay and off-delay, and signals that stand still, as the document has
+            them.
+        warnings: What limits the judgement, in words.
     """
 
     times: tuple[datetime, ...]
@@ -48,6 +57,7 @@ class Judgement:
     spe_limit: float
     alarm: BoolArray
     alerts: tuple[dict[str, Any], ...]
+    warnings: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """Ready for JSON: a row that could not be scored has null for both statistics."""
@@ -59,6 +69,7 @@ class Judgement:
             "spe_limit": self.spe_limit,
             "alarm": self.alarm.tolist(),
             "alerts": list(self.alerts),
+            "warnings": list(self.warnings),
         }
 
 
@@ -99,6 +110,7 @@ class Judge:
             )
         self._tags = [plant.tags[j] for j in self._columns]
         self.names = tuple(tag.name for tag in self._tags)
+        self._rows_learned = len(rows.times)
         z = self._baseline.for_models(rows)[:, self._columns]
         self._model = fit_model(z, rows.times, self._baseline, settings)
         own = self._columns
@@ -133,6 +145,7 @@ class Judge:
             levels=self._levels,
         )
         changes, _ = watch.follow(times, z, judged)
+        changes += self._standing(times, block)
         t2_limit, spe_limit = self._limits()
         t2, spe = np.full(len(z), np.nan), np.full(len(z), np.nan)
         t2[judged.rows], spe[judged.rows] = judged.t2 * t2_limit, judged.spe * spe_limit
@@ -147,7 +160,45 @@ class Judge:
             spe_limit=spe_limit,
             alarm=alarm,
             alerts=tuple(_alerts(changes)),
+            warnings=tuple(self._warnings(block, len(z) - len(judged.rows))),
         )
+
+    def _standing(self, times: IntArray, block: SampleBlock) -> list[tuple[int, Change]]:
+        """Signals that are lost or frozen: what the models do not see, as they look at the rest."""
+        quality = QualityWatch(self._plant.tags)
+        quality.learn(self._baseline)
+        rows = SampleTrail(len(block.tags)).step(times, block.values, block.quality)
+        still = quality.step(rows)
+        return [
+            *StandstillWatch(self._plant.tags, LOST).step(times, still.lost, still.lost_since),
+            *StandstillWatch(self._plant.tags, FROZEN).step(times, still.frozen, rows.run_start),
+        ]
+
+    def _warnings(self, block: SampleBlock, unjudged: int) -> Iterator[str]:
+        if self._rows_learned < FEW_ROWS:
+            yield (
+                f"{self._rows_learned} rows are few to learn from: more rows than stated may be over "
+                f"a limit; give {FEW_ROWS} or more"
+            )
+        if unjudged:
+            yield f"{unjudged} rows miss too many tags and were not judged: they are not known to be normal"
+        present: BoolArray = np.isfinite(block.values).any(axis=0)
+        never = [t.name for j, t in enumerate(self._tags) if not present[self._columns[j]]]
+        if never:
+            yield f"the record holds nothing of {_listing(never)}, which the models know"
+        baseline = self._baseline
+        for j in np.flatnonzero(~baseline.varies & (baseline.seen > 0) & present):
+            level = baseline.mean[j]
+            with np.errstate(invalid="ignore"):
+                distance: FloatArray = np.abs(block.values[:, j] - level)
+                moved = np.flatnonzero(distance > STILL * max(abs(level), STILL))
+            if len(moved):
+                row = int(moved[0])
+                yield (
+                    f"{self._plant.tags[j].name} stood at {level:.5g} in all training rows and is "
+                    f"{block.values[row, j]:.5g} at {_iso(to_datetime(block.times[row]))}: "
+                    "no model watches it"
+                )
 
     def _calibrate(self, block: SampleBlock) -> None:
         times, z = self._rows(block)
@@ -186,6 +237,7 @@ def judge_files(
     calibrate: Path | None = None,
     plant: Plant | None = None,
     time_column: str | None = None,
+    timezone: str = "UTC",
 ) -> Judgement:
     """Judge a file of plant data; see :class:`Judge`.
 
@@ -194,19 +246,22 @@ def judge_files(
         UnknownTagError: the plant file names none of its columns.
         InsufficientDataError: too few rows.
     """
-    source = ReplaySource(train, plant=plant, time_column=time_column)
+    source = ReplaySource(train, plant=plant, time_column=time_column, timezone=timezone)
     known = source.plant
 
-    def read(path: Path) -> SampleBlock:
-        return joined(ReplaySource(path, plant=known, time_column=time_column).blocks(WHOLE), known)
+    def read(path: Path) -> tuple[SampleBlock, list[str]]:
+        record = ReplaySource(path, plant=known, time_column=time_column, timezone=timezone)
+        return joined(record.blocks(WHOLE), known), record.notes
 
     judge = Judge(
         joined(source.blocks(WHOLE), known),
         known,
         settings,
-        read(calibrate) if calibrate is not None else None,
+        read(calibrate)[0] if calibrate is not None else None,
     )
-    return judge.judge(read(test))
+    block, notes = read(test)
+    judgement = judge.judge(block)
+    return replace(judgement, warnings=(*notes, *judgement.warnings))
 
 
 def joined(blocks: Iterable[SampleBlock], plant: Plant) -> SampleBlock:
@@ -250,21 +305,34 @@ def _rounded(values: FloatArray) -> FloatArray:
 
 def _alerts(changes: Iterable[tuple[int, Change]]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    for _, change in changes:
+    open_now: dict[str, dict[str, Any]] = {}
+    for _, change in sorted(changes, key=lambda item: item[0]):
         if change.active:
-            found.append(
-                {
-                    "start": _iso(change.since),
-                    "end": None,
-                    "severity": change.severity,
-                    "contributions": [part.model_dump() for part in change.contributions],
-                    "diagnosis": change.diagnosis,
-                    "levels": [level.model_dump(mode="json") for level in change.levels],
-                }
-            )
-        elif found:
-            found[-1]["end"] = _iso(change.since)
-    return found
+            open_now[change.key] = {
+                "start": _iso(change.since),
+                "end": None,
+                "severity": change.severity,
+                "contributions": [
+                    part.model_dump() for part in change.contributions or _equally(change.tags)
+                ],
+                "diagnosis": change.diagnosis or change.message,
+                "levels": [level.model_dump(mode="json") for level in change.levels],
+            }
+            found.append(open_now[change.key])
+        elif change.key in open_now:
+            open_now.pop(change.key)["end"] = _iso(change.since)
+    return sorted(found, key=lambda alert: str(alert["start"]))
+
+
+def _equally(tags: Sequence[str]) -> tuple[Contribution, ...]:
+    """The same share of an alert to each of its tags."""
+    return tuple(Contribution(tag=name, share=round(1 / len(tags), 6)) for name in tags)
+
+
+def _listing(names: Sequence[str]) -> str:
+    return ", ".join(names[:LISTED]) + (
+        f" and {len(names) - LISTED} more" if names[LISTED:] else ""
+    )
 
 
 def _iso(time: datetime) -> str:

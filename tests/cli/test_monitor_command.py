@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +41,8 @@ def test_the_document_has_one_entry_a_row_and_the_alarm_is_what_the_limits_say(
     test = write(tmp_path / "test.csv", 300, 2, shift_from=200)
     assert run(["monitor", str(train), str(test), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert set(document) == {"samples", "t2", "t2_limit", "spe", "spe_limit", "alarm", "alerts"}
+    promised = {"samples", "t2", "t2_limit", "spe", "spe_limit", "alarm", "alerts"}
+    assert set(document) == promised | {"warnings"}
     assert document["samples"] == 300
     assert len(document["t2"]) == len(document["spe"]) == len(document["alarm"]) == 300
     for t2, spe, alarm in zip(document["t2"], document["spe"], document["alarm"], strict=True):
@@ -47,7 +50,7 @@ def test_the_document_has_one_entry_a_row_and_the_alarm_is_what_the_limits_say(
     assert all(document["alarm"][200:])
     assert np.mean(document["alarm"][:200]) < 0.1
     last = document["alerts"][-1]
-    assert set(last) == {"start", "end", "severity", "contributions", "diagnosis"}
+    assert set(last) == {"start", "end", "severity", "contributions", "diagnosis", "levels"}
     assert datetime.fromisoformat(last["start"]) == datetime.fromisoformat("2026-01-01T03:20:00Z")
     assert last["end"] is None
     assert last["contributions"][0]["tag"] == "TI-1"
@@ -99,3 +102,59 @@ def test_a_fitted_model_is_in_the_journal(
     (listed,) = json.loads(capsys.readouterr().out)
     assert listed == record
     assert listed["reason"] == "after the turnaround"
+
+
+def judged(
+    train: Path, test: Path, capsys: pytest.CaptureFixture[str], *options: str
+) -> dict[str, Any]:
+    assert run(["monitor", str(train), str(test), "--json", *options]) == 0
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return document
+
+
+def changed(path: Path, change: Callable[[list[list[str]]], list[list[str]]]) -> Path:
+    """The file with its data rows, as cells, changed."""
+    head, *rows = path.read_text().splitlines()
+    cells = change([row.split(",") for row in rows])
+    path.write_text("\n".join([head, *(",".join(row) for row in cells)]) + "\n")
+    return path
+
+
+def test_a_record_whose_signals_are_lost_is_not_called_normal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = write(tmp_path / "train.csv", 300, 1)
+    test = changed(
+        write(tmp_path / "test.csv", 100, 2),
+        lambda rows: [
+            row if n < 40 else [row[0], *([""] * (len(row) - 1))] for n, row in enumerate(rows)
+        ],
+    )
+    document = judged(train, test, capsys)
+    (alert,) = [alert for alert in document["alerts"] if "no usable value" in alert["diagnosis"]]
+    assert (alert["start"], alert["end"]) == ("2026-01-01T00:40:00Z", None)
+    assert sum(part["share"] for part in alert["contributions"]) == pytest.approx(1, abs=1e-4)
+    assert document["t2"][60:] == [None] * 40
+    assert any("were not judged" in warning for warning in document["warnings"])
+
+
+def test_what_limits_the_judgement_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = write(tmp_path / "train.csv", 60, 1)
+    test = changed(write(tmp_path / "test.csv", 60, 2), lambda rows: [*rows, rows[-1]])
+    warnings = " ".join(judged(train, test, capsys)["warnings"])
+    assert "60 rows are few to learn from" in warnings
+    assert "1 repeats dropped" in warnings
+
+
+def test_local_times_are_read_in_their_zone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = write(tmp_path / "train.csv", 300, 1)
+    test = changed(
+        write(tmp_path / "test.csv", 60, 2, shift_from=30),
+        lambda rows: [[row[0].removesuffix("Z"), *row[1:]] for row in rows],
+    )
+    document = judged(train, test, capsys, "--timezone", "Europe/Rome")
+    assert document["alerts"][0]["start"] == "2025-12-31T23:30:00Z"

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from orchestrator.errors import DataError, UnknownTagError
+from orchestrator.plant.reading import Reading
 from orchestrator.plant.samples import SampleBlock, to_datetime64
 from orchestrator.plant.sources.base import split_by_span
 from orchestrator.plant.sources.infer import draft_plant
@@ -24,6 +25,7 @@ class ReplaySource:
             names are replayed, in its units where the file states others.
         time_column: The column with the time; by default the first that holds times.
         tags: Tags wanted; by default all.
+        timezone: IANA zone of times that carry none.
 
     Attributes:
         notes: What a reader should know about the data: columns left out, units converted, rows out
@@ -41,8 +43,9 @@ class ReplaySource:
         plant: Plant | None = None,
         time_column: str | None = None,
         tags: Sequence[str] | None = None,
+        timezone: str = "UTC",
     ) -> None:
-        self._table = Table(path, time_column=time_column)
+        self._table = Table(path, reading=Reading(time_column=time_column, timezone=timezone))
         self.path = self._table.path
         self.name = f"replay {self.path.name}"
         self.notes: list[str] = list(self._table.notes)
