@@ -10,6 +10,9 @@ import typer
 from orchestrator.commands.options import JsonOption
 from orchestrator.commands.output import console, emit, table
 from orchestrator.commands.twin_opcua import serve
+from orchestrator.errors import ParameterError
+
+OTHER_FORMATS = frozenset({".csv", ".txt", ".xlsx", ".xls", ".json", ".arrow", ".feather"})
 
 app = typer.Typer(help="The simulated crude unit.", no_args_is_help=True)
 app.command("serve")(serve)
@@ -35,6 +38,12 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run a scenario as fast as possible and write measurements, truth and faults."""
+    if out.suffix.lower() in OTHER_FORMATS:
+        raise ParameterError(
+            f"it writes Parquet, and {out.name} would call it something else",
+            where="--out",
+            remedy=f"name it {out.stem}.parquet",
+        )
     from orchestrator.plant.twin.recording import record
     from orchestrator.plant.twin.source import TwinSource
 

@@ -182,7 +182,7 @@ class Judge:
             )
         if unjudged:
             yield f"{unjudged} rows miss too many tags and were not judged: they are not known to be normal"
-        present: BoolArray = np.isfinite(block.values).any(axis=0)
+        present = np.asarray(np.isfinite(block.values).any(axis=0))
         never = [t.name for j, t in enumerate(self._tags) if not present[self._columns[j]]]
         if never:
             yield f"the record holds nothing of {_listing(never)}, which the models know"

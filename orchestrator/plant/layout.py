@@ -37,19 +37,21 @@ OnBadRow = Callable[[Any], str]
 _TAG_NAMES = {"tag", "tagname", "tag_name", "tagid", "tag_id", "point", "point_name", "series",
               "series_id", "sensor", "signal", "variable", "name"}  # fmt: skip
 _VALUE_NAMES = {"value", "val", "reading", "measurement"}
-_QUALITY_NAMES = {"quality", "status", "quality_code", "confidence"}
+_QUALITY_NAMES = {"quality", "status", "quality_code", "qualitycode", "status_code", "statuscode",
+                  "opc_quality", "opcquality", "qual", "q", "confidence"}  # fmt: skip
 _UNIT_NAMES = {"unit", "units", "uom", "eu", "engunits", "engineering_unit"}
 _TIME_NAME = re.compile(r"time|date|stamp|zeit|datum|fecha|heure|^t$|^ts$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class LongColumns:
-    """Which columns of a long file hold what; ``quality`` and ``unit`` may be absent."""
+    """Which columns of a long file hold what; ``quality`` and ``unit`` may be absent, others are not read."""
 
     tag: str
     value: str
     quality: str | None = None
     unit: str | None = None
+    unused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -384,7 +386,10 @@ def _long_columns(
                 remedy=f"rename them; the columns are {_listed(columns)}",
             )
         return None
-    return LongColumns(tag, value, one_of(_QUALITY_NAMES), one_of(_UNIT_NAMES))
+    quality, unit = one_of(_QUALITY_NAMES), one_of(_UNIT_NAMES)
+    used = {time, tag, value, quality, unit}
+    unused = tuple(name for name in columns if name and name not in used)
+    return LongColumns(tag, value, quality, unit, unused)
 
 
 def _no_time(

@@ -260,11 +260,13 @@ class Table:
             if which:
                 shown = ", ".join(which[:5]) + (", ..." if len(which) > 5 else "")
                 self.notes.append(f"{len(which)} column(s) with {what} left out: {shown}")
+        if self.layout.long is not None and self.layout.long.unused:
+            self.notes.append(f"column(s) not read: {', '.join(self.layout.long.unused)}")
         bad = {name: self.facts[name].others for name in self.tags if self.facts[name].others}
         if bad:
             shown = ", ".join(list(bad)[:5]) + (", ..." if len(bad) > 5 else "")
             self.notes.append(
-                f"{sum(bad.values())} cell(s) are no number and count as bad: {shown}"
+                f"{sum(bad.values())} cell(s) are no number, or of bad quality, and count as bad: {shown}"
             )
         if self.layout.unsure and self.layout.decimal == ",":
             self.notes.append(

@@ -81,7 +81,7 @@ def test_empty_cell_is_no_sample_and_nonsense_is_a_bad_one(tmp_path: Path) -> No
     cells = ["1", "", "I/O Timeout", "nan", "inf", "null", "+2e0", "-.5"]
     rows = "".join(f"2024-01-01T00:0{i}:00Z,{cell},0\n" for i, cell in enumerate(cells))
     table = Table(written(tmp_path, "time,a,b\n" + rows))
-    assert "3 cell(s) are no number and count as bad: a" in table.notes
+    assert "3 cell(s) are no number, or of bad quality, and count as bad: a" in table.notes
     block = whole(table)
     assert block.quality[:, 0].tolist() == [GOOD, NONE, BAD, BAD, BAD, NONE, GOOD, GOOD]
     np.testing.assert_array_equal(
@@ -195,6 +195,16 @@ def test_two_units_of_one_tag_are_an_error(tmp_path: Path) -> None:
 def test_unknown_quality_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="'perfect' is not known"):
         Table(written(tmp_path, LONG.replace("uncertain", "perfect")))
+
+
+@pytest.mark.parametrize("name", ["q", "OPC_Quality", "StatusCode"])
+def test_a_quality_column_is_known_by_its_usual_names(tmp_path: Path, name: str) -> None:
+    text = f"time,tag,value,{name},note\n" + "".join(
+        f"2024-05-01T00:0{row}:00Z,A,{row},{code},x\n" for row, code in enumerate((192, 0, 192))
+    )
+    table = Table(written(tmp_path, text))
+    assert whole(table).quality[:, 0].tolist() == [GOOD, BAD, GOOD]
+    assert "column(s) not read: note" in table.notes
 
 
 @pytest.mark.parametrize("rows", [5, 60_000])
