@@ -38,9 +38,10 @@ class AlertDesk:
 
     async def restore(self) -> None:
         """Alerts that were open or withheld when the process ended are so still."""
-        pages = [await self._store.alerts.list(is_open=True, limit=MOST_OPEN)]
-        for state in WITHHELD:
-            pages.append(await self._store.alerts.list(state=state, limit=MOST_OPEN))  # noqa: PERF401
+        pages = [
+            await self._store.alerts.list(is_open=True, limit=MOST_OPEN),
+            *[await self._store.alerts.list(state=state, limit=MOST_OPEN) for state in WITHHELD],
+        ]
         found = {item.id: item for page in pages for item in page.items}
         self.book.restore(Alert.model_validate(item.document) for item in found.values())
 

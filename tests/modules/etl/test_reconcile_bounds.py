@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 from scipy import optimize
 
-from orchestrator.errors import InputError
+from orchestrator.errors import InputError, OperationError
 from orchestrator.modules.base import OperationContext
 from orchestrator.modules.etl import bounds, least_squares
 from orchestrator.modules.etl.network import ReconcileInput
@@ -99,6 +100,55 @@ def test_the_optimum_under_bounds_agrees_with_another_solver(seed):
     ours = float((((point - y) * weight) ** 2).sum())
     if np.abs(a @ reference.x - constants).max() < 1e-7:
         assert ours <= reference.fun * (1 + 1e-6) + 1e-9
+
+
+def enumerated(a: np.ndarray, y: np.ndarray, sd: np.ndarray, lower: np.ndarray) -> float:
+    """Least objective over every choice of streams held at their lower bound; all are measured."""
+    best = np.inf
+    for held in itertools.product([False, True], repeat=len(y)):
+        fixed = np.array(held) & np.isfinite(lower)
+        target = np.where(fixed, lower, y)
+        scaled = (a * sd)[:, ~fixed]
+        weight = np.abs(scaled).max(axis=1, initial=1e-300)
+        step, *_ = np.linalg.lstsq(scaled / weight[:, None], -(a @ target) / weight, rcond=1e-13)
+        x = target.copy()
+        x[~fixed] += sd[~fixed] * step
+        closes = np.abs(a @ x) <= 1e-9 * (np.abs(a) * np.maximum(np.abs(x), sd)).max(axis=1)
+        if closes.all() and (x >= lower - 1e-9 * np.maximum(np.abs(x), sd)).all():
+            best = min(best, float((((x - y) / sd) ** 2).sum()))
+    return best
+
+
+def test_what_is_called_reconciled_closes_and_is_the_optimum_whatever_the_sizes() -> None:
+    """Networks of two nodes whose measurements contradict their bounds, flows up to a million apart."""
+    solved = 0
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        count = int(random.integers(3, 7))
+        ends = [random.choice(3, 2, replace=False) for _ in range(count)]
+        a = np.zeros((3, count))
+        for j, (source, target) in enumerate(ends):
+            a[source, j], a[target, j] = -1.0, 1.0
+        a = a[:2]
+        y = 10 ** random.uniform(-3, 3, count)
+        sd = y * 10 ** random.uniform(-2, -0.5, count)
+        lower = np.where(
+            random.random(count) < 0.7, y * random.choice([0.0, 0.9, 1.2], count), -np.inf
+        )
+        problem = least_squares.Problem(a, np.zeros((2, 0)), np.zeros(2), y, sd)
+        best = enumerated(a, y, sd, lower)
+        try:
+            found = bounds.solve(problem, lower, np.full(count, np.inf))
+        except (InputError, OperationError):
+            continue
+        solved += 1
+        x = found.measured
+        size = (np.abs(a) * np.maximum(np.abs(x), sd)).max(axis=1)
+        assert (np.abs(a @ x) <= 1e-8 * size).all(), seed
+        assert (x >= lower - 1e-8 * np.maximum(np.abs(x), sd)).all(), seed
+        objective = float((((x - y) / sd) ** 2).sum())
+        assert objective == pytest.approx(best, rel=1e-6, abs=1e-9), seed
+    assert solved >= 30
 
 
 def test_an_exact_value_is_kept_and_the_others_adjust_to_it():
