@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -260,7 +260,6 @@ def _outcome(
     bound = answer.bounded.binding.any()
     binding = answer.bounded.binding
     settled = bounds.Bounded(
-        replace(free),
         np.asarray(answer.point[:known]),
         np.asarray(answer.point[known:]),
         binding,

@@ -67,7 +67,6 @@ class Answer:
 
     point: Array
     objective: float
-    solution: least_squares.Solution
     bounded: bounds.Bounded
     jacobian: Array
     closure: float
@@ -232,7 +231,7 @@ def _linearised(problem: Problem, point: Array) -> tuple[bounds.Bounded, Array, 
     upper = np.concatenate([problem.upper[:known], (problem.upper[known:] - point[known:]) / scale])
     try:
         bounded = bounds.solve(linear, lower, upper)
-    except InputError:
+    except (InputError, bounds.NotReconciledError):
         return None
     target = np.concatenate([bounded.measured, point[known:] + scale * bounded.unmeasured])
     return bounded, target, jacobian
@@ -291,7 +290,6 @@ def _answer(problem: Problem, point: Array, steps: int) -> Answer | None:
     return Answer(
         point=point,
         objective=problem.objective(point),
-        solution=bounded.solution,
         bounded=bounded,
         jacobian=jacobian,
         closure=closure,

@@ -366,4 +366,9 @@ def _named(error: InputError, network: Network, order: NDArray[np.intp]) -> Inpu
     rows = [network.balances[i] for i in error.context.get("rows", ())]
     names = rows + [network.ids[order[i]] for i in error.context.get("streams", ())]
     where = ", ".join(dict.fromkeys(names[:8])) or None
-    return type(error)(error.what, where=where, why=error.why, remedy=error.remedy)
+    limits = [
+        f"{side} {value:g} of {network.ids[order[i]]}"
+        for i, side, value in error.context.get("bounds", ())
+    ]
+    why = f"These conflict: {', '.join(limits[:8])}" if limits else error.why
+    return type(error)(error.what, where=where, why=why, remedy=error.remedy)

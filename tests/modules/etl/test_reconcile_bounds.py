@@ -12,6 +12,7 @@ from scipy import optimize
 from orchestrator.errors import InputError, OperationError
 from orchestrator.modules.base import OperationContext
 from orchestrator.modules.etl import bounds, least_squares
+from orchestrator.modules.etl.bounds import BoundsError
 from orchestrator.modules.etl.network import ReconcileInput
 from orchestrator.modules.etl.reconcile import run
 from orchestrator.modules.etl.reconciled import ReconcileResult
@@ -67,6 +68,59 @@ def test_bounds_that_cannot_hold_are_refused_by_name():
                 stream("b", "X", None, 10.0, sd=1.0, upper=4.0),
             ]
         )
+
+
+def test_the_bounds_that_conflict_are_named_with_their_side_and_no_others():
+    with pytest.raises(BoundsError) as refused:
+        solve(
+            [
+                stream("a", None, "X", 10.0, sd=1.0, lower=5.0, upper=50.0),
+                stream("b", "X", "Y", None, lower=0.0),
+                stream("c", "Y", None, 10.0, sd=1.0, lower=0.0, upper=4.0),
+                stream("d", None, "Z", 3.0, sd=1.0, upper=4.0),
+                stream("e", "Z", None, 3.0, sd=1.0, lower=1.0),
+            ]
+        )
+    assert "These conflict: lower 5 of a, upper 4 of c" in str(refused.value)
+    assert " of d" not in str(refused.value)
+    assert "signs" not in str(refused.value)
+
+
+def test_a_small_bounded_stream_beside_large_ones_is_no_contradiction():
+    """The optimum holds ``waste`` at its bound and moves the two measured sides to one another."""
+    result = solve(
+        [
+            stream("make_up", None, "C", lower=0.0),
+            stream("purge", "C", None, 3.095, sd=0.0307, lower=0.0),
+            stream("feed", None, "A", 467.97, sd=4.66, lower=0.0),
+            stream("through", "A", "C", lower=0.0),
+            stream("back", "C", "B", lower=0.0),
+            stream("waste", "B", None, lower=0.0, upper=0.00105),
+            stream("product", "A", None, 461.95, sd=23.3, lower=0.0),
+        ]
+    )
+    found = values(result)
+    # all that is left over goes to the purge: make_up is at zero
+    assert found["feed"] - found["product"] == pytest.approx(found["purge"] + 0.00105, rel=1e-6)
+    excess = (467.97 - 461.95) - (3.095 + 0.00105)
+    assert result.objective == pytest.approx(excess**2 / (0.0307**2 + 4.66**2 + 23.3**2), rel=1e-9)
+
+
+def test_contradicting_bounds_on_flows_far_apart_are_met_and_the_balances_close():
+    result = solve(
+        [
+            stream("s0", "B", "C", lower=-1e3),
+            stream("s1", "C", None, 0.0031, sd=1.5e-4, lower=0.0),
+            stream("s2", None, "A", 0.0089, sd=2.3e-3, lower=0.0),
+            stream("s3", "B", "A", 582.6, sd=132.3, lower=0.0),
+            stream("s4", None, "B", 2.2174, sd=0.292, lower=2.1663, upper=2.4363),
+        ]
+    )
+    found = values(result)
+    # nothing leaves A, so s2 and s3 are zero; s4 stays at its lower bound and all leaves by s1
+    assert found == pytest.approx({"s0": 2.1663, "s1": 2.1663, "s2": 0.0, "s3": 0.0, "s4": 2.1663})
+    assert found["s1"] == pytest.approx(found["s4"], rel=1e-12)
+    assert result.objective > 2e8
 
 
 @pytest.mark.parametrize("seed", range(40))
