@@ -41,6 +41,7 @@ def run(parameters: ReconcileInput, context: OperationContext) -> ReconcileResul
 
         result = plant_balances.run(parameters, context)
     result = _with_units(result, parameters, context.plant)
+    result = result.model_copy(update={"warnings": (*parameters.unread(), *result.warnings)})
     if not parameters.report:
         return result
     from orchestrator.modules.etl import report
@@ -197,17 +198,24 @@ def in_words(
             )
         return f"The balances close within the meters' accuracy ({figures}).{close}"
     first = culprits[0]
-    also = f" It could as well be {', '.join(first.same_as[:3])}." if first.same_as else ""
     more = f" {len(culprits) - 1} more named." if len(culprits) > 1 else ""
     failed = (
         "The balances do not close within the meters' accuracy"
         if test.statistic > test.critical
         else "The balances close as a whole, and one measurement does not fit"
     )
-    return (
-        f"{failed} ({figures}): most likely {told(first)} "
-        f"({100 * first.confidence:.0f} % sure).{also}{more}{close}"
-    )
+    return f"{failed} ({figures}): most likely {told(first)} {sureness(first)}.{more}{close}"
+
+
+def sureness(error: GrossError) -> str:
+    """How sure a gross error is, in words; no more than 99 %, since it holds within the model only."""
+    own = f"{min(99.0, 100 * error.confidence):.0f} %"
+    if not error.same_as:
+        return f"({own} sure)"
+    names = [error.id, *error.same_as]
+    listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    group = f"{min(99.0, 100 * error.group_confidence):.0f} %"
+    return f"({own}), one of {listed} ({group})"
 
 
 def told(error: GrossError) -> str:
