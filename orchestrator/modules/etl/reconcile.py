@@ -125,31 +125,35 @@ def _network(
     moved = measured.moved if measured else ()
     carries = any(stream.properties for stream in parameters.streams)
     if carries or parameters.constraints:
-        draft = equation_problem.from_network(parameters)
-        return _equations(draft, parameters, context.seed, moved)
-    network = topology.from_streams(parameters)
-    linear = topology.solve(network, parameters.significance, blame=not moved)
-    loss = None
-    if not moved:
-        loss = unaccounted.of_network(
-            parameters,
-            network,
-            linear,
-            context.plant,
-            hours=measured.hours if measured else None,
-            unit=measured.unit if measured else None,
-            prices=dict(measured.prices) if measured else None,
+        result = _equations(
+            equation_problem.from_network(parameters), parameters, context.seed, moved
         )
-    return ReconcileResult(
-        summary=in_words(linear.test, linear.culprits, moved),
-        warnings=linear.notes,
-        objective=linear.objective,
-        global_test=linear.test,
-        streams=linear.streams,
-        gross_errors=linear.culprits,
-        tests=linear.tests,
-        loss=loss,
+        # the flows alone make the loss; bounds may be those of properties
+        network = topology.from_streams(parameters.model_copy(update={"bounds": {}}))
+    else:
+        network = topology.from_streams(parameters)
+        linear = topology.solve(network, parameters.significance, blame=not moved)
+        result = ReconcileResult(
+            summary=in_words(linear.test, linear.culprits, moved),
+            warnings=linear.notes,
+            objective=linear.objective,
+            global_test=linear.test,
+            streams=linear.streams,
+            gross_errors=linear.culprits,
+            tests=linear.tests,
+        )
+    if moved:
+        return result
+    loss = unaccounted.of_network(
+        parameters,
+        network,
+        result.gross_errors,
+        context.plant,
+        hours=measured.hours if measured else None,
+        unit=measured.unit if measured else None,
+        prices=dict(measured.prices) if measured else None,
     )
+    return result.model_copy(update={"loss": loss})
 
 
 def _equations(
