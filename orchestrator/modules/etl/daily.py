@@ -93,7 +93,7 @@ def run(
     loss = unaccounted.of_network(
         parameters,
         network,
-        outcome,
+        outcome.culprits,
         context.plant,
         hours=24.0 * float(good.sum()),
         unit=plant_balances.unit_of(context.plant, read.ids),

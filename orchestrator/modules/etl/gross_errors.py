@@ -39,7 +39,10 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Culprit:
-    """A gross error that was named; ``same_as`` are those that cannot be told from it."""
+    """A gross error that was named; ``same_as`` are those that cannot be told from it.
+
+    ``group_confidence`` is the posterior of it and these together, ``confidence`` its own share of that.
+    """
 
     kind: Literal["bias", "leak"]
     id: str
@@ -47,6 +50,7 @@ class Culprit:
     size_sd: float
     statistic: float
     confidence: float
+    group_confidence: float
     same_as: tuple[str, ...]
 
 
@@ -92,12 +96,13 @@ def search(
     single = sidak_critical(distinct(signatures), significance) ** 2
     field = _Field(candidates, signatures)
     chosen: list[int] = []
-    confidences: list[tuple[float, float]] = []
+    found: list[_Likeliest] = []
     while len(chosen) < min(MOST_ERRORS, solution.dof):
         rest = field.after(solution.misfit, chosen)
-        best, statistic, confidence = field.likeliest(rest, chosen)
-        if best is None:
+        likeliest = field.likeliest(rest, chosen)
+        if likeliest is None:
             break
+        statistic = likeliest.statistic
         total = float(rest @ rest)
         dof = solution.dof - len(chosen)
         fails = total > global_critical(dof, significance)
@@ -105,9 +110,20 @@ def search(
         largest = field.largest(rest, chosen)
         if largest <= single and not (fails and mends and statistic > chdtri(1, significance / 5)):
             break
-        chosen.append(best)
-        confidences.append((statistic, confidence))
-    return field.named(solution.misfit, chosen, confidences)
+        chosen.append(likeliest.index)
+        found.append(likeliest)
+    return field.named(solution.misfit, found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Likeliest:
+    """The likeliest explanation: its likelihood-ratio statistic, the posterior of all that look like it,
+    and its own share of that."""
+
+    index: int
+    statistic: float
+    group: float
+    share: float
 
 
 class _Field:
@@ -141,12 +157,12 @@ class _Field:
         units, _ = self._free(chosen)
         return float(np.square(units @ rest).max(initial=0.0))
 
-    def likeliest(self, rest: Array, chosen: list[int]) -> tuple[int | None, float, float]:
-        """Index, likelihood-ratio statistic and posterior of the likeliest explanation."""
+    def likeliest(self, rest: Array, chosen: list[int]) -> _Likeliest | None:
+        """The likeliest explanation beside the chosen ones, if there is any."""
         units, length = self._free(chosen)
         explained = np.square(units @ rest)
         if not (length > LEAST_SIGNATURE).any():
-            return None, 0.0, 0.0
+            return None
         # Bayes factor of one error of size N(0, (TYPICAL_SIZE sd)²) against none
         gain = np.square(TYPICAL_SIZE * length)
         support = 0.5 * explained * gain / (1 + gain) - 0.5 * np.log1p(gain)
@@ -160,13 +176,15 @@ class _Field:
         # none at all has the weight of all single explanations together
         weights = np.exp(classes[first & np.isfinite(classes)] - classes[best])
         nothing = len(weights) * np.exp(-classes[best])
-        return best, float(explained[best]), float(1 / (weights.sum() + nothing))
+        group = float(1 / (weights.sum() + nothing))
+        # within its class the data say nothing: prior and gain alone divide it
+        within = float(np.exp(support[alike[top]] - support[best]).sum())
+        return _Likeliest(best, float(explained[best]), group, group / within)
 
-    def named(
-        self, misfit: Array, chosen: list[int], confidences: list[tuple[float, float]]
-    ) -> list[Culprit]:
-        if not chosen:
+    def named(self, misfit: Array, found: list[_Likeliest]) -> list[Culprit]:
+        if not found:
             return []
+        chosen = [item.index for item in found]
         matrix = self._signatures[chosen].T
         sizes, *_ = np.linalg.lstsq(matrix, misfit, rcond=None)
         spread = np.sqrt(np.diag(np.linalg.pinv(matrix.T @ matrix)))
@@ -185,8 +203,9 @@ class _Field:
                     id=item.id,
                     size=float(sizes[k]),
                     size_sd=float(spread[k]),
-                    statistic=float(np.sqrt(confidences[k][0])),
-                    confidence=confidences[k][1],
+                    statistic=float(np.sqrt(found[k].statistic)),
+                    confidence=found[k].share,
+                    group_confidence=found[k].group,
                     same_as=tuple(dict.fromkeys(same)),
                 )
             )

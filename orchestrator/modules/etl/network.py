@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from orchestrator.modules.base import DataInput
+from orchestrator.modules.etl import unread
 from orchestrator.plant.tags import Balance
 
 OUTSIDE = frozenset(
@@ -20,13 +21,19 @@ Bound = tuple[float | None, float | None]
 class DocumentPart(BaseModel):
     """Part of a problem document: fields that describe it (its source, true values) are let through."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+    # kept, so that the result can say which were not read
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelt(cls, value: Any) -> Any:
+        return _refuse_misspelt(cls, value)
 
 
 def _refuse_misspelt(kind: type[BaseModel], value: Any) -> Any:
     """Fields that describe a document are let through, but not one that is nearly a known one."""
     if isinstance(value, dict):
-        known = {info.alias or name for name, info in kind.model_fields.items()}
+        known = set(unread.fields_of(kind))
         for name in value:
             near = get_close_matches(str(name), known - set(value), n=1, cutoff=NEARLY)
             if near and name not in kind.model_fields and name not in known:
@@ -65,11 +72,6 @@ class Stream(Reading):
     target: str | None = Field(default=None, alias="to")
     properties: dict[str, Reading] = Field(default_factory=dict)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _spelt(cls, value: Any) -> Any:
-        return _refuse_misspelt(cls, value)
-
 
 def _check_reading(name: str, reading: Reading) -> None:
     if reading.sd is not None and reading.sd < 0:
@@ -93,10 +95,11 @@ class ReconcileInput(DataInput):
     A flow network (``nodes`` and ``streams``, whose values may come from data), a nonlinear problem
     (``variables``, ``measured``, ``sd`` and ``constraints``), or, with neither, balances over data:
     those given here, those of the plant file, or, where neither names a column, one proposed from the
-    columns' names. Further fields of a problem document (its source, its known answer) are ignored.
+    columns' names. Further fields of a problem document (its source, its known answer) are not read; a
+    warning names those that do not merely describe it.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
     nodes: tuple[str, ...] = ()
     streams: tuple[Stream, ...] = ()
@@ -206,6 +209,26 @@ class ReconcileInput(DataInput):
                 )
         return self
 
+    def unread(self) -> list[str]:
+        """Warnings of what the document gives and nothing reads."""
+        parts: list[tuple[str, BaseModel]] = []
+        for stream in self.streams:
+            parts.append((f"stream {stream.id!r}", stream))
+            parts += [
+                (f"property {name!r} of stream {stream.id!r}", reading)
+                for name, reading in stream.properties.items()
+            ]
+        if self.variables is not None:
+            parts.append(("variables", self.variables))
+        found = unread.of_parts(parts, self)
+        if self.streams:
+            found += [
+                f"{name!r} is for equations and was not read: give it with each stream"
+                for name in ("measured", "sd")
+                if getattr(self, name) is not None
+            ]
+        return found
+
     def outside(self, end: str | None) -> bool:
         """Whether an end of a stream is the surroundings."""
         if end is None or end in self.environment:
@@ -233,7 +256,8 @@ class ReconcileInput(DataInput):
                     )
             if self.outside(stream.source) and self.outside(stream.target):
                 raise ValueError(
-                    f"stream {stream.id!r} touches no node; name the node it comes from or goes to"
+                    f"stream {stream.id!r} touches no node; name the node it comes from or goes to, "
+                    "as 'from' and 'to'"
                 )
         for place, names in (("splitters", self.splitters), ("not_conserved", self.not_conserved)):
             for name in names:

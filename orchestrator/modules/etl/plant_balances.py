@@ -188,7 +188,7 @@ def _window(
         loss = unaccounted.of_network(
             parameters,
             network,
-            outcome,
+            outcome.culprits,
             context.plant,
             hours=hours_of(frame),
             unit=unit_of(context.plant, read.ids),

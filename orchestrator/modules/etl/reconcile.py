@@ -41,6 +41,7 @@ def run(parameters: ReconcileInput, context: OperationContext) -> ReconcileResul
 
         result = plant_balances.run(parameters, context)
     result = _with_units(result, parameters, context.plant)
+    result = result.model_copy(update={"warnings": (*parameters.unread(), *result.warnings)})
     if not parameters.report:
         return result
     from orchestrator.modules.etl import report
@@ -124,31 +125,35 @@ def _network(
     moved = measured.moved if measured else ()
     carries = any(stream.properties for stream in parameters.streams)
     if carries or parameters.constraints:
-        draft = equation_problem.from_network(parameters)
-        return _equations(draft, parameters, context.seed, moved)
-    network = topology.from_streams(parameters)
-    linear = topology.solve(network, parameters.significance, blame=not moved)
-    loss = None
-    if not moved:
-        loss = unaccounted.of_network(
-            parameters,
-            network,
-            linear,
-            context.plant,
-            hours=measured.hours if measured else None,
-            unit=measured.unit if measured else None,
-            prices=dict(measured.prices) if measured else None,
+        result = _equations(
+            equation_problem.from_network(parameters), parameters, context.seed, moved
         )
-    return ReconcileResult(
-        summary=in_words(linear.test, linear.culprits, moved),
-        warnings=linear.notes,
-        objective=linear.objective,
-        global_test=linear.test,
-        streams=linear.streams,
-        gross_errors=linear.culprits,
-        tests=linear.tests,
-        loss=loss,
+        # the flows alone make the loss; bounds may be those of properties
+        network = topology.from_streams(parameters.model_copy(update={"bounds": {}}))
+    else:
+        network = topology.from_streams(parameters)
+        linear = topology.solve(network, parameters.significance, blame=not moved)
+        result = ReconcileResult(
+            summary=in_words(linear.test, linear.culprits, moved),
+            warnings=linear.notes,
+            objective=linear.objective,
+            global_test=linear.test,
+            streams=linear.streams,
+            gross_errors=linear.culprits,
+            tests=linear.tests,
+        )
+    if moved:
+        return result
+    loss = unaccounted.of_network(
+        parameters,
+        network,
+        result.gross_errors,
+        context.plant,
+        hours=measured.hours if measured else None,
+        unit=measured.unit if measured else None,
+        prices=dict(measured.prices) if measured else None,
     )
+    return result.model_copy(update={"loss": loss})
 
 
 def _equations(
@@ -197,17 +202,24 @@ def in_words(
             )
         return f"The balances close within the meters' accuracy ({figures}).{close}"
     first = culprits[0]
-    also = f" It could as well be {', '.join(first.same_as[:3])}." if first.same_as else ""
     more = f" {len(culprits) - 1} more named." if len(culprits) > 1 else ""
     failed = (
         "The balances do not close within the meters' accuracy"
         if test.statistic > test.critical
         else "The balances close as a whole, and one measurement does not fit"
     )
-    return (
-        f"{failed} ({figures}): most likely {told(first)} "
-        f"({100 * first.confidence:.0f} % sure).{also}{more}{close}"
-    )
+    return f"{failed} ({figures}): most likely {told(first)} {sureness(first)}.{more}{close}"
+
+
+def sureness(error: GrossError) -> str:
+    """How sure a gross error is, in words; no more than 99 %, since it holds within the model only."""
+    own = f"{min(99.0, 100 * error.confidence):.0f} %"
+    if not error.same_as:
+        return f"({own} sure)"
+    names = [error.id, *error.same_as]
+    listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    group = f"{min(99.0, 100 * error.group_confidence):.0f} %"
+    return f"({own}), one of {listed} ({group})"
 
 
 def told(error: GrossError) -> str:

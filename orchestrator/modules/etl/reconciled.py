@@ -88,8 +88,9 @@ class GrossError(Part):
     """A measurement that lies (``bias``: measured minus true) or a loss at a node (``leak``).
 
     Attributes:
-        confidence: Posterior probability of this explanation, together with those in ``same_as``,
-            among all single ones and none.
+        confidence: Posterior probability of this explanation among all single ones and none.
+        group_confidence: Of it and those in ``same_as`` together; how much of that is its own follows
+            from the prior alone, whatever the data.
         same_as: Explanations that the balances cannot tell from it, whatever the data.
         size_sd: Standard deviation of ``size``.
         statistic: Square root of the likelihood-ratio statistic when it was named.
@@ -99,6 +100,7 @@ class GrossError(Part):
     id: str
     size: float
     confidence: float
+    group_confidence: float
     same_as: tuple[str, ...] = ()
     size_sd: float | None = None
     statistic: float | None = None

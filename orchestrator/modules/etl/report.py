@@ -270,10 +270,11 @@ def _reconciled(result: ReconcileResult) -> list[str]:
                 f"{e.size:+.4g} {units.get(e.id, '')}".rstrip(),
                 f"{100 * e.confidence:.0f} %",
                 ", ".join(e.same_as),
+                f"{100 * e.group_confidence:.0f} %",
             )
             for e in result.gross_errors
         )
-        named = ("kind", "where", "n:size", "n:confidence", "or, just as well")
+        named = ("kind", "where", "n:size", "n:confidence", "or, just as well", "n:one of them")
         body.append(_table(named, errors))
     rows = (
         (

@@ -250,6 +250,7 @@ def as_result(culprit: gross_errors.Culprit) -> GrossError:
         id=culprit.id,
         size=culprit.size,
         confidence=round(culprit.confidence, 4),
+        group_confidence=round(culprit.group_confidence, 4),
         same_as=culprit.same_as,
         size_sd=culprit.size_sd,
         statistic=culprit.statistic,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +11,13 @@ from numpy.typing import NDArray
 from orchestrator.errors import DanGError, ParameterError
 from orchestrator.modules.etl.network import ReconcileInput
 from orchestrator.modules.etl.reconciled import GrossError, Loss
-from orchestrator.modules.etl.topology import Network, Outcome
+from orchestrator.modules.etl.topology import Network
 from orchestrator.plant.tags import Plant
 
 Array = NDArray[np.float64]
 DAY_HOURS = 24.0
 SIGMAS = 2.0
+NO_BOUNDARY = "no loss is given: equations do not say which flows enter and which leave"
 BARRELS_PER_CUBIC_METRE = 6.2898108
 CRUDE_DENSITY = 860.0
 
@@ -23,7 +25,7 @@ CRUDE_DENSITY = 860.0
 def of_network(
     parameters: ReconcileInput,
     network: Network,
-    outcome: Outcome,
+    culprits: Sequence[GrossError],
     plant: Plant,
     *,
     hours: float | None = None,
@@ -39,7 +41,7 @@ def of_network(
     crossing = np.abs(whole) > 1e-12
     if not crossing.any() or not np.isfinite(network.values[crossing]).all():
         return None
-    biases = {e.id: e.size for e in outcome.culprits if e.kind == "bias"}
+    biases = {e.id: e.size for e in culprits if e.kind == "bias"}
     corrected = network.values - np.array([biases.get(name, 0.0) for name in network.ids])
     sd = np.where(np.isfinite(network.sd), network.sd, 0.0)
     # a corrected meter knows no more than the balance that corrected it: its value is an estimate
@@ -54,7 +56,7 @@ def of_network(
         hours=hours,
         unit=unit,
         prices=prices,
-        leaks=[e for e in outcome.culprits if e.kind == "leak"],
+        leaks=[e for e in culprits if e.kind == "leak"],
     )
 
 

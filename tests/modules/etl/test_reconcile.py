@@ -93,6 +93,102 @@ def test_the_meter_with_a_gross_error_is_named_with_its_size(shared: Path):
     assert culprit.size / culprit.size_sd == pytest.approx(culprit.statistic)
 
 
+def test_what_cannot_be_told_apart_shares_its_confidence():
+    """One node with three equal meters: a bias of any of them and a leak look alike."""
+    streams = [
+        stream("a", None, "n", 10.0, 0.1),
+        stream("b", "n", None, 4.0, 0.1),
+        stream("c", "n", None, 5.0, 0.1),
+    ]
+    result = solve({"nodes": ["n"], "streams": streams})
+    (culprit,) = result.gross_errors
+    assert culprit.same_as == ("b", "c", "n")
+    assert culprit.group_confidence > 0.99
+    # one standard deviation of a meter is a third of the variance of the balance: a bias of N(0, 8²)
+    # then has gain 64/3, a leak, sized by the balance, 64 and half the odds
+    gain, statistic = np.array([64 / 3, 64.0]), 1.0 / 0.03
+    weight = np.array([1.0, 0.5]) * np.exp(0.5 * statistic * gain / (1 + gain)) / np.sqrt(1 + gain)
+    expected = weight[0] / (3 * weight[0] + weight[1])
+    assert culprit.confidence == pytest.approx(culprit.group_confidence * expected, abs=2e-4)
+    own = f"{100 * expected:.0f} %"
+    assert f"most likely a reads 1 too high ({own}), one of a, b, c, n (99 %)" in result.summary
+
+
+def test_one_that_stands_alone_has_all_the_confidence_of_its_group(shared: Path):
+    path = shared / "cases/reconciliation/dr_P15_serth_heenan_steam28.json"
+    document = json.loads(path.read_text())
+    document["streams"][0]["measured"] += 20 * document["streams"][0]["sd"]
+    for culprit in solve(document).gross_errors:
+        assert 0 < culprit.confidence <= culprit.group_confidence <= 1
+        assert culprit.same_as or culprit.confidence == culprit.group_confidence
+
+
+@pytest.mark.parametrize("case", [*LINEAR, "NL_pai_fisher_1988"])
+def test_fields_that_describe_a_published_problem_give_no_warning(shared: Path, case: str):
+    document = json.loads((shared / f"cases/reconciliation/dr_{case}.json").read_text())
+    assert ReconcileInput.model_validate(document).unread() == []
+    assert not any("was not" in note for note in solve(document).warnings)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "near"),
+    [
+        ("min", 4.5, "lower"),
+        ("max", 7.0, "upper"),
+        ("sigma", 0.1, "sd"),
+        ("variance", 0.01, "sd' (its square root)"),
+        ("meas", 5.0, "measured"),
+        ("source", "n", "from"),
+    ],
+)
+def test_a_field_of_a_stream_that_is_not_read_is_named(key: str, value: object, near: str):
+    streams = [stream("a", None, "n", 10.0, 0.1), stream("b", "n", None, 4.0, 0.1)]
+    streams.append(stream("c", "n", None, 6.0, 0.1) | {key: value})
+    (warning,) = solve({"nodes": ["n"], "streams": streams}).warnings
+    assert warning.startswith(f"stream 'c': '{key}' is no field and was not read: is '{near}")
+
+
+def test_fields_that_are_not_read_are_named_wherever_they_stand():
+    streams = [stream("a", None, "n", 10.0, 0.1), stream("b", "n", None, 10.1, 0.1)]
+    streams[0]["properties"] = {"x": {"measured": 0.5, "sigma": 0.1}}
+    streams[1]["properties"] = {"x": {"measured": 0.5, "sd": 0.1}}
+    warnings = solve({"streams": streams, "alpha": 0.01, "sd": 0.2, "comment": "none"}).warnings
+    assert "'alpha' is no field and was not read: is 'significance' meant?" in warnings
+    assert "property 'x' of stream 'a': 'sigma' is no field and was not read: is 'sd' meant?" in (
+        warnings
+    )
+    assert "'sd' is for equations and was not read: give it with each stream" in warnings
+    assert not any("comment" in note for note in warnings)
+
+
+@pytest.mark.parametrize(
+    ("place", "part"), [("streams", {"measurd": 1.0}), ("properties", {"uper": 1.0})]
+)
+def test_a_field_that_is_nearly_a_known_one_is_refused(place: str, part: dict):
+    entry = stream("a", None, "n", 10.0) | (
+        part if place == "streams" else {"properties": {"x": part}}
+    )
+    del entry["measured"]
+    with pytest.raises(ValidationError, match=r"unknown field '(measurd|uper)': is"):
+        ReconcileInput.model_validate({"streams": [entry]})
+
+
+def test_a_standard_deviation_or_guess_of_no_variable_is_named():
+    document = {
+        "variables": {"measured": ["x", "y"], "unmeasured": ["v"]},
+        "measured": {"x": 4.1, "y": 2.0, "yy": 2.0},
+        "sd": {"x": 0.1, "y": 0.1, "xx": 1.0},
+        "initial_guess_unmeasured": {"v1": 2.0},
+        "constraints": ["v^2 - x = 0", "v - y = 0"],
+    }
+    warnings = solve(document).warnings
+    assert "measured: 'yy' is no variable and was not used: is 'y' meant?" in warnings
+    assert "sd: 'xx' is no variable and was not used: is 'x' meant?" in warnings
+    assert (
+        "initial_guess_unmeasured: 'v1' is no variable and was not used: is 'v' meant?" in warnings
+    )
+
+
 def test_biased_meters_are_named_first_and_sound_ones_are_not(shared: Path):
     path = shared / "cases/reconciliation/dr_P15_serth_heenan_steam28.json"
     document = json.loads(path.read_text())

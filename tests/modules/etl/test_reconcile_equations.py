@@ -183,3 +183,33 @@ def test_derivatives_agree_with_differences(at):
 
 def test_the_names_of_equations_are_read_without_their_functions():
     assert set(names_in(["`a b` + sqrt(x) = y", "x*z"])) == {"a b", "x", "y", "z"}
+
+
+def test_a_network_with_properties_has_the_loss_of_its_flows():
+    def item(name: str, ends: tuple[str | None, str | None], flow: float, share: float) -> dict:
+        return {
+            "id": name, "from": ends[0], "to": ends[1], "measured": flow, "sd": 1.0,
+            "properties": {"x": {"measured": share, "sd": 0.01}},
+        }  # fmt: skip
+
+    streams = [
+        item("feed", (None, "column"), 100.0, 0.40),
+        item("top", ("column", None), 40.0, 0.80),
+        item("bottom", ("column", None), 58.5, 0.14),
+    ]
+    more = {"flow_unit": "t/h", "price_usd_per_t": 500, "hours": 24, "bounds": {"top.x": [0, 1]}}
+    result = solve({"nodes": ["column"], "streams": streams, **more})
+    assert result.gross_errors == ()
+    assert result.loss.rate == pytest.approx(1.5)
+    assert result.loss.rate_sd == pytest.approx(3**0.5)
+    assert result.loss.tonnes == pytest.approx(36.0)
+    assert result.loss.usd == pytest.approx(18_000.0)
+    bare = [{k: v for k, v in entry.items() if k != "properties"} for entry in streams]
+    flows = solve({"nodes": ["column"], "streams": bare, **more, "bounds": {}})
+    assert result.loss == flows.loss
+
+
+def test_equations_say_why_they_have_no_loss():
+    result = solve(COLUMN)
+    assert result.loss is None
+    assert any("no loss is given" in note for note in result.warnings)
