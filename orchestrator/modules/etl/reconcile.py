@@ -29,7 +29,8 @@ def run(parameters: ReconcileInput, context: OperationContext) -> ReconcileResul
         UnknownTagError: a stream's tag is not in the data.
         InsufficientDataError: none of the columns that are read holds a value.
         InputError: balances or bounds contradict one another.
-        OperationError: no point that meets nonlinear equations was found.
+        OperationError: no point that meets nonlinear equations was found, or no optimum under bounds
+            could be proved.
         ConfigurationError: neither balances nor columns that suggest them are given.
     """
     _check_unit(parameters.flow_unit)

@@ -176,6 +176,7 @@ def solve(network: Network, significance: float, *, blame: bool = True) -> Outco
     Raises:
         ParameterError: nothing is measured.
         InputError: the balances contradict one another, or the bounds.
+        NotReconciledError: no optimum under the bounds could be proved.
     """
     known = np.isfinite(network.values)
     if not known.any():

@@ -27,7 +27,7 @@ OTHER_WORDS = {
     "source": "from", "src": "from", "start": "from", "inlet": "from",
     "target": "to", "destination": "to", "dst": "to", "end": "to", "sink": "to", "outlet": "to",
     "alpha": "significance", "limits": "bounds", "equations": "constraints", "edges": "streams",
-    "arcs": "streams", "currency": "price_usd_per_t",
+    "arcs": "streams",
 }  # fmt: skip
 
 
