@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
+from orchestrator.core import resources
 from orchestrator.core.resources import ResourceMeter, resident_mb
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the Linux kernel's files")
@@ -29,25 +30,32 @@ def test_resident_memory_agrees_with_psutil() -> None:
     assert resident_mb(2**22 + 1) is None
 
 
-def test_a_busy_processor_shows_and_readings_close_together_agree() -> None:
-    meter = ResourceMeter(span_s=0.3)
+def test_the_free_share_is_of_the_time_between_two_readings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def processor(user: int, nice: int, idle: int, wait: int) -> None:
+        (tmp_path / "stat").write_text(f"cpu  {user} {nice} 0 {idle} {wait} 0 0 0 0 0\ncpu0 1 1\n")
+
+    monkeypatch.setattr(resources, "_PROC", tmp_path)
+    meter = ResourceMeter(span_s=0.0)
+    processor(user=1000, nice=0, idle=9000, wait=0)
     assert meter.cpu_free_share() is None
-    busy = [
-        subprocess.Popen([sys.executable, "-c", "while True: pass"])
-        for _ in range(os.cpu_count() or 1)
-    ]
-    try:
-        time.sleep(0.5)
-        meter.cpu_free_share()
-        time.sleep(1.0)
-        share = meter.cpu_free_share()
-        assert share is not None
-        assert share < 0.5
-        assert meter.cpu_free_share() == share
-    finally:
-        for process in busy:
-            process.kill()
-            process.wait()
+    processor(user=1090, nice=0, idle=9010, wait=0)
+    assert meter.cpu_free_share() == pytest.approx(0.1)
+    processor(user=1100, nice=60, idle=9020, wait=20)
+    assert meter.cpu_free_share() == pytest.approx(0.9)
+
+
+def test_readings_close_together_agree() -> None:
+    meter = ResourceMeter(span_s=3600, least_span_s=0.0)
+    assert meter.cpu_free_share() is None
+    end = time.monotonic() + 30
+    while (share := meter.cpu_free_share()) is None:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert 0 <= share <= 1
+    sum(range(2_000_000))
+    assert meter.cpu_free_share() == share
 
 
 def test_scarce_means_less_than_the_least_share() -> None:

@@ -225,10 +225,13 @@ def test_killed_process_loses_nothing_older_than_two_seconds(tmp_path: Path) -> 
     )
     assert process.stdout is not None
     seen: list[tuple[int, float]] = []
+    stalled = 0.0  # a machine that keeps the process from running keeps no promise for it
     for line in process.stdout:
         number, seconds = line.split()
+        if seen and float(seconds) - seen[-1][1] > 0.2:
+            stalled = float(seconds)
         seen.append((int(number), float(seconds)))
-        if seen[-1][1] > 3.5:
+        if seen[-1][1] - stalled > 3.5 or seen[-1][1] > 60:
             process.kill()
             break
     process.stdout.close()
