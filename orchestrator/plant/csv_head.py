@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import re
+import statistics
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from orchestrator.errors import DataError
 HEAD_BYTES = 1 << 18
 SAMPLE_ROWS = 1000
 WHITE_SPACE = " "
+SEPARATORS = ",;\t|"
+MOST_TITLE_LINES = 40
+TABLE_SHARE = 0.9
+"""Share of the rows below a header that have as many cells as it."""
 NULLS = ("", "null", "NULL", "None", "NA", "N/A", "n/a", "#N/A", "<NA>", "-", "--", "?")
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 # Groups of three digits, so that 1,234 is a thousand and 0,123 is not.
@@ -97,11 +102,37 @@ def head_rows(head: str, delimiter: str) -> list[list[str]]:
     return [row for row in itertools.islice(rows, SAMPLE_ROWS + 2) if row]
 
 
+def title_lines(head: str, separators: str = SEPARATORS) -> int:
+    """How many lines stand above the header: a report's title, with fewer cells than the table has.
+
+    0 where the file may begin with its header, or where what would be the header holds a number.
+    """
+    lines = head.splitlines()[:SAMPLE_ROWS]
+    found = 0
+    for separator in separators:
+        widths = [len(next(csv.reader([line], delimiter=separator), [])) for line in lines]
+        usual = statistics.mode(widths[-(len(widths) // 2) - 1 :]) if widths else 0
+        if usual < 2:
+            continue
+        first = widths.index(usual)
+        below = [width for width in widths[first:] if width]
+        alike = below.count(usual) >= TABLE_SHARE * len(below) and len(below) > 1
+        above = [width for width in widths[:first] if width]
+        if not alike or first > MOST_TITLE_LINES or max(above, default=0) > usual:
+            continue
+        if not above:
+            return 0
+        header = next(csv.reader([lines[first]], delimiter=separator))
+        if not any(re.match(NUMBER, cell.strip().replace(",", ".")) for cell in header):
+            found = found or first
+    return found
+
+
 def delimiter_of(head: str) -> str:
     """The separator with which most of the first lines have as many cells as the header."""
     lines = [line for line in head.splitlines()[:20] if line.strip()]
     best, most = ",", 0
-    for candidate in ",;\t|":
+    for candidate in SEPARATORS:
         counts = [len(row) for row in csv.reader(lines, delimiter=candidate) if row]
         if counts and counts[0] > 1:
             score = counts[0] * sum(count == counts[0] for count in counts)

@@ -16,6 +16,7 @@ from orchestrator.plant.csv_head import (
     NULLS,
     NUMBER,
     SAMPLE_ROWS,
+    SEPARATORS,
     WHITE_SPACE,
     Respaced,
     decimal_of,
@@ -24,6 +25,7 @@ from orchestrator.plant.csv_head import (
     first_bytes,
     head_rows,
     read_head,
+    title_lines,
 )
 from orchestrator.plant.reading import Reading
 from orchestrator.plant.times import ROW_NUMBER, TimeFormat, detect_formats
@@ -68,6 +70,7 @@ class Layout:
         units: Unit of each column where a units row stands under the header.
         kinds: First idea of each column's type, from the sample.
         delimiter, decimal, encoding, header_rows: How a CSV file is written.
+        titles: Lines above the header that belong to no table.
         unsure: A number that could be read with either decimal mark, where no other tells.
     """
 
@@ -83,6 +86,7 @@ class Layout:
     decimal: str = "."
     encoding: str = "utf-8"
     header_rows: int = 1
+    titles: int = 0
     unsure: str | None = None
 
     def batches(
@@ -158,6 +162,9 @@ def read_layout(path: Path, reading: Reading, shown: str) -> Layout:
 
 def _csv_layout(path: Path, reading: Reading, shown: str) -> Layout:
     head, encoding = read_head(path, shown)
+    chosen = SEPARATORS if reading.separator == "auto" else reading.separator
+    titles = 0 if chosen == WHITE_SPACE else title_lines(head, chosen)
+    head = "".join(head.splitlines(keepends=True)[titles:])
     delimiter = delimiter_of(head) if reading.separator == "auto" else reading.separator
     rows = head_rows(head, delimiter)
     if not rows:
@@ -171,7 +178,7 @@ def _csv_layout(path: Path, reading: Reading, shown: str) -> Layout:
     units: dict[str, str] = {}
     # What is skipped is counted in lines, and blank ones above the header are lines too.
     above = 0 if delimiter == WHITE_SPACE else len(head) - len(head.lstrip("\r\n"))
-    above = head[:above].count("\n")
+    above = titles + head[:above].count("\n")
     header_rows, body = above + 1, rows[1:]
     time, formats = _find_time(shown, columns, body, reading.time_column)
     if (not formats or _looks_like_units(columns, time, rows)) and len(rows) > 2:
@@ -203,6 +210,7 @@ def _csv_layout(path: Path, reading: Reading, shown: str) -> Layout:
         decimal=decimal,
         encoding=encoding,
         header_rows=header_rows,
+        titles=titles,
         unsure=unsure,
     )
 

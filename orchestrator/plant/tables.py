@@ -268,6 +268,8 @@ class Table:
             self.notes.append(
                 f"{sum(bad.values())} cell(s) are no number, or of bad quality, and count as bad: {shown}"
             )
+        if self.layout.titles:
+            self.notes.append(f"{self.layout.titles} line(s) above the header are left out")
         if self.layout.unsure and self.layout.decimal == ",":
             self.notes.append(
                 f"numbers such as {self.layout.unsure!r} are read with a decimal comma; state decimal "

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.errors import DataError, UnknownTagError
+from orchestrator.plant.csv_head import title_lines
 from orchestrator.plant.pivot import joined
 from orchestrator.plant.samples import Quality, SampleBlock
 from orchestrator.plant.tables import Table, read_table
@@ -56,6 +57,8 @@ WIDE = "time,a,b\n2024-01-01T00:00:00Z,1,10\n2024-01-01T00:01:00Z,2,20\n"
         WIDE.replace("1,10", '"1","10"'),
         WIDE.replace("time,a,b\n", "time,a,b\n,degC,kPa\n"),
         WIDE.replace("time,a,b\n", "time,a,b\nunits,degC,kPa\n"),
+        "Unit 11, shift report\n\nprinted 2024-01-02\n" + WIDE,
+        "# from the historian, 2 tags\n" + WIDE.replace(",", ";"),
         "no,time,a,b\n1,2024-01-01T00:00:00Z,1,10\n2,2024-01-01T00:01:00Z,2,20\n",
     ],
 )
@@ -69,6 +72,30 @@ def test_units_row_is_read_as_units(tmp_path: Path) -> None:
     table = Table(written(tmp_path, WIDE.replace("b\n", "b\n,°C,kPa\n", 1), encoding="cp1252"))
     assert table.units == {"a": "°C", "b": "kPa"}
     assert table.rows == 2
+
+
+def test_lines_above_the_header_are_told_and_rows_keep_their_numbers(tmp_path: Path) -> None:
+    text = "Shift report\n\n" + WIDE + "yesterday,3,30\n"
+    table = Table(written(tmp_path, WIDE.join(["Shift report\n\n", ""])))
+    assert "2 line(s) above the header are left out" in table.notes
+    with pytest.raises(DataError) as caught:
+        Table(written(tmp_path, text))
+    assert "line 6" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "time,a\n" + "2024-01-01T00:00:00Z,1,\n2024-01-01T00:01:00Z,2,\n",
+        "time;a\n2024-01-01T00:00:00Z;1,5\n2024-01-01T00:01:00Z;2,5\n",
+        "1;2\n3,4;5,6\n",
+        "a title\n1,2\n3,4\n",
+        "only words\n",
+        "",
+    ],
+)
+def test_a_row_is_never_taken_for_the_header_under_a_title(text: str) -> None:
+    assert title_lines(text) == 0
 
 
 def test_decimal_commas(tmp_path: Path) -> None:
