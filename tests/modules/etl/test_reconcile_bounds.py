@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,8 +12,8 @@ from scipy import optimize
 
 from orchestrator.errors import InputError, OperationError
 from orchestrator.modules.base import OperationContext
-from orchestrator.modules.etl import bounds, least_squares
-from orchestrator.modules.etl.bounds import BoundsError
+from orchestrator.modules.etl import active_set, bounds, least_squares
+from orchestrator.modules.etl.bounds import BoundsError, NotReconciledError
 from orchestrator.modules.etl.network import ReconcileInput
 from orchestrator.modules.etl.reconcile import run
 from orchestrator.modules.etl.reconciled import ReconcileResult
@@ -58,6 +59,24 @@ def test_a_bound_on_an_unmeasured_stream_moves_the_measured_ones():
         ]
     )
     assert values(result) == pytest.approx({"a": 11.0, "b": 11.0, "c": 0.0})
+
+
+def test_values_that_are_not_shown_to_be_optimal_are_not_given(monkeypatch):
+    searched = active_set.solve
+
+    def unproven(*asked: object) -> active_set.Found:
+        return replace(searched(*asked), optimal=False)  # as where the search runs out of steps
+
+    streams = [
+        stream("a", None, "X", 10.0, sd=1.0),
+        stream("b", "X", None, 12.0, sd=1.0),
+        stream("c", "X", None, -1.5, sd=1.0, lower=0.0),
+    ]
+    monkeypatch.setattr(active_set, "solve", unproven)
+    with pytest.raises(NotReconciledError, match="leave out bounds"):
+        solve(streams)
+    del streams[2]["lower"]
+    assert values(solve(streams))["c"] < 0
 
 
 def test_bounds_that_cannot_hold_are_refused_by_name():
