@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cache
 
 import numpy as np
 
 from orchestrator.monitoring.baseline import Baseline
-from orchestrator.monitoring.delays import BoolArray, Delay, FloatArray
+from orchestrator.monitoring.delays import BoolArray, Delay, FloatArray, IntArray
 from orchestrator.monitoring.life_cycle import Change
 from orchestrator.monitoring.quantiles import normal_above
 from orchestrator.monitoring.samples import moment
@@ -46,19 +47,25 @@ def mann_kendall(window: FloatArray) -> FloatArray:
     Args:
         window: Values in order of time, shape ``(n_bins, n_tags)``; NaN is left out.
     """
-    earlier, later = np.triu_indices(len(window), 1)
+    earlier, later = _pairs(len(window))
     with np.errstate(invalid="ignore"):
         difference = window[later] - window[earlier]
-    up, down = difference > _TIE, difference < -_TIE
-    s = up.sum(axis=0, dtype=np.int64) - down.sum(axis=0, dtype=np.int64)
+    s = np.count_nonzero(difference > _TIE, axis=0) - np.count_nonzero(difference < -_TIE, axis=0)
     n = np.isfinite(window).sum(axis=0)
     variance = n * (n - 1) * (2 * n + 5) / 18.0
     return np.where(n > 2, (s - np.sign(s)) / np.sqrt(np.maximum(variance, 1.0)), 0.0)
 
 
+@cache
+def _pairs(rows: int) -> tuple[IntArray, IntArray]:
+    """All pairs of rows, the earlier first."""
+    earlier, later = np.triu_indices(rows, 1)
+    return earlier, later
+
+
 def sen_slope(window: FloatArray) -> FloatArray:
     """Median slope of all pairs, per bin, for each column; NaN is left out."""
-    earlier, later = np.triu_indices(len(window), 1)
+    earlier, later = _pairs(len(window))
     return _median((window[later] - window[earlier]) / (later - earlier)[:, None])
 
 
