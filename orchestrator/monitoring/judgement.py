@@ -14,6 +14,7 @@ from orchestrator.config import MonitoringSettings
 from orchestrator.errors import InsufficientDataError
 from orchestrator.monitoring.baseline import learn, training_rows
 from orchestrator.monitoring.change_points import ChangePoints
+from orchestrator.monitoring.constants import ConstantWatch
 from orchestrator.monitoring.delays import BoolArray, FloatArray, IntArray
 from orchestrator.monitoring.fitted import LEAST_TAGS, fit_model, modelled
 from orchestrator.monitoring.frozen import FROZEN, LOST, StandstillWatch
@@ -28,8 +29,6 @@ from orchestrator.plant.tags import Plant
 DIGITS = 6
 FEW_ROWS = 200
 """Training rows under which the stated false-alarm rate does not hold."""
-STILL = 1e-3
-"""Relative size of a move of what never moved in training."""
 LISTED = 5
 WHOLE = timedelta(days=365_000)
 
@@ -164,7 +163,7 @@ class Judge:
         )
 
     def _standing(self, times: IntArray, block: SampleBlock) -> list[tuple[int, Change]]:
-        """Signals that are lost or frozen: what the models do not see, as they look at the rest."""
+        """Signals that are lost, frozen, or move for the first time: what no model sees."""
         quality = QualityWatch(self._plant.tags)
         quality.learn(self._baseline)
         rows = SampleTrail(len(block.tags)).step(times, block.values, block.quality)
@@ -172,6 +171,9 @@ class Judge:
         return [
             *StandstillWatch(self._plant.tags, LOST).step(times, still.lost, still.lost_since),
             *StandstillWatch(self._plant.tags, FROZEN).step(times, still.frozen, rows.run_start),
+            *ConstantWatch(self._plant.tags, self._baseline).step(
+                times, rows.held(self._baseline.hold)
+            ),
         ]
 
     def _warnings(self, block: SampleBlock, unjudged: int) -> Iterator[str]:
@@ -186,19 +188,6 @@ class Judge:
         never = [t.name for j, t in enumerate(self._tags) if not present[self._columns[j]]]
         if never:
             yield f"the record holds nothing of {_listing(never)}, which the models know"
-        baseline = self._baseline
-        for j in np.flatnonzero(~baseline.varies & (baseline.seen > 0) & present):
-            level = baseline.mean[j]
-            with np.errstate(invalid="ignore"):
-                distance: FloatArray = np.abs(block.values[:, j] - level)
-                moved = np.flatnonzero(distance > STILL * max(abs(level), STILL))
-            if len(moved):
-                row = int(moved[0])
-                yield (
-                    f"{self._plant.tags[j].name} stood at {level:.5g} in all training rows and is "
-                    f"{block.values[row, j]:.5g} at {_iso(to_datetime(block.times[row]))}: "
-                    "no model watches it"
-                )
 
     def _calibrate(self, block: SampleBlock) -> None:
         times, z = self._rows(block)

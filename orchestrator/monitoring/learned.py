@@ -10,6 +10,7 @@ from orchestrator.errors import InsufficientDataError
 from orchestrator.monitoring import trends
 from orchestrator.monitoring.baseline import Baseline
 from orchestrator.monitoring.change_points import ChangePoints
+from orchestrator.monitoring.constants import ConstantWatch
 from orchestrator.monitoring.delays import BoolArray, FloatArray, IntArray
 from orchestrator.monitoring.drift import DriftWatch
 from orchestrator.monitoring.fitted import ALERT_SHARE, Part, fit_model, parts_of
@@ -39,6 +40,7 @@ class Learned:
         self.last_time = int(rows.times[-1])
         self.frozen = StandstillWatch(plant.tags, FROZEN)
         self._moves = MoveWatch(plant.tags, baseline)
+        self._constants = ConstantWatch(plant.tags, baseline)
         z = baseline.for_models(rows)
         self._key = _key_columns(plant, baseline)
         self._key_names = [plant.tags[j].name for j in self._key]
@@ -117,6 +119,7 @@ class Learned:
         anywhere = np.any(opened, axis=0) if opened else np.zeros(len(times), dtype=np.bool_)
         fresh = rows.present & (rows.run == 1)
         changes.extend(self._shifts.step(times, z, fresh, anywhere))
+        changes.extend(self._constants.step(times, held))
         for row, mean in self._bins.step(times, np.clip(z, -100.0, 100.0)):
             at = int(times[row])
             trends_found = self._trends.step(at, mean, bool(anywhere[row]))
