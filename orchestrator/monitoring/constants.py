@@ -7,6 +7,7 @@ small the value. A handle that is set anew is a planned move, and a valve is mov
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,8 +27,17 @@ OFF_ROWS = 3
 LEFT_OUT = frozenset({"price", "state", "computed", "lab", "valve"})
 
 
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """Tags (by channel) that moved together, what was said of them, and which are not back yet."""
+
+    channels: tuple[int, ...]
+    message: str
+    left: set[int]
+
+
 class ConstantWatch:
-    """Alerts of kind ``anomaly``, one a tag.
+    """Alerts of kind ``anomaly``; tags that first move in the same row have one cause and one alert.
 
     Args:
         tags: The tags, in column order.
@@ -51,6 +61,7 @@ class ConstantWatch:
         self._least: FloatArray = np.maximum(STILL * np.maximum(np.abs(self._level), span), LEAST)
         self._delay = Delay(len(chosen), ON_ROWS, OFF_ROWS)
         self._times: IntArray = np.zeros(0, dtype=np.int64)
+        self._open: list[_Moved] = []
 
     def step(self, times: IntArray, held: FloatArray) -> list[tuple[int, Change]]:
         """Take in rows of all tags.
@@ -70,28 +81,58 @@ class ConstantWatch:
         known = np.concatenate([self._times, times])
         before = len(self._times)
         self._times = known[-max(ON_ROWS, OFF_ROWS) :]
-        changes = []
+        switched: dict[int, tuple[list[int], list[int]]] = {}
         for row, channel, on in zip(
             switches.rows.tolist(), switches.channels.tolist(), switches.on, strict=True
         ):
-            back = (ON_ROWS if on else OFF_ROWS) - 1
-            name = self._names[channel]
-            changes.append(
-                (
-                    row,
-                    Change(
-                        at=moment(int(times[row])),
-                        since=moment(int(known[max(before + row - back, 0)])),
-                        key=f"constant:{name}",
-                        kind="anomaly",
-                        active=bool(on),
-                        severity="medium",
-                        tags=(name,),
-                        message=(
-                            f"{name} stood at {self._level[channel]:.5g} in all of normal operation, "
-                            f"and is {own[row, channel]:.5g}"
-                        ),
-                    ),
-                )
-            )
+            switched.setdefault(row, ([], []))[0 if on else 1].append(channel)
+        changes = []
+        for row, (off, back) in sorted(switched.items()):
+            at = int(times[row])
+            if back:
+                since = int(known[max(before + row - OFF_ROWS + 1, 0)])
+                changes += [(row, change) for change in self._returned(back, at, since)]
+            if off := self._news(off):
+                since = int(known[max(before + row - ON_ROWS + 1, 0)])
+                moved = _Moved(tuple(off), self._message(off, own[row]), set(off))
+                self._open.append(moved)
+                changes.append((row, self._change(moved, at, since, on=True)))
         return changes
+
+    def _news(self, channels: Sequence[int]) -> list[int]:
+        """Those that no open alert tells of; the others have left again."""
+        told = {j: moved for moved in self._open for j in moved.channels}
+        for j in channels:
+            if j in told:
+                told[j].left.add(j)
+        return [j for j in channels if j not in told]
+
+    def _returned(self, channels: Sequence[int], at: int, since: int) -> list[Change]:
+        """Ends of the alerts of which the last tag is back."""
+        for moved in self._open:
+            moved.left.difference_update(channels)
+        ended = [moved for moved in self._open if not moved.left]
+        self._open = [moved for moved in self._open if moved.left]
+        return [self._change(moved, at, since, on=False) for moved in ended]
+
+    def _change(self, moved: _Moved, at: int, since: int, *, on: bool) -> Change:
+        names = tuple(self._names[j] for j in moved.channels)
+        return Change(
+            at=moment(at),
+            since=moment(since),
+            key=f"constant:{names[0]}",
+            kind="anomaly",
+            active=on,
+            severity="medium",
+            tags=names,
+            message=moved.message,
+        )
+
+    def _message(self, channels: Sequence[int], values: FloatArray) -> str:
+        first = channels[0]
+        text = (
+            f"{self._names[first]} stood at {self._level[first]:.5g} in all of normal operation, "
+            f"and is {values[first]:.5g}"
+        )
+        others = len(channels) - 1
+        return f"{text}; {others} more left their level with it" if others else text

@@ -84,6 +84,23 @@ def test_a_flow_that_begins_is_told_row_by_row_as_in_one_block(
     assert (single.start, single.message) == (batch.start, batch.message)
 
 
+def test_what_moves_in_the_same_row_is_one_alert_until_the_last_is_back(
+    plant: Plant, normal: Values
+) -> None:
+    more = tuple(Tag(name=f"FI-{n}", area="A", kind="flow") for n in (7, 8))
+    names = (*TAGS, "FI-7", "FI-8")
+    monitor = Monitor(plant.model_copy(update={"tags": (*plant.tags, *more)}), MonitoringSettings())
+    monitor.fit(make_block(names, np.column_stack([normal(1000, 1), np.zeros((1000, 2))])))
+    moved = np.column_stack([stepped(0.0, 1.0, 100, 150), stepped(0.0, 2.0, 100, 200)])
+    moved[170:230, 0] = 1.0  # leaves again before the other is back
+    monitor.update(make_block(names, np.column_stack([normal(300, 2), moved]), 1000))
+    (alert,) = [each for each in monitor.alerts.all() if each.key.startswith("constant:")]
+    assert alert.tags == ("FI-7", "FI-8")
+    assert alert.message.endswith("and is 1; 1 more left their level with it")
+    assert alert.end is not None
+    assert row_of(alert.end) == 1230
+
+
 def test_a_judged_record_has_it_as_an_alert(plant: Plant, normal: Values) -> None:
     judge = Judge(
         record(normal(1000, 1), np.full(1000, 7.0)), with_one_more(plant), MonitoringSettings()
