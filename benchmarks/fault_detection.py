@@ -159,8 +159,9 @@ def t2_or_spe(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     score = model.transform(z)
     t2 = (score**2 / model.explained_variance_).sum(axis=1)
     spe = ((z - model.inverse_transform(score)) ** 2).sum(axis=1)
-    limits = (np.quantile(statistic[:SKAB_TRAINING], 0.99) for statistic in (t2, spe))
-    over: NDArray[np.bool_] = (t2 > next(limits)) | (spe > next(limits))
+    statistics = np.stack([t2, spe])
+    limits = np.quantile(statistics[:, :SKAB_TRAINING], 0.99, axis=1, keepdims=True)
+    over: NDArray[np.bool_] = (statistics > limits).any(axis=0)
     return over
 
 

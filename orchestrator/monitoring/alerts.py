@@ -26,6 +26,7 @@ from orchestrator.monitoring.life_cycle import (
 from orchestrator.state.records import AlarmState
 
 WITHHELD_IN_FLOOD: frozenset[Severity] = frozenset({"low", "medium"})
+NOT_SEEN = "not seen again since the restart"
 KEPT_ALERTS = 5_000
 KEPT_EVENTS = 20_000
 
@@ -51,6 +52,7 @@ class AlertBook:
         self._alerts: dict[str, Alert] = {}
         self._latest: dict[str, str] = {}
         self._withheld: dict[str, _Withholding] = {}
+        self._unseen: set[str] = set()
         self._journal: deque[AlertEvent] = deque(maxlen=KEPT_EVENTS)
         self._recent: deque[datetime] = deque(maxlen=FLOOD)
 
@@ -84,18 +86,39 @@ class AlertBook:
             ) from None
 
     def restore(self, alerts: Iterable[Alert]) -> None:
-        """Take over alerts of an earlier run, as they were stored; nothing is annunciated."""
+        """Take over alerts of an earlier run, as they were stored; nothing is annunciated.
+
+        What may have ended in between counts as active until :meth:`end_unseen`.
+        """
         for alert in sorted(alerts, key=lambda item: item.start):
             self._alerts[alert.id] = alert
             self._latest[alert.key] = alert.id
+            if alert.active:
+                self._unseen.add(alert.key)
             if alert.state in WITHHELD:
                 self._withheld[alert.key] = _Withholding(
                     alert.state, alert.withheld_reason or "", alert.shelved_until
                 )
 
+    @property
+    def has_unseen(self) -> bool:
+        """Whether an alert was taken over of which no detector has told since."""
+        return bool(self._unseen)
+
+    def end_unseen(self, kind: str, at: datetime) -> list[AlertEvent]:
+        """End the alerts of a kind that were taken over and of which no detector has told since."""
+        events = []
+        for key in sorted(self._unseen):
+            current = self._current(key)
+            if current is not None and current.active and current.kind == kind:
+                self._unseen.discard(key)
+                events.append(self._step(current, "return", at, reason=NOT_SEEN, end=at))
+        return events
+
     def apply(self, change: Change) -> list[AlertEvent]:
         """Take in what a detector says; returns the transitions it causes (none for a duplicate)."""
         events = self.tick(change.at)
+        self._unseen.discard(change.key)
         current = self._current(change.key)
         if not change.active:
             if current is not None and current.active:

@@ -33,7 +33,7 @@ class _Moved:
 
     channels: tuple[int, ...]
     message: str
-    left: set[int]
+    away: set[int]
 
 
 class ConstantWatch:
@@ -104,15 +104,15 @@ class ConstantWatch:
         told = {j: moved for moved in self._open for j in moved.channels}
         for j in channels:
             if j in told:
-                told[j].left.add(j)
+                told[j].away.add(j)
         return [j for j in channels if j not in told]
 
     def _returned(self, channels: Sequence[int], at: int, since: int) -> list[Change]:
         """Ends of the alerts of which the last tag is back."""
         for moved in self._open:
-            moved.left.difference_update(channels)
-        ended = [moved for moved in self._open if not moved.left]
-        self._open = [moved for moved in self._open if moved.left]
+            moved.away.difference_update(channels)
+        ended = [moved for moved in self._open if not moved.away]
+        self._open = [moved for moved in self._open if moved.away]
         return [self._change(moved, at, since, on=False) for moved in ended]
 
     def _change(self, moved: _Moved, at: int, since: int, *, on: bool) -> Change:

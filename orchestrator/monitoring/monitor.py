@@ -17,7 +17,7 @@ from orchestrator.monitoring.baseline import learn, training_rows
 from orchestrator.monitoring.delays import IntArray
 from orchestrator.monitoring.frozen import LOST, StandstillWatch
 from orchestrator.monitoring.learned import Learned
-from orchestrator.monitoring.life_cycle import AlertEvent, Change
+from orchestrator.monitoring.life_cycle import AlertEvent, AlertKind, Change
 from orchestrator.monitoring.limits import LimitWatch
 from orchestrator.monitoring.model_store import ModelRecord, ModelStore
 from orchestrator.monitoring.moves import Move
@@ -33,6 +33,14 @@ log = structlog.get_logger(__name__)
 EXPECTED_AFTER_MOVE = frozenset({"anomaly", "trend", "drift"})
 """Kinds of alerts that a planned move explains for a while. Limits hold whatever is planned."""
 UNTOUCHED_BY_RENEWAL = frozenset({"limit", "frozen", "predicted_limit"})
+RESTORED_ROWS: dict[AlertKind, int] = {
+    "limit": 10,
+    "anomaly": 240,
+    "trend": 240,
+    "drift": 240,
+    "frozen": 240,
+}
+"""Rows after a restart by which what still holds is told again; 240 fill the window of the trend test."""
 NEVER = int(np.iinfo(np.int64).min)
 LONGEST_BLOCK = 4096
 """Longer blocks are taken in pieces, so that memory stays bounded."""
@@ -84,6 +92,7 @@ class Monitor:
         self._store = store
         self._renewal: RenewalWatch | None = None
         self._moved: Move | None = None
+        self._rows = 0
 
     def fit(self, block: SampleBlock, *, reason: str = "trained on normal operation") -> None:
         """Learn normal operation from rows of it; the alert book is kept.
@@ -155,6 +164,9 @@ class Monitor:
                 rows = min(rows, self.settings.training_rows - collected)
             elif self._renewal is not None:
                 rows = min(rows, self._renewal.rows_to_look)
+            if self.alerts.has_unseen:
+                ahead = (least - self._rows for least in RESTORED_ROWS.values())
+                rows = min([rows, *(left for left in ahead if left > 0)])
             events.extend(self._take(block.rows(0, rows)))
             block = block.rows(rows, len(block))
         return events
@@ -197,6 +209,11 @@ class Monitor:
         moves = learned.moves(times, held) if learned is not None else []
         events = self._apply(changes, moves)
         events.extend(self.alerts.tick(moment(self._time)))
+        self._rows += len(block)
+        if self.alerts.has_unseen:
+            for kind, least in RESTORED_ROWS.items():
+                if self._rows >= least:
+                    events.extend(self.alerts.end_unseen(kind, moment(self._time)))
         if learned is None:
             self._collect(block)
         elif self._renewal is not None and self._renewal.add(block):

@@ -102,12 +102,17 @@ def head_rows(head: str, delimiter: str) -> list[list[str]]:
     return [row for row in itertools.islice(rows, SAMPLE_ROWS + 2) if row]
 
 
+def physical_lines(text: str) -> list[str]:
+    """Lines with their ends, as a CSV reader counts them: a form feed in a title ends none."""
+    return io.StringIO(text, newline="").readlines()
+
+
 def title_lines(head: str, separators: str = SEPARATORS) -> int:
     """How many lines stand above the header: a report's title, with fewer cells than the table has.
 
     0 where the file may begin with its header, or where what would be the header holds a number.
     """
-    lines = head.splitlines()[:SAMPLE_ROWS]
+    lines = physical_lines(head)[:SAMPLE_ROWS]
     found = 0
     for separator in separators:
         widths = [len(next(csv.reader([line], delimiter=separator), [])) for line in lines]

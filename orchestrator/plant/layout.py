@@ -24,6 +24,7 @@ from orchestrator.plant.csv_head import (
     empty,
     first_bytes,
     head_rows,
+    physical_lines,
     read_head,
     title_lines,
 )
@@ -164,7 +165,7 @@ def _csv_layout(path: Path, reading: Reading, shown: str) -> Layout:
     head, encoding = read_head(path, shown)
     chosen = SEPARATORS if reading.separator == "auto" else reading.separator
     titles = 0 if chosen == WHITE_SPACE else title_lines(head, chosen)
-    head = "".join(head.splitlines(keepends=True)[titles:])
+    head = "".join(physical_lines(head)[titles:])
     delimiter = delimiter_of(head) if reading.separator == "auto" else reading.separator
     rows = head_rows(head, delimiter)
     if not rows:

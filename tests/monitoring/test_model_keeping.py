@@ -10,9 +10,9 @@ import pytest
 
 from orchestrator.config import MonitoringSettings
 from orchestrator.monitoring.model_store import ModelStore, fingerprint
-from orchestrator.monitoring.monitor import Monitor
+from orchestrator.monitoring.monitor import RESTORED_ROWS, Monitor
 from orchestrator.plant.tags import Plant, Tag
-from tests.monitoring.conftest import TAGS, make_block
+from tests.monitoring.conftest import TAGS, at, make_block
 
 Values = Callable[[int, int], np.ndarray]
 SETTINGS = MonitoringSettings(training_rows=300)
@@ -186,3 +186,56 @@ def test_a_version_that_another_process_stored_is_taken_up(
     assert taken is not None
     assert taken[0].version == 2
     assert monitor.update(make_block(TAGS, values[:200], first=400)) == []
+
+
+def restarted(before: Monitor, plant: Plant, folder: Path) -> Monitor:
+    after = Monitor(plant, SETTINGS, ModelStore(folder))
+    after.alerts.restore(before.alerts.all())
+    assert after.restore() is not None
+    return after
+
+
+@pytest.mark.parametrize("cut", [1, 7, 400])
+def test_what_ended_while_the_service_was_down_ends_and_what_goes_on_is_the_same_alert(
+    plant: Plant, normal: Values, tmp_path: Path, cut: int
+) -> None:
+    before = Monitor(plant, SETTINGS, ModelStore(tmp_path))
+    before.fit(make_block(TAGS, normal(400, 1), first=-400))
+    values = normal(60, 2)
+    values[20:, 0] += 32.0  # over its limit
+    values[20:, 4] += 3.0
+    before.update(make_block(TAGS, values))
+    old = {alert.key: alert for alert in before.alerts.all() if alert.active}
+    assert {alert.kind for alert in old.values()} == {"limit", "anomaly"}
+
+    after = restarted(before, plant, tmp_path)
+    later = normal(400, 3)
+    later[:, 4] += 3.0
+    block = make_block(TAGS, later, first=60)
+    for first in range(0, 400, cut):
+        after.update(block.rows(first, first + cut))
+    for alert in old.values():
+        now = after.alerts.get(alert.id)
+        assert now.active == (alert.kind == "anomaly")
+        if alert.kind == "limit":
+            assert now.state == "returned_unacknowledged"
+            assert now.end == at(60 + RESTORED_ROWS["limit"] - 1)
+            last = [event for event in after.alerts.journal() if event.alert.id == alert.id][-1]
+            assert last.reason == "not seen again since the restart"
+
+
+def test_an_anomaly_that_is_over_after_a_restart_ends_when_the_longest_memory_is_full(
+    plant: Plant, normal: Values, tmp_path: Path
+) -> None:
+    before = Monitor(plant, SETTINGS, ModelStore(tmp_path))
+    before.fit(make_block(TAGS, normal(400, 1), first=-400))
+    values = normal(60, 2)
+    values[20:, 4] += 3.0
+    before.update(make_block(TAGS, values))
+    (old,) = before.alerts.open()
+    after = restarted(before, plant, tmp_path)
+    rows = RESTORED_ROWS["anomaly"]
+    after.update(make_block(TAGS, normal(rows - 1, 3), first=60))
+    assert after.alerts.get(old.id).active
+    after.update(make_block(TAGS, normal(1, 4), first=60 + rows - 1))
+    assert not after.alerts.get(old.id).active

@@ -58,6 +58,7 @@ WIDE = "time,a,b\n2024-01-01T00:00:00Z,1,10\n2024-01-01T00:01:00Z,2,20\n"
         WIDE.replace("time,a,b\n", "time,a,b\n,degC,kPa\n"),
         WIDE.replace("time,a,b\n", "time,a,b\nunits,degC,kPa\n"),
         "Unit 11, shift report\n\nprinted 2024-01-02\n" + WIDE,
+        "Unit 11\x0cshift report\r\n" + WIDE.replace("\n", "\r\n"),
         "# from the historian, 2 tags\n" + WIDE.replace(",", ";"),
         "no,time,a,b\n1,2024-01-01T00:00:00Z,1,10\n2,2024-01-01T00:01:00Z,2,20\n",
     ],
