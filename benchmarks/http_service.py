@@ -187,7 +187,7 @@ class _Client(asyncio.Protocol):
 
 def _serve(kind: str, folder: str) -> None:
     from orchestrator.api.main import bind, print_address, serve
-    from orchestrator.config import load_settings
+    from orchestrator.config_file import load_settings
 
     if kind == "service":
         from orchestrator.api.logs import configure_logging

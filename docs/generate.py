@@ -36,7 +36,7 @@ def on_pre_build(config: Any) -> None:  # noqa: ARG001
 def api_page() -> str:
     """Every route of the service."""
     from orchestrator.api.app import create_app
-    from orchestrator.config import load_settings
+    from orchestrator.config_file import load_settings
 
     document = create_app(load_settings()).openapi()
     lines = [

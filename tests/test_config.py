@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config import find_config, load_settings, substitute
+from orchestrator.config_file import find_config, load_settings, substitute
 from orchestrator.errors import ConfigurationError
 
 MISSION = """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config import load_settings
+from orchestrator.config_file import load_settings
 from orchestrator.errors import ConfigurationError
 from orchestrator.plant.tags import load_plant
 from orchestrator.plant.twin.scenario import load_scenario

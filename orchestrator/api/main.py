@@ -21,7 +21,8 @@ if __package__ in (None, ""):
 
 import structlog
 
-from orchestrator.config import Settings, load_settings
+from orchestrator.config import Settings
+from orchestrator.config_file import load_settings
 from orchestrator.errors import ConfigurationError, DanGError
 from orchestrator.threads import use_one_for_linear_algebra
 

@@ -22,7 +22,7 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Read the configuration, compile its rules, read its plant file."""
-    from orchestrator.config import find_config
+    from orchestrator.config_file import find_config
     from orchestrator.core.decision_engine import DecisionEngine
     from orchestrator.core.sources import configured_plant
     from orchestrator.modules.registry import load_registry

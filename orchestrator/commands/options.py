@@ -53,7 +53,7 @@ class Target:
         Raises:
             ConfigurationError: names file, key, value and what is accepted.
         """
-        from orchestrator.config import load_settings
+        from orchestrator.config_file import load_settings
 
         settings = load_settings(self.config)
         if self.home is not None:

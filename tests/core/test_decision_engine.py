@@ -9,7 +9,8 @@ import pytest
 from full_registry import full_registry
 from pydantic import ValidationError
 
-from orchestrator.config import Settings, TriggerRule, load_settings
+from orchestrator.config import Settings, TriggerRule
+from orchestrator.config_file import load_settings
 from orchestrator.core.criteria import Estimates
 from orchestrator.core.decision import Decision
 from orchestrator.core.decision_engine import DecisionEngine, Memory, QueryRequest

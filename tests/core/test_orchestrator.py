@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config import Settings, load_settings
+from orchestrator.config import Settings
+from orchestrator.config_file import load_settings
 from orchestrator.core.decision_engine import DecisionEngine
 from orchestrator.core.orchestrator import Orchestrator
 from orchestrator.core.situation import Situation

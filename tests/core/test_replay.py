@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from orchestrator.config import load_settings
+from orchestrator.config_file import load_settings
 from orchestrator.core.replay import replay
 from orchestrator.errors import DataError, UnknownTagError
 from orchestrator.plant.tags import Plant

@@ -9,7 +9,8 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from orchestrator.config import Settings, load_settings
+from orchestrator.config import Settings
+from orchestrator.config_file import load_settings
 from orchestrator.core.policy import policy_of, shipped_policy
 
 CONFIG = Path(__file__).parents[2] / "config"

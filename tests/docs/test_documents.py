@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from orchestrator.config import load_settings
+from orchestrator.config_file import load_settings
 from orchestrator.core.situation import Situation
 from orchestrator.plant.expressions import Expression
 from orchestrator.plant.tags import load_plant

@@ -1,3 +1,5 @@
+"""Networks of streams: published optima, classes, gross errors, and what is refused."""
+
 from __future__ import annotations
 
 import json
@@ -11,9 +13,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from orchestrator.errors import (
-    ConfigurationError,
-    InsufficientDataError,
-    OperationError,
     ParameterError,
 )
 from orchestrator.modules.base import OperationContext
@@ -21,11 +20,9 @@ from orchestrator.modules.etl import least_squares
 from orchestrator.modules.etl.network import ReconcileInput
 from orchestrator.modules.etl.reconcile import run
 from orchestrator.modules.etl.reconciled import ReconcileResult
-from orchestrator.plant.tags import Balance, Plant, Tag
+from orchestrator.plant.tags import Plant
 
 NOWHERE = OperationContext(now=datetime(2025, 1, 1, tzinfo=UTC), plant=Plant())
-ROWS = 240
-TIMES = np.datetime64("2025-01-01", "us") + np.arange(ROWS) * np.timedelta64(60, "s")
 
 
 def solve(document: dict) -> ReconcileResult:
@@ -313,66 +310,6 @@ def test_the_optimum_agrees_with_the_normal_equations(seed, nodes, more, hide):
         assert np.abs(closed).max() < 1e-8 * max(1.0, np.abs(values).max())
 
 
-def plant() -> Plant:
-    return Plant(
-        tags=tuple(Tag(name=name, kind="flow", unit="t/h") for name in ("F", "N", "K", "R")),
-        balances=(Balance(name="column", inputs=("F",), outputs=("N", "K", "R")),),
-    )
-
-
-def flows(feed: float = 100.0, residue: float = 50.0) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(5)
-    means = {"F": feed, "N": 20.0, "K": 30.0, "R": residue}
-    return {name: mean + rng.normal(scale=0.05, size=ROWS) for name, mean in means.items()}
-
-
-def test_the_balances_of_the_plant_file_are_reconciled_over_the_data(context_for):
-    result = run(ReconcileInput(), context_for({"time": TIMES, **flows()}, plant()))
-    assert result.status == "reconciled"
-    assert "within the meters' accuracy" in result.summary
-    (closure,) = result.balances
-    assert closure.imbalance_pct == pytest.approx(0.0, abs=0.1)
-    total = {item.id: item.reconciled for item in result.streams}
-    assert total["F"] == pytest.approx(total["N"] + total["K"] + total["R"])
-    assert {item.sd_source for item in result.streams} == {"differences"}
-    assert any("steps from sample to sample" in note for note in result.warnings)
-
-
-def test_a_balance_that_does_not_close_says_so_with_its_closure(context_for):
-    result = run(ReconcileInput(), context_for({"time": TIMES, **flows(feed=115)}, plant()))
-    assert "do not close" in result.summary
-    assert result.balances[0].imbalance == pytest.approx(15, abs=0.1)
-    (first,) = result.gross_errors
-    assert {first.id, *first.same_as} == {"F", "N", "K", "R", "column"}
-
-
-def test_an_unsteady_plant_is_not_blamed_on_a_meter(context_for):
-    moving = flows()
-    moving["F"] = moving["F"] + np.linspace(0, 30, ROWS)
-    result = run(ReconcileInput(), context_for({"time": TIMES, **moving}, plant()))
-    assert result.status == "not_steady"
-    assert result.gross_errors == ()
-    assert "F moved" in result.summary
-
-
-def test_a_tag_without_data_is_taken_as_unmeasured(context_for):
-    given_ = flows()
-    del given_["K"]
-    result = run(ReconcileInput(), context_for({"time": TIMES, **given_}, plant()))
-    assert klasses(result)["K"] == "observable"
-    assert next(s for s in result.streams if s.id == "K").reconciled == pytest.approx(30, abs=0.1)
-
-
-def test_a_plant_without_balances_says_what_to_configure(context_for):
-    with pytest.raises(ConfigurationError, match="Add balances"):
-        run(ReconcileInput(), context_for({"time": TIMES, **flows()}, Plant()))
-
-
-def test_data_without_any_tag_of_the_balances_is_refused(context_for):
-    with pytest.raises(InsufficientDataError, match="Give data with some of: F"):
-        run(ReconcileInput(), context_for({"time": TIMES, "X": np.ones(ROWS)}, plant()))
-
-
 @pytest.mark.parametrize(
     ("document", "text"),
     [
@@ -403,48 +340,6 @@ def test_a_network_without_measurements_is_refused():
         solve(splitter((None, None, None, None, None)))
 
 
-def nonlinear(constraint: str, **more: object) -> dict:
-    return {
-        "variables": {"measured": ["x", "y"], "unmeasured": ["v"]},
-        "measured": {"x": 2.0, "y": 6.3},
-        "sd": 0.1,
-        "constraints": [constraint, "v = x + y"],
-        **more,
-    }
-
-
-def test_a_bilinear_problem_has_the_expected_optimum():
-    result = solve(nonlinear("y = 3*x"))
-    found = {item.id: item.reconciled for item in result.streams}
-    assert found["x"] == pytest.approx((2 + 3 * 6.3) / 10)
-    assert found["v"] == pytest.approx(4 * (2 + 3 * 6.3) / 10)
-
-
-@pytest.mark.parametrize(
-    ("document", "text"),
-    [
-        (nonlinear("y = 3*z"), "unknown variable 'z'"),
-        (nonlinear("y = import os"), "constraints"),
-        (nonlinear("y = 3*x", measured={"x": 1.0}), "'y' is named as measured"),
-        (nonlinear("y = 3*x", sd={"x": 1.0}), "'y' has no standard deviation"),
-        (nonlinear("y = 3*x", sd=-1.0), "standard deviation of 'x' is -1"),
-        (nonlinear("y = 3*x", bounds={"w": [0, 1]}), "'w', which is no variable"),
-        (nonlinear("y = 3*x = 2"), "more than one '='"),
-        (nonlinear("y = "), "a side of it is empty"),
-        (nonlinear("y = foo(x)"), "no function 'foo'"),
-        ({"constraints": ["x = 1"]}, "constraints need variables"),
-    ],
-)
-def test_a_wrong_nonlinear_problem_is_refused_with_what_is_wrong(document, text):
-    with pytest.raises(ParameterError, match=text):
-        solve(document)
-
-
-def test_equations_without_a_solution_are_an_error_and_not_an_answer():
-    with pytest.raises((OperationError, ParameterError), match=r"no solution|contradict"):
-        solve(nonlinear("x**2 + y**2 = 0 - 4"))
-
-
 def test_the_result_prints_class_as_the_format_has_it():
     document = json.loads(solve(splitter((100.0, 40.0, 60.0, 30.0, 29.0))).model_dump_json())
     assert set(document["streams"][0]) >= {"id", "measured", "reconciled", "adjustment_sd", "class"}
@@ -458,25 +353,6 @@ def test_a_network_too_gets_a_report_and_names_what_fits_as_well():
     assert all(f">{name}<" in result.report for name in ("feed", "left", "right"))
 
 
-def test_the_accuracy_that_a_plant_file_gives_is_not_loosened_for_small_streams(context_for):
-    accurate = Plant(
-        tags=tuple(Tag(name=name, kind="flow", unit="t/h") for name in ("F", "N", "K", "R")),
-        balances=(
-            Balance.model_validate(
-                {"name": "column", "inputs": [{"tag": "F", "sd_pct": 0.5}],
-                 "outputs": [{"tag": name, "sd_pct": 1.0} for name in ("N", "K", "R")]}
-            ),
-        ),
-    )  # fmt: skip
-    result = run(ReconcileInput(), context_for({"time": TIMES, **flows()}, accurate))
-    found = {item.id: item for item in result.streams}
-    assert found["N"].sd == pytest.approx(0.2, rel=0.01)
-    assert found["N"].sd_source == "given_pct"
-    assert result.loss.unit == "t/h"
-    assert result.loss.hours == pytest.approx(4.0, rel=0.01)
-    assert result.loss.tonnes == pytest.approx(result.loss.rate * 4, rel=0.01)
-
-
 def test_a_unit_that_is_none_is_refused():
     with pytest.raises(ParameterError, match="flow_unit: 'bananas' is no unit"):
         solve({**splitter((100.0, 40.0, 60.0, 30.0, 29.0)), "flow_unit": "bananas"})
@@ -487,10 +363,3 @@ def test_a_bound_that_the_measurement_contradicts_is_told():
     document["streams"][1]["upper"] = 20.0
     result = solve(document)
     assert any("upper bound of top lies 20.0 standard deviations" in w for w in result.warnings)
-
-
-def test_a_stream_on_both_sides_is_seen_by_no_balance(context_for):
-    same = Balance(name="loop", inputs=("F",), outputs=("F",))
-    result = run(ReconcileInput(balances=(same,)), context_for({"time": TIMES, **flows()}, plant()))
-    assert result.global_test.dof == 0
-    assert "Nothing checks" in result.summary

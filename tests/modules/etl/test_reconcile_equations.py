@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.errors import OperationError
+from orchestrator.errors import OperationError, ParameterError
 from orchestrator.modules.base import OperationContext
 from orchestrator.modules.etl.equations import Equations, names_in
 from orchestrator.modules.etl.network import ReconcileInput
@@ -213,3 +213,45 @@ def test_equations_say_why_they_have_no_loss():
     result = solve(COLUMN)
     assert result.loss is None
     assert any("no loss is given" in note for note in result.warnings)
+
+
+def nonlinear(constraint: str, **more: object) -> dict:
+    return {
+        "variables": {"measured": ["x", "y"], "unmeasured": ["v"]},
+        "measured": {"x": 2.0, "y": 6.3},
+        "sd": 0.1,
+        "constraints": [constraint, "v = x + y"],
+        **more,
+    }
+
+
+def test_a_bilinear_problem_has_the_expected_optimum():
+    result = solve(nonlinear("y = 3*x"))
+    found = {item.id: item.reconciled for item in result.streams}
+    assert found["x"] == pytest.approx((2 + 3 * 6.3) / 10)
+    assert found["v"] == pytest.approx(4 * (2 + 3 * 6.3) / 10)
+
+
+@pytest.mark.parametrize(
+    ("document", "text"),
+    [
+        (nonlinear("y = 3*z"), "unknown variable 'z'"),
+        (nonlinear("y = import os"), "constraints"),
+        (nonlinear("y = 3*x", measured={"x": 1.0}), "'y' is named as measured"),
+        (nonlinear("y = 3*x", sd={"x": 1.0}), "'y' has no standard deviation"),
+        (nonlinear("y = 3*x", sd=-1.0), "standard deviation of 'x' is -1"),
+        (nonlinear("y = 3*x", bounds={"w": [0, 1]}), "'w', which is no variable"),
+        (nonlinear("y = 3*x = 2"), "more than one '='"),
+        (nonlinear("y = "), "a side of it is empty"),
+        (nonlinear("y = foo(x)"), "no function 'foo'"),
+        ({"constraints": ["x = 1"]}, "constraints need variables"),
+    ],
+)
+def test_a_wrong_nonlinear_problem_is_refused_with_what_is_wrong(document, text):
+    with pytest.raises(ParameterError, match=text):
+        solve(document)
+
+
+def test_equations_without_a_solution_are_an_error_and_not_an_answer():
+    with pytest.raises((OperationError, ParameterError), match=r"no solution|contradict"):
+        solve(nonlinear("x**2 + y**2 = 0 - 4"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from orchestrator.config import load_settings
+from orchestrator.config_file import load_settings
 from orchestrator.core.orchestrator import Orchestrator
 from orchestrator.core.sources import configured_sources
 from orchestrator.errors import ConfigurationError

@@ -32,7 +32,7 @@ class Ours:
 
     SCRIPT = (
         "import asyncio, sys; from pathlib import Path\n"
-        "from orchestrator.config import load_settings\n"
+        "from orchestrator.config_file import load_settings\n"
         "from orchestrator.core.orchestrator import Orchestrator\n"
         "from orchestrator.core.sources import configured_sources\n"
         "from orchestrator.plant.sources import opcua\n"
