@@ -238,6 +238,7 @@ class JobRuns:
             data_given=was_given(job),
             settings=dict(self._settings.module(job.module).options),
             scratch=self._home.jobs / job.id,
+            models=self._home.models / job.module,
             seed=job.request["seed"],
         )
         completion = await self._pool.run(
