@@ -117,10 +117,10 @@ def test_effects_are_shap_values_that_add_up_to_the_forecast(context_for):
         assert "before" in effects[0].text
         forecast = float(model.predict(past, [ROWS], 6)[0].mean())
         rest = forecast - sum(effect.size for effect in effects)
-        assert rest == pytest.approx(past.values.mean(), abs=0.35 * past.values.std())
+        assert rest == pytest.approx(past.values.mean(), abs=0.35 * past.values.std())  # noqa: PD011
         if model.name == "ridge":
             regressor, _ = model.regressor()
-            constant = float(regressor.intercept_) * past.values.std() + past.values.mean()
+            constant = float(regressor.intercept_) * past.values.std() + past.values.mean()  # noqa: PD011
             assert rest == pytest.approx(constant)
 
 
