@@ -13,9 +13,10 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 from uuid import uuid4
@@ -32,6 +33,7 @@ LOCK_SECONDS = 30.0
 READ_TRIES = 5
 MEMORY = "256MB"
 _INSTANT = timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +66,31 @@ class Revision:
     known_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What one call of :meth:`VintageStore.append` found.
-
-    Attributes:
-        new: Periods of which there was no value.
-        revised: Values that differ from what was known.
-        unchanged: Values that were known already.
-    """
+@dataclass(slots=True)
+class Counts:
+    """Of one series: periods without a value until now, values that differ, values that were known."""
 
     new: int = 0
-    revised: tuple[Revision, ...] = ()
+    revised: int = 0
     unchanged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What one call of :meth:`VintageStore.append` found, by series and together."""
+
+    counts: Mapping[str, Counts] = field(default_factory=dict)
+    revised: tuple[Revision, ...] = ()
+
+    @property
+    def new(self) -> int:
+        """Periods of which there was no value."""
+        return sum(item.new for item in self.counts.values())
+
+    @property
+    def unchanged(self) -> int:
+        """Values that were known already."""
+        return sum(item.unchanged for item in self.counts.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +124,7 @@ class VintageStore:
             DataError: a time has no zone, or a value is not finite.
             UnavailableError: another process holds the store for long, or it cannot be written.
         """
-        wanted = {(item.series, item.period): item for item in map(_checked, values)}
+        wanted = {(item.series, _utc(item.period)): item for item in map(_checked, values)}
         _aware(known_at, "known_at")
         if not wanted:
             return Stored()
@@ -134,38 +148,42 @@ class VintageStore:
     def _append(
         self, wanted: dict[tuple[str, datetime], Observation], known_at: datetime
     ) -> Stored:
-        names = sorted({series for series, _ in wanted})
-        held = self._newest(names)
+        counts = {series: Counts() for series, _ in wanted}
+        held = self._newest(sorted(counts))
         rows: list[tuple[Observation, datetime]] = []
         revised: list[Revision] = []
-        new = unchanged = 0
         for key, item in wanted.items():
+            count = counts[item.series]
             if key not in held:
                 if item.value is not None:
                     rows.append((item, item.known_at or known_at))
-                    new += 1
+                    count.new += 1
                 continue
             before, at = held[key]
             if before == item.value:
-                unchanged += 1
+                count.unchanged += 1
                 continue
             # What replaces another was learnt after it, whatever its own time says.
-            learnt = max(known_at, at + _INSTANT)
+            learnt = max(known_at, _EPOCH + timedelta(microseconds=at) + _INSTANT)
             rows.append((item, learnt))
+            count.revised += 1
             revised.append(Revision(item.series, item.period, before, item.value, learnt))
         if rows:
             self._write(_table(rows))
             self._join()
-        return Stored(new, tuple(revised), unchanged)
+        return Stored(counts, tuple(revised))
 
-    def _newest(
-        self, names: Sequence[str]
-    ) -> dict[tuple[str, datetime], tuple[float | None, datetime]]:
+    def _newest(self, names: Sequence[str]) -> dict[tuple[str, datetime], tuple[float | None, int]]:
+        """By series and period (without its zone): the value, and since when it is known, µs."""
+        import pyarrow as pa
+
         table = self.read(names)
-        return {
-            (row["series"], row["period"]): (row["value"], row["known_at"])
-            for row in table.to_pylist()
-        }
+        # Without zones, and numbers where that will do: Python's times with a zone are slow to make.
+        period = table.column("period").cast(pa.timestamp("us"))
+        known_at = table.column("known_at").cast(pa.int64())
+        columns = (table.column("series"), period, table.column("value"), known_at)
+        rows = zip(*(column.to_pylist() for column in columns), strict=True)
+        return {(series, at): (value, known) for series, at, value, known in rows}
 
     def read(
         self,
@@ -293,9 +311,8 @@ def _aware(at: datetime, name: str) -> None:
 
 
 def _checked(item: Observation) -> Observation:
-    from math import isfinite
-
-    _aware(item.period, f"the period of {item.series}")
+    if item.period.tzinfo is None:
+        _aware(item.period, f"the period of {item.series}")
     if item.known_at is not None:
         _aware(item.known_at, f"known_at of {item.series}")
     if item.value is not None and not isfinite(item.value):
@@ -339,7 +356,9 @@ def _utc(at: None) -> None: ...
 
 def _utc(at: datetime | None) -> datetime | None:
     """The same instant in UTC, without its zone."""
-    return None if at is None else at.astimezone(UTC).replace(tzinfo=None)
+    if at is None:
+        return None
+    return (at if at.tzinfo is UTC else at.astimezone(UTC)).replace(tzinfo=None)
 
 
 def _schema() -> pa.Schema:
@@ -384,8 +403,8 @@ def _answer(sql: str, given: Sequence[Any], source: pa.Table | Sequence[Path]) -
         else:
             connection.read_parquet([str(file) for file in source]).create_view("vintages")
         table: pa.Table = connection.sql(sql, params=list(given)).to_arrow_table()
-    for number, field in enumerate(table.schema):
-        if pa.types.is_timestamp(field.type):
+    for number, column_type in enumerate(table.schema.types):
+        if pa.types.is_timestamp(column_type):
             column = table.column(number).cast(pa.timestamp("us", tz="UTC"))
-            table = table.set_column(number, field.name, column)
+            table = table.set_column(number, table.column_names[number], column)
     return table

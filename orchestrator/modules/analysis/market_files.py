@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -229,13 +229,6 @@ def _known_at(path: Path, mapping: FileMapping) -> datetime | None:
         return datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
     assert isinstance(mapping.known_at, datetime)
     return mapping.known_at.astimezone(UTC)
-
-
-def published(period: datetime, lag_days: float | None, known_at: datetime) -> datetime | None:
-    """When a value counts as known by its usual lag; ``None`` where no lag is stated."""
-    if lag_days is None:
-        return None
-    return min(known_at, period + timedelta(days=lag_days))
 
 
 def _place(path: Path, row: int, column: str) -> str:

@@ -59,7 +59,7 @@ class EiaOptions(BaseModel):
     series: tuple[EiaSeries, ...] = ()
     timeout: float = Field(default=30.0, gt=0)
     """Longest silence of the server, s."""
-    deadline: float = Field(default=120.0, gt=0)
+    deadline: float = Field(default=60.0, gt=0)
     """Longest time for all pages of one series, with all repeats, s."""
     page_rows: int = Field(default=5000, ge=1, le=5000)
     """Rows of a page; the API gives 5000 at most."""

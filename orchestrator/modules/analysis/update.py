@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from orchestrator.errors import (
 )
 from orchestrator.modules.analysis.eia import KEY_FIELD, EiaClient
 from orchestrator.modules.analysis.mapping import FileMapping, load_mapping, matching
-from orchestrator.modules.analysis.market_files import published, read_file
+from orchestrator.modules.analysis.market_files import read_file
 from orchestrator.modules.analysis.options import (
     WHERE,
     EiaOptions,
@@ -38,7 +39,14 @@ from orchestrator.modules.analysis.update_models import (
     UpdateInput,
     UpdateResult,
 )
-from orchestrator.plant.vintages import Observation, Revision, SeriesSpan, Stored, VintageStore
+from orchestrator.plant.vintages import (
+    Counts,
+    Observation,
+    Revision,
+    SeriesSpan,
+    Stored,
+    VintageStore,
+)
 
 if TYPE_CHECKING:
     from orchestrator.modules.base import OperationContext
@@ -180,25 +188,26 @@ class _Work:
         answer = client.series(item, newest)
         unit = self._unit(item.kept_as, item, answer.unit)
         values = [replace(value, unit=unit) for value in answer.observations]
-        stored = self._keep(item.kept_as, item, values)
+        stored = self._keep({item.kept_as: item}, values)
         # Only now: a server that says "not modified" must not hide what was never stored.
         self._cache.remember(answer.known)
         self._done.warnings += [f"{item.kept_as}: {text}" for text in answer.warnings]
         unmodified = answer.unmodified == answer.pages
         self._tell(item.kept_as, "EIA", len(values), stored, unmodified=unmodified)
+        self._done.revisions += stored.revised
 
     def _file(self, mapping: FileMapping, path: Path) -> None:
         data = read_file(path, mapping)
         if data.unmapped:
             shown = ", ".join(data.unmapped[:8]) + (", …" if len(data.unmapped) > 8 else "")
             self._done.warnings.append(f"{path.name}: the mapping does not name {shown}")
-        by_series: dict[str, list[Observation]] = {name: [] for name in data.series}
-        for value in data.observations:
-            by_series[value.series].append(value)
-        for name, values in by_series.items():
-            self._unit(name, data.series[name], data.series[name].unit)
-            stored = self._keep(name, data.series[name], values, data.known_at)
-            self._tell(name, path.name, len(values), stored)
+        for name, item in data.series.items():
+            self._unit(name, item, item.unit)
+        stored = self._keep(data.series, data.observations, data.known_at)
+        received = Counter(value.series for value in data.observations)
+        for name in data.series:
+            self._tell(name, path.name, received[name], stored)
+        self._done.revisions += stored.revised
 
     def _unit(self, name: str, described: StoredSeries, given: str | None) -> str | None:
         """The unit that a source gives, held against what is known of the series.
@@ -223,35 +232,32 @@ class _Work:
 
     def _keep(
         self,
-        name: str,
-        described: StoredSeries,
+        described: Mapping[str, StoredSeries],
         values: Sequence[Observation],
         known_at: datetime | None = None,
     ) -> Stored:
         now = known_at or _learnt(self._context.now)
-        held, lag = self._held.get(name), described.publication_lag_days
-        if lag is not None:
-            # Values of before the first download count as known after their usual lag.
-            values = [
-                replace(value, known_at=published(value.period, lag, now))
-                if held is None or value.period < held.first
-                else value
-                for value in values
-            ]
-        return self._store.append(values, now)
+        return self._store.append([self._dated(v, described[v.series], now) for v in values], now)
+
+    def _dated(self, value: Observation, described: StoredSeries, now: datetime) -> Observation:
+        """A value of before the first download counts as known after its usual lag, if one is stated."""
+        lag, held = described.publication_lag_days, self._held.get(value.series)
+        if lag is None or (held is not None and value.period >= held.first):
+            return value
+        return replace(value, known_at=min(now, value.period + timedelta(days=lag)))
 
     def _tell(
         self, name: str, source: str, received: int, stored: Stored, *, unmodified: bool = False
     ) -> None:
-        self._done.revisions += stored.revised
+        counts = stored.counts.get(name, Counts())
         self._done.series.append(
             SeriesUpdate(
                 name=name,
                 source=source,
                 received=received,
-                new=stored.new,
-                revised=len(stored.revised),
-                unchanged=stored.unchanged,
+                new=counts.new,
+                revised=counts.revised,
+                unchanged=counts.unchanged,
                 unmodified=unmodified,
                 first=None,
                 last=None,
