@@ -18,7 +18,7 @@ What the API's own documentation says and this client relies on:
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from types import TracebackType
@@ -65,11 +65,21 @@ class SeriesAnswer:
 class EiaClient:
     """Downloads series. Use it as a context manager.
 
+    Args:
+        options: Address, key and limits.
+        cache: What is remembered of pages.
+        told: Called with words for people when something is asked for again.
+
     Raises:
         ConfigurationError: there is no key.
     """
 
-    def __init__(self, options: EiaOptions, cache: PageCache) -> None:
+    def __init__(
+        self,
+        options: EiaOptions,
+        cache: PageCache,
+        told: Callable[[str], None] = lambda text: None,  # noqa: ARG005
+    ) -> None:
         if options.api_key is None or not options.api_key.get_secret_value().strip():
             raise ConfigurationError(
                 "there is no key for the EIA Open Data API",
@@ -83,6 +93,7 @@ class EiaClient:
             secret=self._key,
             timeout_s=options.timeout,
             per_second=options.requests_per_second,
+            told=told,
         )
 
     def __enter__(self) -> Self:

@@ -11,14 +11,12 @@ import json
 import logging
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-
-import structlog
 
 from orchestrator.errors import DanGError, UnavailableError
 
@@ -29,8 +27,6 @@ REPEATED = frozenset({408, 425, 429, 500, 502, 503, 504})
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 MOST_BYTES = 64 * 2**20
 NOT_MODIFIED = 304
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +57,17 @@ class Fetcher:
         secret: A key that no text may show.
         timeout_s: Longest silence of the server.
         per_second: Most requests a second.
+        told: Called with words for people when something is asked for again.
     """
 
-    def __init__(self, *, secret: str | None, timeout_s: float, per_second: float) -> None:
+    def __init__(
+        self,
+        *,
+        secret: str | None,
+        timeout_s: float,
+        per_second: float,
+        told: Callable[[str], None] = lambda text: None,  # noqa: ARG005
+    ) -> None:
         import httpx
 
         logger = logging.getLogger("httpx")
@@ -71,6 +75,7 @@ class Fetcher:
             logger.addFilter(_WithoutQuery())
         self._secret = secret
         self._timeout_s = timeout_s
+        self._told = told
         self._pause_s = 1.0 / per_second
         self._last = float("-inf")
         self._client = httpx.Client(transport=httpx.HTTPTransport(retries=0))
@@ -111,7 +116,7 @@ class Fetcher:
                 what = self.hidden(str(failed))
                 if time.monotonic() + wait >= deadline:
                     raise _unavailable(url, what, attempt, failed.after_s) from None
-                log.warning("asked again", url=url, attempt=attempt, wait_s=wait, because=what)
+                self._told(f"{what}; asked again in {wait:.1f} s (attempt {attempt + 1})")
                 time.sleep(wait)
 
     def hidden(self, text: str) -> str:

@@ -161,15 +161,19 @@ class _Work:
     def _downloads(
         self, options: EiaOptions, wanted: Sequence[EiaSeries], before: int, total: int
     ) -> None:
+        share = before / total
         try:
-            client = EiaClient(options, self._cache)
+            client = EiaClient(
+                options, self._cache, lambda text: self._context.progress(share, text)
+            )
         except ConfigurationError as error:
             self._done.errors.append(("EIA", error))
             return
         lost = 0
         with client:
             for number, item in enumerate(wanted):
-                self._context.progress((before + number) / total, item.kept_as)
+                share = (before + number) / total
+                self._context.progress(share, item.kept_as)
                 failed = self._guarded(item.kept_as, lambda i=item: self._download(client, i))  # type: ignore[misc]
                 if isinstance(failed, ConfigurationError) and failed.where == KEY_FIELD:
                     break

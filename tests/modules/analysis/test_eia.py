@@ -54,6 +54,7 @@ def ask(
     wanted: EiaSeries = WTI,
     newest: datetime | None = None,
     cache: Path | None = None,
+    told: list[str] | None = None,
     **options,
 ) -> SeriesAnswer:
     settings = {
@@ -64,7 +65,8 @@ def ask(
         "requests_per_second": 5.0,
         **options,
     }
-    with EiaClient(EiaOptions.model_validate(settings), PageCache(cache)) as client:
+    said = [] if told is None else told
+    with EiaClient(EiaOptions.model_validate(settings), PageCache(cache), said.append) as client:
         return client.series(wanted, newest)
 
 
@@ -186,8 +188,10 @@ def test_a_server_that_does_not_filter_gives_the_series_all_the_same(eia: EiaSer
 def test_what_fails_twice_and_then_is_fine_is_fine(eia: EiaServer, failure) -> None:
     spot(eia)
     eia.failures = [failure, failure]
-    assert len(ask(eia, timeout=0.3).observations) == 3
+    told: list[str] = []
+    assert len(ask(eia, timeout=0.3, told=told).observations) == 3
     assert len(eia.asked) == 3
+    assert [text[-11:] for text in told] == ["(attempt 2)", "(attempt 3)"]
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
@@ -269,16 +273,17 @@ def test_the_key_is_in_no_log_no_error_and_no_file(
     eia.etags = True
     caplog.set_level(logging.DEBUG)
     eia.failures = [status(503), maintenance]
-    PageCache(tmp_path).remember(ask(eia, cache=tmp_path).known)
+    told: list[str] = []
+    PageCache(tmp_path).remember(ask(eia, cache=tmp_path, told=told).known)
     errors: list[DanGError] = []
     for failure in (echoing_error, too_often("3600"), broken_off, silent):
         eia.failures = [failure] * 20
         with pytest.raises(DanGError) as error:
-            ask(eia, deadline=0.4, timeout=0.2)
+            ask(eia, deadline=0.4, timeout=0.2, told=told)
         errors.append(error.value)
     assert "(hidden)" in str(errors[0])
     printed = capsys.readouterr()
-    texts = [caplog.text, printed.out, printed.err]
+    texts = [caplog.text, printed.out, printed.err, *told]
     for one in errors:
         texts += [str(one), str(one.problem()), repr(pickle.loads(pickle.dumps(one)).problem())]
     for file in tmp_path.iterdir():
