@@ -114,11 +114,19 @@ class VintageStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def append(self, values: Iterable[Observation], known_at: datetime) -> Stored:
+    def append(
+        self, values: Iterable[Observation], known_at: datetime, *, archive: bool = False
+    ) -> Stored:
         """Keep what differs from what was known, as known at ``known_at`` or at its own time.
 
         A value that is ``None`` and was never known is not kept; one that was known is withdrawn. Of two
         values for one period the later in order holds.
+
+        Args:
+            values: What a source gives.
+            known_at: When that became known.
+            archive: Whether it is an old state of the source: then it is held against what was known at
+                ``known_at`` rather than against the newest, and what was learnt later stays in force.
 
         Raises:
             DataError: a time has no zone, or a value is not finite.
@@ -131,7 +139,7 @@ class VintageStore:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with FileLock(self._folder / "write.lock", timeout=LOCK_SECONDS):
-                return self._append(wanted, known_at)
+                return self._append(wanted, known_at, known_at if archive else None)
         except Timeout as error:
             raise UnavailableError(
                 "another process holds the store of vintages",
@@ -146,10 +154,13 @@ class VintageStore:
             ) from error
 
     def _append(
-        self, wanted: dict[tuple[str, datetime], Observation], known_at: datetime
+        self,
+        wanted: dict[tuple[str, datetime], Observation],
+        known_at: datetime,
+        as_known_at: datetime | None,
     ) -> Stored:
         counts = {series: Counts() for series, _ in wanted}
-        held = self._newest(sorted(counts))
+        held = self._newest(sorted(counts), as_known_at)
         rows: list[tuple[Observation, datetime]] = []
         revised: list[Revision] = []
         for key, item in wanted.items():
@@ -173,11 +184,13 @@ class VintageStore:
             self._join()
         return Stored(counts, tuple(revised))
 
-    def _newest(self, names: Sequence[str]) -> dict[tuple[str, datetime], tuple[float | None, int]]:
+    def _newest(
+        self, names: Sequence[str], as_known_at: datetime | None
+    ) -> dict[tuple[str, datetime], tuple[float | None, int]]:
         """By series and period (without its zone): the value, and since when it is known, µs."""
         import pyarrow as pa
 
-        table = self.read(names)
+        table = self.read(names, as_known_at=as_known_at)
         # Without zones, and numbers where that will do: Python's times with a zone are slow to make.
         period = table.column("period").cast(pa.timestamp("us"))
         known_at = table.column("known_at").cast(pa.int64())

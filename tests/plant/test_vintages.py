@@ -85,6 +85,22 @@ def test_the_time_at_which_a_value_was_known_can_be_stated(tmp_path: Path) -> No
     assert values(store) == [441_000]
 
 
+def test_an_archive_tells_what_was_known_then_and_changes_nothing_later(tmp_path: Path) -> None:
+    store = VintageStore(tmp_path)
+    store.append([stock(441_000.0)], FIRST + 4 * WEEK)
+    for _ in range(2):  # to read it again changes nothing
+        store.append([stock(440_500.0)], FIRST + WEEK, archive=True)
+        store.append([stock(440_000.0)], FIRST, archive=True)
+    store.append([stock(441_000.0)], FIRST + 5 * WEEK)
+    assert values(store) == [441_000]
+    assert values(store, as_known_at=FIRST) == [440_000]
+    assert values(store, as_known_at=FIRST + WEEK) == [440_500]
+    assert [(item.before, item.after) for item in store.revisions()] == [
+        (440_000, 440_500),
+        (440_500, 441_000),
+    ]
+
+
 def test_a_clock_that_went_back_does_not_hide_a_revision(tmp_path: Path) -> None:
     store = VintageStore(tmp_path)
     store.append([stock(440_000.0)], FIRST)

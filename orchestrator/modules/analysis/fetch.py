@@ -78,7 +78,8 @@ class Fetcher:
         self._told = told
         self._pause_s = 1.0 / per_second
         self._last = float("-inf")
-        self._client = httpx.Client(transport=httpx.HTTPTransport(retries=0))
+        # Proxies of the environment are used, redirects are not followed, nothing is repeated.
+        self._client = httpx.Client()
 
     def __enter__(self) -> Self:
         return self

@@ -207,6 +207,45 @@ def test_files_and_what_the_mapping_says_of_them_reach_the_analyses(
     assert result.cracks[0].last == pytest.approx(2.29 * 42 - 89)
 
 
+def test_files_that_overlap_are_one_source_and_revise_nothing(
+    market_context, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("DATE,X\n2026-01-02,1\n2026-01-05,2\n")
+    (tmp_path / "b.csv").write_text("DATE,X\n2026-01-05,2.5\n2026-01-06,3\n")
+    (tmp_path / "market.yaml").write_text('files: [{path: "*.csv"}]')
+    settings = {"mapping": str(tmp_path / "market.yaml")}
+    assert run(UpdateInput(), market_context(**settings)).new == 3
+    again = run(UpdateInput(), market_context(**settings))
+    assert (again.new, again.revised, again.series[0].unchanged) == (0, 0, 3)
+    store = store_of(market_context(**settings))
+    assert store.read().column("value").to_pylist() == [1, 2.5, 3]
+
+
+def test_archives_and_downloads_of_one_series_stand_side_by_side(
+    eia, weeks, market_context, tmp_path: Path
+) -> None:
+    (tmp_path / "old.csv").write_text("DATE,WCESTUS1\n2026-01-02,439000\n2026-01-09,439500\n")
+    (tmp_path / "market.yaml").write_text(
+        "files: [{path: old.csv, known_at: 2026-01-14T15:30:00Z}]"
+    )
+    settings = {"mapping": str(tmp_path / "market.yaml")}
+    for _ in range(2):
+        assert run(UpdateInput(), market_context([CRUDE], **settings)).failed == ()
+    then = datetime(2026, 1, 15, tzinfo=UTC)
+    assert stocks(MarketInput(), market_context(now=then)).stocks[0].last == 439_500
+    assert stocks(MarketInput(), market_context()).stocks[0].last == 440_009
+    assert len(store_of(market_context()).revisions()) == 2
+
+
+def test_two_sources_of_the_present_for_one_series_are_refused(
+    eia, weeks, market_context, tmp_path: Path
+) -> None:
+    (tmp_path / "fred.csv").write_text("observation_date,RWTC\n2026-01-02,57.32\n")
+    (tmp_path / "market.yaml").write_text("files: [{path: fred.csv}]")
+    result = run(UpdateInput(), market_context([WTI], mapping=str(tmp_path / "market.yaml")))
+    assert "RWTC comes from fred.csv and from petroleum/pri/spt RWTC" in result.failed[0].error
+
+
 def test_only_what_is_named_is_read(eia, weeks, market_context) -> None:
     result = run(UpdateInput(only=("RWTC",)), market_context([CRUDE, WTI]))
     assert [item.name for item in result.series] == ["RWTC"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -145,11 +146,18 @@ class EiaServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}/v2"
 
     def __enter__(self) -> Self:
+        # Where the tests run behind a proxy it must not be asked for this server.
+        self._before = os.environ.get("NO_PROXY")
+        os.environ["NO_PROXY"] = "127.0.0.1"
         self._thread = threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._before is None:
+            del os.environ["NO_PROXY"]
+        else:
+            os.environ["NO_PROXY"] = self._before
         self.stopping.set()
         self.shutdown()
         self.server_close()
