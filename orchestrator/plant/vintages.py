@@ -271,18 +271,24 @@ class VintageStore:
     def _query(self, sql: str, given: Sequence[Any]) -> pa.Table:
         import duckdb
 
-        for attempt in range(READ_TRIES):
+        attempt = 0
+        while True:
+            attempt += 1
             files = self._files()
             if not files:
                 return _answer(sql, given, _schema().empty_table())
             try:
                 return _answer(sql, given, files)
-            except duckdb.IOException:
+            except duckdb.Error as error:
                 # Files that were joined between listing and reading are in a new one now.
-                if attempt + 1 == READ_TRIES or self._files() == files:
-                    raise
-                time.sleep(0.01)
-        raise AssertionError
+                if attempt < READ_TRIES and self._files() != files:
+                    time.sleep(0.01)
+                    continue
+                raise DataError(
+                    f"the vintages cannot be read ({str(error).splitlines()[0]})",
+                    where=str(self._folder),
+                    remedy="restore the file that is named from a copy, or move it away",
+                ) from error
 
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob("*.parquet"))

@@ -133,6 +133,15 @@ def test_what_a_crash_left_twice_counts_once(tmp_path: Path) -> None:
     assert store.spans()["WCESTUS1"].periods == 1
 
 
+def test_a_file_that_is_damaged_is_named(tmp_path: Path) -> None:
+    store = VintageStore(tmp_path)
+    store.append([stock(1.0)], FIRST)
+    (tmp_path / "damaged.parquet").write_bytes(b"PAR1 nothing of the kind PAR1")
+    with pytest.raises(DataError, match=r"damaged\.parquet") as error:
+        store.read()
+    assert error.value.where == str(tmp_path)
+
+
 def test_two_processes_write_while_a_third_reads(tmp_path: Path) -> None:
     program = textwrap.dedent(
         """
