@@ -67,7 +67,7 @@ def _ours(values: np.ndarray, folder: Path) -> float:
         now=datetime(2025, 2, 5, tzinfo=UTC),
         plant=Plant(),
         data_file=path,
-        models=folder / "models",
+        folder=folder,
     )
     asked = ForecastInput(targets=tuple(f"F{i}" for i in range(TARGETS)), horizon=STEPS)
     started = time.perf_counter()

@@ -107,7 +107,7 @@ def select_all(
     """
     chosen = Chosen()
     found, refused = chosen.selections, chosen.refused
-    store = ModelStore(context.models)
+    store = ModelStore(None if context.folder is None else context.folder / "models")
     last_error: DanGError | None = None
     for i, target in enumerate(dict.fromkeys(targets)):
         context.progress(i / len(targets), f"forecasting {target}")
