@@ -57,7 +57,7 @@ def run(parameters: ForecastInput, context: OperationContext) -> ForecastResult:
     chosen = select_all(frame, targets, grid, context, parameters)
     selections, refused = chosen.selections, chosen.refused
     points = [point for found in selections.values() for point in points_of(found, grid.steps)]
-    notes += [*grid.notes, *_staleness(selections, frame, grid), *_naive(selections)]
+    notes += [*grid.notes, *_staleness(selections, frame, grid, parameters), *_naive(selections)]
     notes += [f"{tag} was not forecast: {reason}" for tag, reason in refused.items()]
     return ForecastResult(
         summary=_summary(selections, grid, context.plant, named=bool(parameters.targets)),
@@ -266,8 +266,12 @@ def points_of(found: Selection, steps: int) -> list[ForecastPoint]:
     ]
 
 
-def _staleness(selections: Mapping[str, Selection], frame: Frame, grid: Plan) -> list[str]:
-    end = frame.times[-1]
+def _staleness(
+    selections: Mapping[str, Selection], frame: Frame, grid: Plan, parameters: ForecastInput
+) -> list[str]:
+    """Targets that end before the data do, or, where rows of plans follow, before other targets."""
+    lasts = [found.history.last_time for found in selections.values()]
+    end = max(lasts) if parameters.known_future else frame.times[-1]
     notes = []
     for tag, found in selections.items():
         behind = (end - found.history.last_time).astype("timedelta64[us]").astype(np.int64) / 1e6
