@@ -9,8 +9,8 @@ from orchestrator.modules.forecasting.influences import effects_of, shares
 from orchestrator.modules.forecasting.models import (
     ExplainInput,
     ExplainResult,
-    ForecastInput,
     Influence,
+    SeriesInput,
 )
 from orchestrator.modules.forecasting.selection import Selection
 from orchestrator.modules.forecasting.series import plan, span
@@ -20,7 +20,7 @@ LEAST_SHARE = 0.01
 
 def run(parameters: ExplainInput, context: OperationContext) -> ExplainResult:
     """Forecast the target and say what its model looks at, most important first."""
-    asked = ForecastInput(
+    asked = SeriesInput(
         targets=(parameters.target,),
         known_future=parameters.known_future,
         inputs=parameters.inputs,

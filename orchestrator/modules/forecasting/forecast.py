@@ -10,6 +10,7 @@ import numpy as np
 from orchestrator.errors import DanGError, InsufficientDataError, UnknownTagError
 from orchestrator.modules.base import OperationContext
 from orchestrator.modules.forecasting.candidates import Models
+from orchestrator.modules.forecasting.coherence import coherent
 from orchestrator.modules.forecasting.inputs import with_inputs
 from orchestrator.modules.forecasting.models import (
     FittedModel,
@@ -18,6 +19,7 @@ from orchestrator.modules.forecasting.models import (
     ForecastResult,
     LiveAccuracy,
     ModelScore,
+    SeriesInput,
 )
 from orchestrator.modules.forecasting.naive import BASELINES
 from orchestrator.modules.forecasting.reuse import Origin, selection_for
@@ -55,9 +57,17 @@ def run(parameters: ForecastInput, context: OperationContext) -> ForecastResult:
         )
     grid = plan(frame, parameters.horizon, parameters.horizon_hours)
     chosen = select_all(frame, targets, grid, context, parameters)
-    selections, refused = chosen.selections, chosen.refused
+    refused = chosen.refused
+    selections, balances, open_balances = coherent(
+        chosen.selections, frame, context.plant, parameters.sums
+    )
     points = [point for found in selections.values() for point in points_of(found, grid.steps)]
-    notes += [*grid.notes, *_staleness(selections, frame, grid, parameters), *_naive(selections)]
+    notes += [
+        *grid.notes,
+        *open_balances,
+        *_staleness(selections, frame, grid, parameters),
+        *_naive(selections),
+    ]
     notes += [f"{tag} was not forecast: {reason}" for tag, reason in refused.items()]
     return ForecastResult(
         summary=_summary(selections, grid, context.plant, named=bool(parameters.targets)),
@@ -68,12 +78,13 @@ def run(parameters: ForecastInput, context: OperationContext) -> ForecastResult:
             for tag, found in selections.items()
         },
         refused=refused,
+        balances=balances,
         horizon=grid.steps,
         period_seconds=grid.period,
     )
 
 
-def read_columns(parameters: ForecastInput, context: OperationContext) -> Frame:
+def read_columns(parameters: SeriesInput, context: OperationContext) -> Frame:
     """The columns that are asked for, in order of time; all when no target is named.
 
     Raises:
@@ -98,7 +109,7 @@ def select_all(
     targets: Sequence[str],
     grid: Plan,
     context: OperationContext,
-    parameters: ForecastInput,
+    parameters: SeriesInput,
 ) -> Chosen:
     """A model for each target, from the store where a fresh one lies there.
 
@@ -137,7 +148,7 @@ def history_of(
     frame: Frame,
     target: str,
     grid: Plan,
-    parameters: ForecastInput,
+    parameters: SeriesInput,
     *,
     known_ahead: bool = True,
 ) -> History:

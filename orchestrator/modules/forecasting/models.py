@@ -31,8 +31,8 @@ class HorizonInput(DataInput):
         return self
 
 
-class ForecastInput(HorizonInput):
-    """Parameters of ``forecasting.forecast``."""
+class SeriesInput(HorizonInput):
+    """Which series to forecast, and with what."""
 
     targets: TagNames = Field(
         default=(), description="Tags to forecast; at most twelve key tags when empty."
@@ -49,6 +49,27 @@ class ForecastInput(HorizonInput):
         default="full",
         description="fast leaves out statistical models and boosting: for thousands of targets.",
     )
+
+
+class ForecastInput(SeriesInput):
+    """Parameters of ``forecasting.forecast``."""
+
+    sums: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="Total -> the parts that add up to it; the balances of the plant file are kept "
+        "without being named.",
+    )
+
+
+class BalanceKept(Part):
+    """A balance that the forecasts keep.
+
+    ``out_pct_of_in`` is what comes out in % of what goes in, as the newest data has it and the forecasts
+    keep it; ``largest_move_pct`` the largest change that this took, in % of the forecast.
+    """
+
+    out_pct_of_in: float
+    largest_move_pct: float
 
 
 class ForecastPoint(Part):
@@ -145,6 +166,7 @@ class ForecastResult(OperationResult):
         forecasts: One row a target and step, by target and time.
         models: Target -> how its model was chosen.
         refused: Target -> why it could not be forecast, where others could.
+        balances: Balances that the forecasts keep.
         horizon: Steps ahead.
         period_seconds: Length of a step, s; values are means over a step where the data is finer.
     """
@@ -152,11 +174,12 @@ class ForecastResult(OperationResult):
     forecasts: tuple[ForecastPoint, ...]
     models: dict[str, ModelScore]
     refused: dict[str, str] = Field(default_factory=dict)
+    balances: dict[str, BalanceKept] = Field(default_factory=dict)
     horizon: int
     period_seconds: float
 
 
-class BacktestInput(ForecastInput):
+class BacktestInput(SeriesInput):
     """Parameters of ``forecasting.backtest``."""
 
     origins: int = Field(default=30, ge=5, le=400, description="Past moments to forecast from.")
