@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 COLOURS = ("#2f6f9f", "#c9820a", "#3c8d5a", "#9b4f96", "#c0392b", "#6b7785")
 CHART_HEIGHT = 320
+KINDS = ("n:", "d:")
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1d2530;--soft:#5b6675;--rule:#d8dee6;--page:#fff;--card:#f6f8fa}
 @media(prefers-color-scheme:dark){:root{--ink:#e4e9ef;--soft:#9aa7b6;--rule:#38424e;--page:#161b21;
@@ -27,7 +28,7 @@ h1{font-size:24px;margin:0 0 4px}h2{font-size:18px;margin:34px 0 8px}p{margin:6p
 ul{margin:6px 0;padding-left:20px}li{margin:3px 0}.wide{overflow-x:auto;margin:10px 0}
 table{border-collapse:collapse;width:100%;font-size:14px}th,td{text-align:left;padding:5px 12px 5px 0;
 border-bottom:1px solid var(--rule);vertical-align:top}th{color:var(--soft);font-weight:600}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.n,td.d{white-space:nowrap}
 figure{margin:18px 0}figcaption{font-size:13px;color:var(--soft);margin-bottom:2px}
 .chart{width:100%}
 .chart text{fill:var(--soft)!important}
@@ -45,7 +46,11 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under heads; a head that begins with ``n:`` is over a column of numbers."""
+    """Rows under heads.
+
+    A head that begins with ``n:`` is over numbers, with ``d:`` over dates and the like, which stay on one
+    line.
+    """
 
     heads: tuple[str, ...]
     rows: Sequence[Sequence[str]]
@@ -131,9 +136,9 @@ def _html_part(part: Part) -> str:
     if isinstance(part, Items):
         return f"<ul>{''.join(f'<li>{escape(text)}</li>' for text in part.texts)}</ul>"
     if isinstance(part, Table):
-        marks = [' class="n"' if head.startswith("n:") else "" for head in part.heads]
+        marks = [f' class="{head[0]}"' if head[:2] in KINDS else "" for head in part.heads]
         heads = "".join(
-            f"<th{mark}>{escape(head.removeprefix('n:'))}</th>"
+            f"<th{mark}>{escape(_head(head))}</th>"
             for mark, head in zip(marks, part.heads, strict=True)
         )
         rows = "".join(
@@ -159,11 +164,15 @@ def _markdown_part(part: Part) -> str:
         return "\n".join(f"- {_plain(text)}" for text in part.texts)
     if isinstance(part, Table):
         rule = " | ".join("--:" if head.startswith("n:") else "---" for head in part.heads)
-        heads = " | ".join(_cell(head.removeprefix("n:")) for head in part.heads)
+        heads = " | ".join(_cell(_head(head)) for head in part.heads)
         rows = [f"| {' | '.join(_cell(cell) for cell in row)} |" for row in part.rows]
         return "\n".join([f"| {heads} |", f"| {rule} |", *rows])
     picture = base64.b64encode(_svg(part).encode()).decode()
     return f"![{_plain(part.caption)}](data:image/svg+xml;base64,{picture})\n\n*{_plain(part.caption)}*"
+
+
+def _head(head: str) -> str:
+    return head[2:] if head[:2] in KINDS else head
 
 
 def _plain(text: str) -> str:
