@@ -174,7 +174,8 @@ def _of_crack(fact: CrackFact, change: float, plant: Plant) -> tuple[str, str]:
             towards = "towards" if change > 0 else "away from"
             handles = _handles(plant, product)
             at = f" Handles of this plant that draw it: {', '.join(handles)}." if handles else ""
-            return f"Swing material {towards} {words_of(product)}.{at}", SWING_RULE
+            name = "jet fuel" if product == "jet" else product.replace("_", " ")
+            return f"Swing material {towards} {name}.{at}", SWING_RULE
     if fact.last <= 0:
         return "At these prices a barrel costs more than its products: cut runs.", MARGIN_RULE
     more = "more" if change > 0 else "less"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-HALF_LIFE_YEARS = 8.0
+HALF_LIFE_YEARS = 5.0
 CLIP = 3.0
 OWN_WEIGHT = 3.0
 """Weight of the series itself among series alike, where one regression is fitted on all of them."""

@@ -10,6 +10,7 @@ import numpy as np
 from orchestrator.errors import InsufficientDataError
 from orchestrator.modules.analysis import measures, season
 from orchestrator.modules.analysis.catalogue import UNITED_STATES
+from orchestrator.modules.analysis.members import HALF_LIFE_YEARS
 from orchestrator.modules.analysis.outlook import Outlook, outlook
 from orchestrator.modules.analysis.outlook_models import OutlookScore
 from orchestrator.modules.analysis.panel import panel
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 ANOMALY_SIZE = 3.0
 MOST_UNASKED = 6
 MAIN_PRODUCTS = ("crude", "gasoline", "diesel")
-HALF_LIFE_YEARS = 8.0
 
 
 def run(parameters: StocksInput, context: OperationContext) -> StocksResult:
