@@ -64,12 +64,16 @@ def run(parameters: StocksInput, context: OperationContext) -> StocksResult:
 
 
 def stock_facts(loaded: Loaded, parameters: StocksInput) -> tuple[StockFact, ...]:
-    """Facts of all stocks asked for; demand for the days of supply may be any of the data."""
-    taken: dict[tuple[str | None, str | None], Series] = {
-        (item.product, item.region): item
-        for item in loaded.all
-        if item.role == "demand" and item.product
-    }
+    """Facts of all stocks asked for; demand for the days of supply may be any of the data.
+
+    What takes crude is the runs of refineries, the flow of no one product that is measured as crude is.
+    """
+    taken: dict[tuple[str | None, str | None], Series] = {}
+    for item in loaded.all:
+        if item.role == "demand" and item.product:
+            taken.setdefault((item.product, item.region), item)
+        elif item.role == "flow" and item.product is None and item.unit == "kbbl/d":
+            taken.setdefault(("crude", item.region), item)
     return tuple(
         stock_fact(item, taken.get((item.product, item.region)), parameters)
         for item in loaded.asked
