@@ -10,9 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from orchestrator.modules.analysis import measures
 from orchestrator.modules.analysis.catalogue import UNITED_STATES, words_of
-from orchestrator.modules.analysis.cracks import Spread, crack_words, netback_words
+from orchestrator.modules.analysis.cracks import Spread, netback_words
 from orchestrator.modules.analysis.demand import demand_words
 from orchestrator.modules.analysis.results import (
     CrackFact,
@@ -37,6 +39,7 @@ WORTH_SAYING = 1.0
 WORTH_SAYING_OF_DISTRICT = 2.0
 """The same for a part of the country, of which there are many."""
 DEMAND_CHANGE_PCT = 5.0
+LEAST_TO_COMPARE = 30
 MARGIN_RULE = (
     "a barrel is worth running while its products earn more than crude and variable cost (marginal "
     "economics)"
@@ -79,6 +82,7 @@ def statements(
     found = [
         *_prices(prices),
         *_cracks(spreads, plant),
+        *_balance(spreads, plant),
         *_stocks(stocks),
         *_demand(demand),
         *_crudes(worth),
@@ -93,11 +97,13 @@ def sure(size: float) -> Sure:
     return "high" if abs(size) >= 3 else "medium" if abs(size) >= 2 else "low"
 
 
-def _prices(prices: Iterable[Series]) -> list[_Sized]:
+def _prices(prices: Sequence[Series]) -> list[_Sized]:
+    """Prices that moved, and the first crude whatever it did."""
+    lead = next((item for item in prices if item.product == "crude"), None)
     found = []
     for item in prices:
         size = measures.move_size(item.values, PERIODS, item.per_year)
-        if size is None or abs(size) < WORTH_SAYING:
+        if size is None or (abs(size) < WORTH_SAYING and item is not lead):
             continue
         moved = measures.changes(item.values, (PERIODS,))[0]
         direction = "rose" if moved.absolute > 0 else "fell"
@@ -141,10 +147,11 @@ def _ends(series: Series) -> tuple[Evidence, ...]:
 
 
 def _cracks(spreads: Sequence[tuple[Spread, CrackFact]], plant: Plant) -> list[_Sized]:
+    """Spreads that moved, and the first one whatever it did."""
     found = []
-    for spread, fact in spreads:
+    for number, (spread, fact) in enumerate(spreads):
         size = measures.move_size(spread.series.values, PERIODS, spread.series.per_year)
-        if size is None or abs(size) < WORTH_SAYING:
+        if size is None or (abs(size) < WORTH_SAYING and number > 0):
             continue
         moved = measures.changes(spread.series.values, (PERIODS,))[0]
         direction = "widened" if moved.absolute > 0 else "narrowed"
@@ -154,7 +161,7 @@ def _cracks(spreads: Sequence[tuple[Spread, CrackFact]], plant: Plant) -> list[_
                 size,
                 Statement(
                     topic="crack",
-                    text=f"{crack_words(fact).partition(',')[0]}: {direction} by "
+                    text=f"{fact.label} {fact.last:,.2f} USD/bbl: {direction} by "
                     f"{abs(moved.absolute):,.2f} USD/bbl over {PERIODS} {spread.series.period}s, "
                     f"{abs(size):.1f} times its usual move.",
                     sure=sure(size),
@@ -165,6 +172,58 @@ def _cracks(spreads: Sequence[tuple[Spread, CrackFact]], plant: Plant) -> list[_
             )
         )
     return found
+
+
+def _balance(spreads: Sequence[tuple[Spread, CrackFact]], plant: Plant) -> list[_Sized]:
+    """Which of distillate and gasoline earns more over crude, at the first place that has both."""
+    simple = [spread for spread, fact in spreads if fact.kind == "simple"]
+    for diesel in (spread for spread in simple if spread.legs[0][0].product == "diesel"):
+        gasoline = next(
+            (
+                spread
+                for spread in simple
+                if spread.legs[0][0].product == "gasoline" and spread.place == diesel.place
+            ),
+            None,
+        )
+        if gasoline is None:
+            continue
+        times = np.intersect1d(diesel.series.times, gasoline.series.times)
+        if len(times) < LEAST_TO_COMPARE:
+            return []
+        parts = [
+            s.series.values[np.searchsorted(s.series.times, times)] for s in (diesel, gasoline)
+        ]
+        apart = parts[0] - parts[1]
+        year = apart[times > times[-1] - np.timedelta64(365, "D")]
+        deviation = float(year.std(ddof=1))
+        size = float(apart[-1] - year.mean()) / deviation if deviation > 0 else 0.0
+        product = "diesel" if apart[-1] > 0 else "gasoline"
+        handles = _handles(plant, "diesel")
+        at = f" Handles of this plant that draw diesel: {', '.join(handles)}." if handles else ""
+        day = day_of(times[-1])
+        return [
+            _Sized(
+                size,
+                Statement(
+                    topic="crack",
+                    text=f"{diesel.legs[0][0].label} earns {abs(apart[-1]):,.2f} USD/bbl "
+                    f"{'more' if apart[-1] > 0 else 'less'} over crude than "
+                    f"{gasoline.legs[0][0].label}; the mean of the year is "
+                    f"{year.mean():+,.2f}, and this is {abs(size):.1f} standard deviations from it.",
+                    sure=sure(size),
+                    meaning=f"At these prices swing material belongs to {product}.{at}",
+                    rule=SWING_RULE,
+                    evidence=tuple(
+                        Evidence(
+                            series=spread.name, date=day, value=float(values[-1]), unit="USD/bbl"
+                        )
+                        for spread, values in zip((diesel, gasoline), parts, strict=True)
+                    ),
+                ),
+            )
+        ]
+    return []
 
 
 def _of_crack(fact: CrackFact, change: float, plant: Plant) -> tuple[str, str]:

@@ -46,6 +46,15 @@ class Spread:
     series: Series
 
     @property
+    def label(self) -> str:
+        """The spread for people."""
+        if self.kind == "simple":
+            return f"{self.legs[0][0].label} crack"
+        return (
+            self.name if not self.place or self.place in self.name else f"{self.name} {self.place}"
+        )
+
+    @property
     def formula(self) -> str:
         """The spread in words and numbers, with the 42 gallons of a barrel."""
         parts = []
@@ -174,10 +183,9 @@ def _spread(
     values = -_at(crude, times)
     for leg, barrels in legs:
         values = values + barrels * _at(leg, times)
-    series = replace(
-        crude, name=name, label=name, product=None, unit="USD/bbl", times=times, values=values
-    )
-    return Spread(name, kind, place, crude, legs, series)
+    series = replace(crude, name=name, product=None, unit="USD/bbl", times=times, values=values)
+    spread = Spread(name, kind, place, crude, legs, series)
+    return replace(spread, series=replace(series, label=spread.label))
 
 
 def _at(series: Series, times: Any) -> Any:
@@ -233,6 +241,7 @@ def fact(spread: Spread, parameters: CracksInput) -> CrackFact:
     return CrackFact.model_validate(
         {
             "name": spread.name,
+            "label": spread.label,
             "kind": spread.kind,
             "place": spread.place,
             "product": spread.legs[0][0].product if spread.kind == "simple" else None,
@@ -283,9 +292,8 @@ def _values(series: Series, parameters: CracksInput) -> tuple[SpreadValue, ...]:
 
 def crack_words(item: CrackFact) -> str:
     """One spread in words."""
-    place = f" {item.place}" if item.place and item.place not in item.name else ""
     change = f", {item.change_5_pct:+.1f} % over 5 periods" if item.change_5_pct is not None else ""
-    return f"{item.name}{place} {item.last:,.4g} {item.unit}{change}"
+    return f"{item.label} {item.last:,.4g} {item.unit}{change}"
 
 
 def netback_words(item: NetbackFact) -> str:

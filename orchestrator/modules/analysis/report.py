@@ -264,7 +264,7 @@ def _structure(structure: Sequence[TermStructure], note: str | None) -> list[Par
 def _cracks(cracks: Sequence[CrackFact]) -> list[Part]:
     rows = [
         (
-            _crack_label(item),
+            item.label,
             item.formula,
             number(item.last, 2),
             item.time[:10],
@@ -280,7 +280,7 @@ def _cracks(cracks: Sequence[CrackFact]) -> list[Part]:
     sets = [item for item in cracks if item.kind != "simple"] or list(cracks)
     lines = tuple(
         Trace(
-            _crack_label(item),
+            item.label,
             [value.date for value in item.values],
             [value.value for value in item.values],
         )
@@ -289,12 +289,6 @@ def _cracks(cracks: Sequence[CrackFact]) -> list[Part]:
     )
     found: list[Part] = ["A barrel holds 42 U.S. gallons.", Table(heads, rows)]
     return [*found, Chart("Margins, last values", "USD/bbl", lines)] if lines else found
-
-
-def _crack_label(item: CrackFact) -> str:
-    if item.kind == "simple":
-        return item.formula.rpartition(" − ")[0].rpartition("× ")[2]
-    return item.name if not item.place or item.place in item.name else f"{item.name} {item.place}"
 
 
 def _netbacks(worth: Sequence[NetbackFact]) -> Table:

@@ -156,6 +156,7 @@ class CrackFact(Part):
     """
 
     name: str
+    label: str
     kind: Literal["3-2-1", "5-3-2", "2-1-1", "own yields", "simple"]
     place: str | None = None
     product: Product | None = Field(default=None, description="Of a simple spread: its product.")

@@ -43,7 +43,9 @@ def assessed(context_for, **changes):
 def test_a_wider_diesel_margin_points_at_the_handles_that_draw_diesel(context_for):
     result = assessed(context_for, PR_DIESEL=6.0)
     found = next(
-        item for item in result.statements if item.topic == "crack" and "PR_DIESEL" in item.text
+        item
+        for item in result.statements
+        if item.topic == "crack" and item.text.startswith("Diesel price crack")
     )
     assert found.sure == "high"
     assert "widened" in found.text
@@ -65,6 +67,24 @@ def test_dearer_crude_is_said_first_with_its_evidence(context_for):
     assert [item.value for item in crude.evidence] == pytest.approx(
         [data["PR_CRUDE"][-6], data["PR_CRUDE"][-1]]
     )
+
+
+def test_the_dearer_of_diesel_and_gasoline_gets_the_swing_material(context_for):
+    rng = np.random.default_rng(3)
+    data = {
+        "time": prices()["time"],
+        "wti_usd_bbl": 70 + rng.normal(0, 0.5, DAYS),
+        "gasoline_usd_bbl": 90 + rng.normal(0, 0.5, DAYS),
+        "diesel_usd_bbl": 96 + rng.normal(0, 0.5, DAYS),
+    }
+    for last, product in ((104.0, "diesel"), (80.0, "gasoline")):
+        data["diesel_usd_bbl"][-1] = last
+        result = market(MarketInput(), context_for(data))
+        found = next(item for item in result.statements if "over crude than" in item.text)
+        assert f"belongs to {product}" in found.meaning
+        assert found.sure == "high"
+        apart = [item.value for item in found.evidence]
+        assert apart[0] - apart[1] == pytest.approx(last - data["gasoline_usd_bbl"][-1])
 
 
 def test_every_statement_has_evidence_and_a_meaning_only_by_a_rule(context_for):
