@@ -16,7 +16,7 @@ from orchestrator.modules.analysis import measures
 from orchestrator.modules.analysis.catalogue import UNITED_STATES, words_of
 from orchestrator.modules.analysis.cracks import Spread, netback_words
 from orchestrator.modules.analysis.demand import demand_words
-from orchestrator.modules.analysis.results import (
+from orchestrator.modules.analysis.facts import (
     CrackFact,
     DemandFact,
     Evidence,

@@ -10,15 +10,15 @@ import numpy as np
 
 from orchestrator.errors import ParameterError, UnknownTagError
 from orchestrator.modules.analysis import measures
-from orchestrator.modules.analysis.netbacks import netbacks
-from orchestrator.modules.analysis.results import (
+from orchestrator.modules.analysis.facts import (
     CrackFact,
     CrackLeg,
-    CracksResult,
     Evidence,
     NetbackFact,
     SpreadValue,
 )
+from orchestrator.modules.analysis.netbacks import netbacks
+from orchestrator.modules.analysis.results import CracksResult
 from orchestrator.modules.analysis.series import Series, load
 from orchestrator.modules.analysis.words import as_of, day_of, old_data, sentence, with_report
 from orchestrator.modules.frames import iso

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.modules.analysis import measures
-from orchestrator.modules.analysis.results import DemandFact, DemandResult, Evidence
+from orchestrator.modules.analysis.facts import DemandFact, Evidence
+from orchestrator.modules.analysis.results import DemandResult
 from orchestrator.modules.analysis.series import Series, load
 from orchestrator.modules.analysis.stocks import floor_words, forecast_words, outlooks
 from orchestrator.modules.analysis.words import (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.modules.analysis.results import Evidence, TermStructure
+from orchestrator.modules.analysis.facts import Evidence, TermStructure
 from orchestrator.modules.analysis.series import Series
 
 if TYPE_CHECKING:

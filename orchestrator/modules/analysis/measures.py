@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orchestrator.modules.analysis.facts import ChangeFact, Seasonal, Trend
 from orchestrator.modules.analysis.members import running_mean
-from orchestrator.modules.analysis.results import ChangeFact, Seasonal, Trend
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orchestrator.modules.analysis import measures
-from orchestrator.modules.analysis.results import LargeMove, MoveOfSeries, RecentMove, Swing
+from orchestrator.modules.analysis.facts import LargeMove, MoveOfSeries, RecentMove, Swing
 from orchestrator.modules.analysis.season import TO_SIGMA
 from orchestrator.modules.analysis.series import Series
 

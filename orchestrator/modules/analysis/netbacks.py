@@ -11,7 +11,7 @@ import numpy as np
 from orchestrator.errors import UnknownTagError
 from orchestrator.modules.analysis import measures
 from orchestrator.modules.analysis.catalogue import product_of
-from orchestrator.modules.analysis.results import Evidence, NetbackFact
+from orchestrator.modules.analysis.facts import Evidence, NetbackFact
 from orchestrator.modules.analysis.series import Series
 from orchestrator.modules.analysis.words import day_of
 from orchestrator.modules.frames import iso

@@ -1,11 +1,11 @@
 """Forecasts of stocks and demand some periods ahead, with intervals and with what they are worth.
 
-The forecast is the last value plus the mean of several forecast changes (:mod:`…analysis.members`): a
-plain mean with equal weights, which is hard to beat by weights learned from a few years (Bates and Granger
-1969; Claeskens et al. 2016). From each period of the last ten years every member forecasts again with what
+The forecast is the last value plus the mean of several forecast changes (``members.py``): a plain mean with
+equal weights, which is hard to beat by weights learned from a few years (Bates and Granger 1969; Claeskens
+et al. 2016). From each period of the last ten years every member forecasts again with what
 was known there; the errors give the measures and the intervals. Where the combination was not better over
 these years than the better of two plain forecasts, that one is used and said. Two years are too few to
-judge by: which of them was best in the two years before tells nothing of the two after.
+judge by: which of them was best in the two years before tells little of the two after.
 """
 
 from __future__ import annotations

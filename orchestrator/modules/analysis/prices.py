@@ -9,16 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orchestrator.modules.analysis import measures
+from orchestrator.modules.analysis.facts import Correlations, LargeMove, PriceFact, Swing
 from orchestrator.modules.analysis.futures import ABSENT, term_structures
 from orchestrator.modules.analysis.moves import largest_moves, swings
 from orchestrator.modules.analysis.regimes import change_points
-from orchestrator.modules.analysis.results import (
-    Correlations,
-    LargeMove,
-    PriceFact,
-    PricesResult,
-    Swing,
-)
+from orchestrator.modules.analysis.results import PricesResult
 from orchestrator.modules.analysis.series import DAY, Series, load
 from orchestrator.modules.analysis.volatility import log_returns, spread
 from orchestrator.modules.analysis.words import (

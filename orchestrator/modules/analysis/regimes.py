@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.modules.analysis.results import ChangePoint
+from orchestrator.modules.analysis.facts import ChangePoint
 from orchestrator.modules.analysis.volatility import log_returns
 
 if TYPE_CHECKING:

@@ -8,33 +8,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orchestrator.modules import report_page
-from orchestrator.modules.analysis.results import (
-    AnalysisResult,
+from orchestrator.modules.analysis.facts import (
     Correlations,
     CrackFact,
-    DemandFact,
     Evidence,
     LargeMove,
     NetbackFact,
     PriceFact,
     Statement,
-    StockFact,
     Swing,
     TermStructure,
 )
-from orchestrator.modules.analysis.words import day_of
+from orchestrator.modules.analysis.report_cells import (
+    MOST_LINES,
+    MOST_POINTS,
+    SHOWN_YEARS,
+    line,
+    number,
+    signed,
+)
+from orchestrator.modules.analysis.report_weekly import demand_table, forecast_parts, stock_table
+from orchestrator.modules.analysis.results import AnalysisResult
 from orchestrator.modules.report_page import Chart, Items, Part, Section, Table, Trace
 
 if TYPE_CHECKING:
-    from orchestrator.modules.analysis.outlook_models import OutlookScore
     from orchestrator.modules.analysis.series import Loaded, Series
-    from orchestrator.modules.forecasting.models import ForecastPoint
     from orchestrator.modules.price_deck import PriceDeck
 
-SHOWN_YEARS = 2
-MOST_POINTS = 1500
-MOST_LINES = 5
-MOST_ROWS = 40
 MOST_STATEMENTS = 20
 
 
@@ -73,11 +73,13 @@ def _sections(result: AnalysisResult, series: dict[str, Series]) -> Iterable[Sec
     if given.get("netbacks"):
         yield Section("What crudes are worth", [_netbacks(given["netbacks"])])
     if given.get("stocks"):
-        yield Section("Stocks", [_stocks(given["stocks"])])
+        yield Section("Stocks", [stock_table(given["stocks"])])
     if given.get("demand"):
-        yield Section("Demand", [_demand(given["demand"])])
+        yield Section("Demand", [demand_table(given["demand"])])
     if given.get("forecasts"):
-        yield Section("Forecasts", list(_forecasts(given["forecasts"], given["models"], series)))
+        yield Section(
+            "Forecasts", list(forecast_parts(given["forecasts"], given["models"], series))
+        )
     if given.get("price_deck"):
         yield Section("Price deck for the plan", _deck(given["price_deck"]))
     if given.get("statements"):
@@ -143,7 +145,7 @@ def _prices(
     )  # fmt: skip
     found: list[Part] = [Table(heads, rows)]
     for unit in dict.fromkeys(item.unit for item in prices):
-        lines = [_line(series[item.name], item.label) for item in prices if item.unit == unit][
+        lines = [line(series[item.name], item.label) for item in prices if item.unit == unit][
             :MOST_LINES
         ]
         found.append(Chart(f"Prices of the last {SHOWN_YEARS} years", unit or "", tuple(lines)))
@@ -169,14 +171,6 @@ def _prices(
             ),
         ]
     return found
-
-
-def _line(series: Series, label: str, years: float = SHOWN_YEARS) -> Trace:
-    since = series.times[-1] - np.timedelta64(round(years * 365.25), "D")
-    kept = series.times >= since
-    step = max(1, int(kept.sum()) // MOST_POINTS)
-    times, values = series.times[kept][::step], series.values[kept][::step]
-    return Trace(label, [day_of(time) for time in times], [float(value) for value in values])
 
 
 def _moves(
@@ -316,127 +310,8 @@ def _netbacks(worth: Sequence[NetbackFact]) -> Table:
     )  # fmt: skip
 
 
-def _stocks(stocks: Sequence[StockFact]) -> Table:
-    heads = (
-        "stock", "n:last", "d:unit", "d:date", "n:change", "n:season expects", "d:five-year range",
-        "n:percentile", "n:z", "n:days of supply", "n:storage in use, %",
-    )  # fmt: skip
-    rows = []
-    for item in stocks[:MOST_ROWS]:
-        season = item.seasonal
-        rows.append(
-            (
-                item.label,
-                number(item.last, 0),
-                item.unit or "",
-                item.time[:10],
-                f"{item.build.change:+,.0f}" if item.build else "",
-                f"{item.build.expected:+,.0f}" if item.build else "",
-                f"{season.low:,.0f} to {season.high:,.0f}" if season else "",
-                number(season.percentile, 0) if season else "",
-                signed(season.z_score, 1) if season else "",
-                number(item.days_of_supply, 1),
-                number(item.storage_use_pct, 0),
-            )
-        )
-    return Table(heads, rows)
-
-
-def _demand(demand: Sequence[DemandFact]) -> Table:
-    heads = (
-        "demand", "n:four-week mean", "unit", "d:date", "n:on a year, %", "n:season explains, %",
-        "trend",
-    )  # fmt: skip
-    return Table(
-        heads,
-        [
-            (
-                item.label,
-                number(item.four_week_mean, 0),
-                item.unit or "",
-                item.time[:10],
-                signed(item.year_change_pct, 1),
-                number(100 * item.season_strength, 0) if item.season_strength is not None else "",
-                item.trend.direction,
-            )
-            for item in demand
-        ],
-    )
-
-
-def _forecasts(
-    points: Sequence[ForecastPoint],
-    models: dict[str, OutlookScore],
-    series: dict[str, Series],
-) -> Iterable[Part]:
-    rows = []
-    for name, score in models.items():
-        covered = score.coverage or {}
-        rows.append(
-            (
-                series[name].label,
-                score.model.replace("_", " "),
-                _over(score, "mae_last_value"),
-                _over(score, "mae_season_average"),
-                *(
-                    number(100 * covered[level], 0) if level in covered else ""
-                    for level in ("80", "95")
-                ),
-                str(score.origins),
-            )
-        )
-    yield (
-        "Errors are those of forecasts from each of the last weeks, made again with what was known "
-        "there. The average change of the season is that of the same weeks of all earlier years."
-    )
-    heads = (
-        "series", "model", "n:error, % of that of the last value",
-        "n:% of that of the season's average change", "n:inside 80 % interval, %",
-        "n:inside 95 % interval, %", "n:forecasts",
-    )  # fmt: skip
-    yield Table(heads, rows)
-    for name, score in models.items():
-        own = [point for point in points if point.target == name]
-        times = [score.last_time[:10], *(point.time[:10] for point in own)]
-        traces = [_line(series[name], series[name].label, years=1.0)]
-        for low, high, words in (("0.025", "0.975", "95 %"), ("0.1", "0.9", "80 %")):
-            if all(low in point.quantiles for point in own):
-                traces.append(
-                    Trace(
-                        f"{words} interval",
-                        times,
-                        [score.last_value, *(point.quantiles[low] for point in own)],
-                        "band",
-                        [score.last_value, *(point.quantiles[high] for point in own)],
-                    )
-                )
-        traces.append(Trace("forecast", times, [score.last_value, *(p.mean for p in own)]))
-        yield Chart(f"{series[name].label}: forecast", score.unit, tuple(traces))
-
-
-def _over(score: OutlookScore, field: str) -> str:
-    """Mean over the steps of the model's error over a plain one's, %."""
-    plain = [getattr(step, field) for step in score.horizons]
-    if not all(plain):
-        return ""
-    over = [step.mae / base for step, base in zip(score.horizons, plain, strict=True)]
-    return number(100 * float(np.mean(over)), 0)
-
-
 def _deck(deck: PriceDeck) -> list[Part]:
     names = list(deck.base.prices)
     heads = ("price, " + deck.unit, *(f"n:{s.name} ({s.probability:g})" for s in deck.scenarios))
     rows = [(name, *(f"{s.prices[name]:,.2f}" for s in deck.scenarios)) for name in names]
     return [deck.method, Table(heads, rows)]
-
-
-def number(value: float | None, places: int | None = None) -> str:
-    """A number for a cell: to ``places``, else to four significant digits; empty for none."""
-    if value is None:
-        return ""
-    return f"{value:,.{places}f}" if places is not None else f"{value:,.4g}"
-
-
-def signed(value: float | None, places: int) -> str:
-    """A change for a cell, with its sign; empty for none."""
-    return "" if value is None else f"{value:+,.{places}f}"

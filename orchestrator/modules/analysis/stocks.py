@@ -10,17 +10,12 @@ import numpy as np
 from orchestrator.errors import InsufficientDataError
 from orchestrator.modules.analysis import measures, season
 from orchestrator.modules.analysis.catalogue import UNITED_STATES
+from orchestrator.modules.analysis.facts import Anomaly, Build, Evidence, StockFact
 from orchestrator.modules.analysis.members import HALF_LIFE_YEARS
 from orchestrator.modules.analysis.outlook import Outlook, outlook
 from orchestrator.modules.analysis.outlook_models import OutlookScore
 from orchestrator.modules.analysis.panel import panel
-from orchestrator.modules.analysis.results import (
-    Anomaly,
-    Build,
-    Evidence,
-    StockFact,
-    StocksResult,
-)
+from orchestrator.modules.analysis.results import StocksResult
 from orchestrator.modules.analysis.series import Loaded, Series, load
 from orchestrator.modules.analysis.words import (
     as_of,

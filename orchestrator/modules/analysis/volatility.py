@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from orchestrator.modules.analysis.results import Volatility
+from orchestrator.modules.analysis.facts import Volatility
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
