@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 HALF_LIFE_YEARS = 5.0
+"""After which a year counts half, in recent seasons and in regressions."""
 CLIP = 3.0
 OWN_WEIGHT = 3.0
 """Weight of the series itself among series alike, where one regression is fitted on all of them."""
@@ -63,7 +64,7 @@ class Members:
         rest = season.clipped(changes - base, np.zeros(len(base)), CLIP)
         first = 2 * round(self._year)
         for kind, features in self._sets.items():
-            sums = moments(features, rest, first)
+            sums = moments(features, rest, first, HALF_LIFE_YEARS * self._year)
             found[f"regression_{kind}"] = base[self.origins] + predict(
                 sums, features, self.origins, steps
             )
@@ -130,7 +131,12 @@ class Members:
                 changes = season.change(self._panel.values[name], steps)
                 usual = season.usual_change(changes, self._year, HALF_LIFE_YEARS)
                 apart = season.clipped(changes - usual, np.zeros(len(usual)), CLIP)
-            sums = moments(self._own[name] / scale[:, None], apart / scale, first)
+            sums = moments(
+                self._own[name] / scale[:, None],
+                apart / scale,
+                first,
+                HALF_LIFE_YEARS * self._year,
+            )
             weight = OWN_WEIGHT if name == own else 1.0
             total = total.add(sums, weight) if total else sums.add(sums, weight - 1.0)
         assert total is not None

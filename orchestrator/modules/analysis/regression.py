@@ -1,4 +1,4 @@
-"""Ridge regression fitted anew at every row on what was known by then.
+"""Ridge regression fitted anew at every row on what was known by then, late rows counting more.
 
 With moments summed up row by row, the fit of each row costs one small solve; a rolling-origin evaluation
 is then exact (no reuse of an older fit) and takes milliseconds.
@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-LEAST_ROWS = 104
-PENALTY = 0.3
+LEAST_WEIGHT = 80.0
+"""Under so much weight of rows no regression is fitted."""
+PENALTY = 0.1
 """Of a feature with unit variance, per row (Hoerl and Kennard 1970, with the penalty n · λ)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Sums over all usable rows up to each, of features ``x`` (k of them) and target ``y``.
+    """Weighted sums over all usable rows up to each, of features ``x`` (k of them) and target ``y``.
 
     Attributes:
-        count: ``(rows,)``.
+        count: Sum of weights, ``(rows,)``.
         x: ``(rows, k)``.
         y: ``(rows,)``.
         xx: ``(rows, k, k)``.
@@ -51,18 +52,29 @@ class Moments:
         )
 
 
-def moments(features: Array, target: Array, first: int) -> Moments:
-    """Running sums from row ``first`` on; a row with a missing value counts for nothing."""
+def moments(features: Array, target: Array, first: int, half_life: float) -> Moments:
+    """Running sums from row ``first`` on, in which a row counts half after ``half_life`` rows.
+
+    A row with a missing value counts for nothing.
+    """
+    from scipy.signal import lfilter
+
     usable = np.isfinite(features).all(axis=1) & np.isfinite(target)
     usable[:first] = False
     x = np.where(usable[:, None], features, 0.0)
     y = np.where(usable, target, 0.0)
+    kept = 0.5 ** (1.0 / half_life)
+
+    def summed(values: Array) -> Array:
+        found: Array = lfilter([1.0], [1.0, -kept], values, axis=0)
+        return found
+
     return Moments(
-        np.cumsum(usable.astype(np.float64)),
-        np.cumsum(x, axis=0),
-        np.cumsum(y),
-        np.cumsum(x[:, :, None] * x[:, None, :], axis=0),
-        np.cumsum(x * y[:, None], axis=0),
+        summed(usable.astype(np.float64)),
+        summed(x),
+        summed(y),
+        summed(x[:, :, None] * x[:, None, :]),
+        summed(x * y[:, None]),
     )
 
 
@@ -70,12 +82,12 @@ def predict(sums: Moments, features: Array, origins: Iterable[int], steps: int) 
     """Forecasts from each origin, fitted on the rows whose target was known there.
 
     The target of a row is known ``steps`` rows later. A missing feature counts as its mean. Below
-    :data:`LEAST_ROWS` rows the answer is 0: no more is claimed than what the target is measured from.
+    :data:`LEAST_WEIGHT` the answer is 0: no more is claimed than what the target is measured from.
     """
     rows = np.asarray(list(origins), dtype=np.intp)
     found = np.zeros(len(rows))
     last = rows - steps
-    fit = (last >= 0) & (sums.count[np.maximum(last, 0)] >= LEAST_ROWS)
+    fit = (last >= 0) & (sums.count[np.maximum(last, 0)] >= LEAST_WEIGHT)
     if not fit.any():
         return found
     at = last[fit]

@@ -50,30 +50,34 @@ def test_each_row_gets_the_ridge_fit_of_what_was_known_there():
     target = features @ [1.0, 0.2, -4.0, 0.0, 0.5] + rng.normal(size=400) + 7
     features[50, 2] = np.nan
     target[60] = np.nan
-    steps, first = 3, 10
+    steps, first, half_life = 3, 10, 150.0
     found = regression.predict(
-        regression.moments(features, target, first), features, [200, 320, 399], steps
+        regression.moments(features, target, first, half_life), features, [200, 320, 399], steps
     )
     for number, row in enumerate((200, 320, 399)):
         rows = np.arange(first, row - steps + 1)
         known = np.isfinite(features[rows]).all(axis=1) & np.isfinite(target[rows])
         rows = rows[known]
-        mean, deviation = features[rows].mean(axis=0), features[rows].std(axis=0)
-        model = Ridge(alpha=regression.PENALTY * len(rows))
-        model.fit((features[rows] - mean) / deviation, target[rows])
+        weight = 0.5 ** ((row - steps - rows) / half_life)
+        mean = np.average(features[rows], axis=0, weights=weight)
+        deviation = np.sqrt(np.average((features[rows] - mean) ** 2, axis=0, weights=weight))
+        model = Ridge(alpha=regression.PENALTY * weight.sum())
+        model.fit((features[rows] - mean) / deviation, target[rows], sample_weight=weight)
         expected = model.predict(((features[row] - mean) / deviation)[None, :])[0]
         assert found[number] == pytest.approx(expected)
 
 
 def test_too_few_rows_claim_nothing():
     features = np.random.default_rng(5).normal(size=(150, 2))
-    sums = regression.moments(features, features[:, 0], 60)
+    sums = regression.moments(features, features[:, 0], 75, 1e9)
     assert regression.predict(sums, features, [149], 1)[0] == 0.0
+    enough = regression.moments(features, features[:, 0], 60, 1e9)
+    assert regression.predict(enough, features, [149], 1)[0] != 0.0
 
 
 def test_a_feature_that_never_varies_does_no_harm():
     rng = np.random.default_rng(6)
     features = np.column_stack([rng.normal(size=300), np.full(300, 5.0)])
-    sums = regression.moments(features, 2 * features[:, 0], 0)
+    sums = regression.moments(features, 2 * features[:, 0], 0, 260.0)
     found = regression.predict(sums, features, [299], 1)
     assert np.isfinite(found).all()
