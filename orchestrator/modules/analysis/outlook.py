@@ -39,7 +39,8 @@ BASELINES = ("last_value", "season_average")
 JUDGED_YEARS = 10
 SCORED_YEARS = 2
 CALIBRATION_YEARS = 3
-LEAST_YEARS = 3
+SEASON_KNOWN_YEARS = 3
+LEAST_VALUES = 60
 LEAST_ERRORS = 20
 LEVELS = {"80": 0.8, "95": 0.95}
 
@@ -126,20 +127,23 @@ def outlook(target: Series, others: Sequence[Series], steps: int) -> Outlook:
     """Forecast ``target``; ``others`` may hold what moves with it.
 
     Raises:
-        InsufficientDataError: the history is too short to know its season and to judge a forecast.
+        InsufficientDataError: the history is too short to judge a forecast.
     """
     given = panel(target, others)
     values = given.values[target.name]
     year = round(given.per_year)
-    if len(values) < LEAST_YEARS * year + steps:
+    if len(target.values) < LEAST_VALUES + steps:
         raise InsufficientDataError(
-            f"{target.name} spans {len(values) / given.per_year:.1f} years",
+            f"{target.name} has {len(target.values)} values",
             where=target.name,
-            why="a season is known from whole years, and a forecast is judged on further ones",
-            remedy=f"give at least {LEAST_YEARS} years of values",
+            why="a forecast is judged by what it would have said of the past",
+            remedy=f"give at least {LEAST_VALUES + steps} values, and three years for a season",
         )
     scored, calibrated = SCORED_YEARS * year, CALIBRATION_YEARS * year
-    found = track(given, steps, min(JUDGED_YEARS * year, len(values) - 2 * year))
+    # Two years are left to learn the season from; a short history is judged from where it can be.
+    enough = len(values) >= SEASON_KNOWN_YEARS * year
+    learned = 2 * year if enough else LEAST_VALUES // 2
+    found = track(given, steps, min(JUDGED_YEARS * year, len(values) - learned))
     now = len(found.origins) - 1
     model = choose(found, now, len(found.origins))
     widths = {

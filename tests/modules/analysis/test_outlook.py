@@ -108,8 +108,16 @@ def test_a_value_dated_after_a_row_is_not_in_it(series_of):
 
 
 def test_too_short_a_history_is_refused_with_what_would_do(series_of):
-    with pytest.raises(InsufficientDataError, match="3 years"):
-        outlook(series_of(seasonal(140)), [], STEPS)
+    with pytest.raises(InsufficientDataError, match="64 values"):
+        outlook(series_of(seasonal(60)), [], STEPS)
+
+
+@pytest.mark.parametrize("rows", [70, 110, 160])
+def test_a_history_without_a_known_season_is_forecast_by_what_held_so_far(series_of, rows):
+    found = outlook(series_of(seasonal(rows)), [], STEPS)
+    assert len(found.points) == STEPS
+    assert found.score.errors[found.score.model] <= found.score.errors["last_value"]
+    assert all("0.1" in point.quantiles for point in found.points)
 
 
 def test_monthly_series_are_forecast_month_by_month(series_of):
