@@ -26,7 +26,7 @@ from orchestrator.modules.analysis.facts import (
     TermStructure,
 )
 from orchestrator.modules.analysis.stocks import stock_words
-from orchestrator.modules.analysis.words import day_of
+from orchestrator.modules.analysis.words import day_of, quantity
 
 if TYPE_CHECKING:
     from orchestrator.modules.analysis.models import Product
@@ -120,8 +120,8 @@ def _prices(prices: Sequence[Series]) -> list[_Sized]:
                 size,
                 Statement(
                     topic="price",
-                    text=f"{item.label} {direction} by {abs(moved.absolute):,.3g} "
-                    f"{item.unit or ''}{percent} over {PERIODS} {item.period}s, to "
+                    text=f"{item.label} {direction} by "
+                    f"{quantity(abs(moved.absolute), item.unit)}{percent} over {PERIODS} {item.period}s, to "
                     f"{item.values[-1]:,.4g}; {abs(size):.1f} times its usual move.",
                     sure=sure(size),
                     meaning=meaning,

@@ -14,6 +14,7 @@ from orchestrator.modules.analysis.words import (
     day_of,
     none_of,
     old_data,
+    quantity,
     sentence,
     with_report,
 )
@@ -50,7 +51,8 @@ def demand_fact(series: Series) -> DemandFact:
     count, back = measures.four_weeks(series), round(series.per_year)
     mean = measures.four_week_mean(series)
     day = day_of(series.times[-1])
-    evidence = [Evidence(series=series.name, date=day, value=mean, unit=series.unit)]
+    unit = measures.unit_of_mean(series)
+    evidence = [Evidence(series=series.name, date=day, value=mean, unit=unit)]
     change = None
     if len(series.values) >= count + back:
         end = len(series.values) - back
@@ -61,7 +63,7 @@ def demand_fact(series: Series) -> DemandFact:
                 series=series.name,
                 date=day_of(series.times[end - 1]),
                 value=before,
-                unit=series.unit,
+                unit=unit,
             )
         )
     return DemandFact(
@@ -85,4 +87,4 @@ def demand_fact(series: Series) -> DemandFact:
 def demand_words(fact: DemandFact) -> str:
     """One demand in words."""
     year = f", {fact.year_change_pct:+.1f} % on a year" if fact.year_change_pct is not None else ""
-    return f"{fact.label} {fact.four_week_mean:,.0f} {fact.unit or ''} over four weeks{year}"
+    return f"{fact.label} {quantity(fact.four_week_mean, fact.unit, 0)} over four weeks{year}"

@@ -154,3 +154,8 @@ def four_week_mean(series: Series) -> float:
 def four_weeks(series: Series) -> int:
     """How many values four weeks hold, at least one."""
     return max(1, round(series.per_year * 28 / 365.25))
+
+
+def unit_of_mean(series: Series) -> str:
+    """Unit of a four-week mean as evidence shows it, so that it is not taken for a value."""
+    return f"{series.unit or ''} (mean of {four_weeks(series)})".strip()

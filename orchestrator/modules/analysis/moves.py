@@ -21,6 +21,7 @@ from orchestrator.modules.analysis import measures
 from orchestrator.modules.analysis.facts import LargeMove, MoveOfSeries, RecentMove, Swing
 from orchestrator.modules.analysis.season import TO_SIGMA
 from orchestrator.modules.analysis.series import Series
+from orchestrator.modules.analysis.words import quantity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -248,7 +249,8 @@ def recent_moves(series: Iterable[Series], count: int) -> tuple[RecentMove, ...]
                 percent=moved.percent,
                 unit=item.unit,
                 size=size,
-                text=f"{item.label} {moved.absolute:+,.3g} {item.unit or ''}{percent} over "
+                text=f"{item.label} {'+' if moved.absolute > 0 else ''}"
+                f"{quantity(moved.absolute, item.unit)}{percent} over "
                 f"{RECENT_PERIODS} {item.period}s, {abs(size):.1f} times its usual move",
             )
         )

@@ -21,6 +21,7 @@ from orchestrator.modules.analysis.words import (
     day_of,
     none_of,
     old_data,
+    quantity,
     sentence,
     with_report,
 )
@@ -130,7 +131,7 @@ def price_words(fact: PriceFact) -> str:
     """One price in words."""
     moved = next((c for c in fact.changes if c.periods == 5 and c.percent is not None), None)
     change = f", {moved.percent:+.1f} % over 5 {fact.period}s" if moved else ""
-    return f"{fact.label} {fact.last:,.4g} {fact.unit or ''}{change}, {fact.trend.direction}"
+    return f"{fact.label} {quantity(fact.last, fact.unit)}{change}, {fact.trend.direction}"
 
 
 def moves_words(prices: Sequence[Series], moves: Sequence[LargeMove]) -> list[str]:

@@ -24,11 +24,11 @@ from orchestrator.modules.analysis.report_cells import (
     MOST_POINTS,
     SHOWN_YEARS,
     line,
-    number,
     signed,
 )
 from orchestrator.modules.analysis.report_weekly import demand_table, forecast_parts, stock_table
 from orchestrator.modules.analysis.results import AnalysisResult
+from orchestrator.modules.analysis.words import number
 from orchestrator.modules.report_page import Chart, Items, Part, Section, Table, Trace
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _sections(result: AnalysisResult, series: dict[str, Series]) -> Iterable[Sec
             "Forecasts", list(forecast_parts(given["forecasts"], given["models"], series))
         )
     if given.get("price_deck"):
-        yield Section("Price deck for the plan", _deck(given["price_deck"]))
+        yield Section("Price deck for the plan", _deck(given["price_deck"], series))
     if given.get("statements"):
         yield Section("Evidence", [_evidence(given["statements"])])
     notes = [*result.warnings, *given.get("not_forecast", {}).values()]
@@ -310,8 +310,19 @@ def _netbacks(worth: Sequence[NetbackFact]) -> Table:
     )  # fmt: skip
 
 
-def _deck(deck: PriceDeck) -> list[Part]:
+def _deck(deck: PriceDeck, series: dict[str, Series]) -> list[Part]:
     names = list(deck.base.prices)
-    heads = ("price, " + deck.unit, *(f"n:{s.name} ({s.probability:g})" for s in deck.scenarios))
-    rows = [(name, *(f"{s.prices[name]:,.2f}" for s in deck.scenarios)) for name in names]
+    heads = (
+        "name in the plan",
+        f"price, {deck.unit}",
+        *(f"n:{s.name} ({s.probability:g})" for s in deck.scenarios),
+    )
+    rows = [
+        (
+            name,
+            series[name].label if name in series else "",
+            *(f"{scenario.prices[name]:,.2f}" for scenario in deck.scenarios),
+        )
+        for name in names
+    ]
     return [deck.method, Table(heads, rows)]

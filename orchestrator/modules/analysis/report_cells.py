@@ -26,13 +26,6 @@ def line(series: Series, label: str, years: float = SHOWN_YEARS) -> Trace:
     return Trace(label, [day_of(time) for time in times], [float(value) for value in values])
 
 
-def number(value: float | None, places: int | None = None) -> str:
-    """A number for a cell: to ``places``, else to four significant digits; empty for none."""
-    if value is None:
-        return ""
-    return f"{value:,.{places}f}" if places is not None else f"{value:,.4g}"
-
-
 def signed(value: float | None, places: int) -> str:
     """A change for a cell, with its sign; empty for none."""
     return "" if value is None else f"{value:+,.{places}f}"

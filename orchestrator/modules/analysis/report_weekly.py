@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orchestrator.modules.analysis.facts import DemandFact, StockFact
-from orchestrator.modules.analysis.report_cells import line, number, signed
+from orchestrator.modules.analysis.report_cells import line, signed
+from orchestrator.modules.analysis.words import number
 from orchestrator.modules.report_page import Chart, Part, Table, Trace
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from orchestrator.modules.analysis.words import (
     day_of,
     none_of,
     old_data,
+    quantity,
     sentence,
     with_report,
 )
@@ -86,7 +87,10 @@ def stock_fact(series: Series, demand: Series | None, parameters: StocksInput) -
         days = last / taken if taken > 0 else None
         evidence.append(
             Evidence(
-                series=demand.name, date=day_of(demand.times[-1]), value=taken, unit=demand.unit
+                series=demand.name,
+                date=day_of(demand.times[-1]),
+                value=taken,
+                unit=measures.unit_of_mean(demand),
             )
         )
     capacity = parameters.capacity.get(series.name)
@@ -216,4 +220,4 @@ def stock_words(fact: StockFact) -> str:
         score = f", z {fact.seasonal.z_score:+.1f}" if fact.seasonal.z_score is not None else ""
         place = f", {fact.seasonal.position} its {fact.seasonal.years}-year range{score}"
     supply = f", {fact.days_of_supply:.1f} days of supply" if fact.days_of_supply else ""
-    return f"{fact.label} {fact.last:,.0f} {fact.unit or ''}{built}{place}{supply}"
+    return f"{fact.label} {quantity(fact.last, fact.unit, 0)}{built}{place}{supply}"

@@ -58,6 +58,20 @@ def sentence(parts: Sequence[str]) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
+def number(value: float | None, places: int | None = None) -> str:
+    """A number to ``places``, else to four significant digits or whole; empty for none."""
+    if value is None:
+        return ""
+    if places is None and abs(value) < 1000:
+        return f"{value:.4g}"
+    return f"{value:,.{places or 0}f}"
+
+
+def quantity(value: float, unit: str | None, places: int | None = None) -> str:
+    """A number with its unit, where that is known."""
+    return f"{number(value, places)} {unit or ''}".rstrip()
+
+
 def with_report(
     result: Result, parameters: SeriesInput, context: OperationContext, loaded: Loaded
 ) -> Result:
