@@ -19,7 +19,7 @@ from orchestrator.modules.analysis.facts import (
 )
 from orchestrator.modules.analysis.netbacks import netbacks
 from orchestrator.modules.analysis.results import CracksResult
-from orchestrator.modules.analysis.series import Series, load
+from orchestrator.modules.analysis.series import Series, load, spot_prices
 from orchestrator.modules.analysis.words import as_of, day_of, old_data, sentence, with_report
 from orchestrator.modules.frames import iso
 
@@ -92,7 +92,7 @@ def run(parameters: CracksInput, context: OperationContext) -> CracksResult:
 
 def spreads_of(series: Sequence[Series], parameters: CracksInput) -> tuple[list[Spread], list[str]]:
     """All spreads that the series allow, the asked place first, and what stands in the way of others."""
-    prices = [item for item in series if item.role == "price" and item.contract is None]
+    prices = spot_prices(list(series))
     crude = _named(prices, parameters.crude, "crude") or _first(prices, "crude")
     products = [item for item in prices if item.product in SIMPLE]
     if crude is None or not products:

@@ -17,11 +17,10 @@ from orchestrator.modules.analysis.prices import (
     moves_words,
     price_fact,
     price_words,
-    prices_of,
     swings_of,
 )
 from orchestrator.modules.analysis.results import MarketResult
-from orchestrator.modules.analysis.series import load
+from orchestrator.modules.analysis.series import load, spot_prices
 from orchestrator.modules.analysis.stocks import (
     floor_words,
     outlooks,
@@ -39,7 +38,7 @@ def run(parameters: MarketInput, context: OperationContext) -> MarketResult:
     """Prices, spreads, stocks and demand in one assessment, with a price deck for the plan."""
     context.progress(0.05, "reading market series")
     loaded = load(parameters, context)
-    prices = prices_of(loaded.asked)
+    prices = spot_prices(loaded.asked)
     spreads, warnings = spreads_of(loaded.asked, parameters)
     context.progress(0.1, "measuring prices and spreads")
     price_facts = tuple(price_fact(item, parameters.period_days) for item in prices)

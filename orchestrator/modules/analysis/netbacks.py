@@ -12,7 +12,7 @@ from orchestrator.errors import UnknownTagError
 from orchestrator.modules.analysis import measures
 from orchestrator.modules.analysis.catalogue import product_of
 from orchestrator.modules.analysis.facts import Evidence, NetbackFact
-from orchestrator.modules.analysis.series import Series
+from orchestrator.modules.analysis.series import Series, spot_prices
 from orchestrator.modules.analysis.words import day_of
 from orchestrator.modules.frames import iso
 from orchestrator.modules.optimization.plan import configured_model
@@ -51,11 +51,7 @@ def netbacks(
     Raises:
         UnknownTagError: a grade names a price column that the data does not hold.
     """
-    prices = {
-        item.name: item
-        for item in series
-        if item.role == "price" and item.in_barrels is not None and item.contract is None
-    }
+    prices = {item.name: item for item in spot_prices(list(series)) if item.in_barrels is not None}
     given = [
         _Crude(
             name,

@@ -14,7 +14,7 @@ from orchestrator.modules.analysis.futures import ABSENT, term_structures
 from orchestrator.modules.analysis.moves import largest_moves, swings
 from orchestrator.modules.analysis.regimes import change_points
 from orchestrator.modules.analysis.results import PricesResult
-from orchestrator.modules.analysis.series import DAY, Series, load
+from orchestrator.modules.analysis.series import DAY, Series, load, spot_prices
 from orchestrator.modules.analysis.volatility import log_returns, spread
 from orchestrator.modules.analysis.words import (
     as_of,
@@ -39,7 +39,7 @@ def run(parameters: PricesInput, context: OperationContext) -> PricesResult:
     """Levels, changes, volatility and trend of prices; of their future no more is claimed."""
     context.progress(0.1, "reading market series")
     loaded = load(parameters, context, "price")
-    prices = prices_of(loaded.asked)
+    prices = spot_prices(loaded.asked)
     context.progress(0.3, "measuring volatility")
     found = tuple(price_fact(item, parameters.period_days) for item in prices)
     moves = largest_moves(prices, parameters.top)
@@ -57,11 +57,6 @@ def run(parameters: PricesInput, context: OperationContext) -> PricesResult:
         term_structure_note=None if structure else ABSENT,
     )
     return with_report(result, parameters, context, loaded)
-
-
-def prices_of(series: Sequence[Series]) -> list[Series]:
-    """Spot prices: futures by delivery month are for the term structure."""
-    return [item for item in series if item.role == "price" and item.contract is None]
 
 
 def price_fact(series: Series, period_days: int | None) -> PriceFact:

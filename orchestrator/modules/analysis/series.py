@@ -134,6 +134,23 @@ def load(parameters: SeriesInput, context: OperationContext, default: Role | Non
     return Loaded(sorted(asked, key=rank), sorted(found, key=rank))
 
 
+def spot_prices(series: list[Series]) -> list[Series]:
+    """Prices to reckon with: spot ones, and the nearest month of a product that has no spot price."""
+    prices = [item for item in series if item.role == "price"]
+    spot = {item.product for item in prices if item.contract is None}
+    nearest: dict[tuple[Product | None, str | None], int] = {}
+    for item in prices:
+        if item.contract is not None:
+            group = item.product, item.region
+            nearest[group] = min(item.contract, nearest.get(group, item.contract))
+    return [
+        item
+        for item in prices
+        if item.contract is None
+        or (item.product not in spot and item.contract == nearest[item.product, item.region])
+    ]
+
+
 def _require_listed(parameters: SeriesInput, found: list[Series], names: set[str]) -> None:
     known = {item.name for item in found}
     for name in parameters.only:

@@ -100,13 +100,21 @@ def test_the_term_structure_has_its_carry(context_for, last, shape):
     assert found.prompt_spread == pytest.approx((70 - last) / 3)
     assert {item.series: item.value for item in found.evidence}["RCLC4"] == last
     assert result.term_structure_note is None
-    assert result.prices == ()
+    assert [item.name for item in result.prices] == ["RCLC1"]
 
 
 def test_without_futures_nothing_is_said_of_the_term_structure(context_for):
     result = prices(PricesInput(), context_for(frame({"wti": np.linspace(60, 70, 400)})))
     assert result.term_structure == ()
     assert result.term_structure_note == ABSENT
+
+
+def test_futures_are_no_prices_beside_a_spot_price(context_for):
+    flat = np.full(400, 70.0)
+    data = frame({"RWTC": flat, "RCLC1": flat + 1, "RCLC2": flat + 2})
+    result = prices(PricesInput(), context_for(data))
+    assert [item.name for item in result.prices] == ["RWTC"]
+    assert result.term_structure[0].prices == {1: 71.0, 2: 72.0}
 
 
 def test_a_column_can_be_named_a_delivery_month(context_for):
