@@ -164,9 +164,9 @@ def _completed(given: SeriesRole, known: SeriesRole | None) -> SeriesRole:
 
 
 def _known(name: str, plant: Plant) -> SeriesRole | None:
-    public = _public(name)
-    if public is not None:
-        return public
+    identified = public(name)
+    if identified is not None:
+        return identified
     tag = plant.by_name.get(name)
     if tag is not None:
         if tag.kind != "price":
@@ -196,7 +196,7 @@ def _known(name: str, plant: Plant) -> SeriesRole | None:
     )
 
 
-def _public(name: str) -> SeriesRole | None:
+def public(name: str) -> SeriesRole | None:
     """An EIA series by its identifier."""
     if name in _EIA:
         return _EIA[name]

@@ -15,7 +15,7 @@ from orchestrator.errors import (
     InsufficientDataError,
     UnknownTagError,
 )
-from orchestrator.modules.analysis.catalogue import PREFERRED, classify
+from orchestrator.modules.analysis.catalogue import PREFERRED, classify, public
 from orchestrator.modules.analysis.models import SeriesRole
 from orchestrator.modules.frames import Frame, read_frame
 
@@ -90,7 +90,8 @@ class Loaded:
 
 
 def load(parameters: SeriesInput, context: OperationContext, default: Role | None = None) -> Loaded:
-    """The series of the data; a listed column that nothing else tells of takes the role ``default``.
+    """The series of the data; a listed column takes the role ``default`` unless an identifier or tag says
+    what it is.
 
     Values after ``context.now`` are not known yet and are left out.
 
@@ -112,8 +113,7 @@ def load(parameters: SeriesInput, context: OperationContext, default: Role | Non
     names = {name for frame in frames for name in frame.names}
     if default is not None:
         for name in parameters.only:
-            if name in names and classify(name, {}, context.plant) is None:
-                roles[name] = SeriesRole(role=default, label=name)
+            roles[name] = _listed(name, default, context)
     found = _from_frames(frames, roles, context)
     _require_listed(parameters, found, names)
     asked = [item for item in found if _wanted(parameters, item)]
@@ -149,6 +149,16 @@ def spot_prices(series: list[Series]) -> list[Series]:
         if item.contract is None
         or (item.product not in spot and item.contract == nearest[item.product, item.region])
     ]
+
+
+def _listed(name: str, default: Role, context: OperationContext) -> SeriesRole:
+    """What a listed column is: its plain name may tell its product, but not what was asked of it."""
+    known = classify(name, {}, context.plant)
+    if known is None:
+        return SeriesRole(role=default, label=name)
+    if public(name) is None and name not in context.plant.by_name:
+        return known.model_copy(update={"role": default})
+    return known
 
 
 def _require_listed(parameters: SeriesInput, found: list[Series], names: set[str]) -> None:

@@ -151,6 +151,14 @@ def test_listed_columns_alone_are_analysed_whatever_they_are_called(context_for)
         stocks(StocksInput(series=("MISSING",)), context_for(data))
 
 
+def test_a_listed_column_is_a_stock_where_stocks_are_asked_for(context_for):
+    times = [str(np.datetime64("2012-01-06") + 7 * i) for i in range(600)]
+    data = {"time": times, "diesel": seasonal(), "RWTC": seasonal(seed=2)}
+    result = stocks(StocksInput(series=("diesel", "RWTC")), context_for(data))
+    # An identifier says what it is, a plain name only of what.
+    assert [(item.name, item.product) for item in result.stocks] == [("diesel", "diesel")]
+
+
 def test_a_build_is_compared_with_what_the_season_expects(context_for):
     values = seasonal(noise=50.0)
     values[-1] += 20_000
