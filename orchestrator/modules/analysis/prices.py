@@ -44,7 +44,8 @@ def run(parameters: PricesInput, context: OperationContext) -> PricesResult:
     found = tuple(price_fact(item, parameters.period_days) for item in prices)
     moves = largest_moves(prices, parameters.top)
     structure = term_structures(loaded.asked)
-    said = [price_words(item) for item in found[:3]] or [none_of("price")]
+    crude_first = sorted(found, key=lambda item: item.product != "crude")
+    said = [price_words(item) for item in crude_first[:3]] or [none_of("price")]
     result = PricesResult(
         summary=sentence([*said, *moves_words(prices, moves)]),
         warnings=tuple(old_data(loaded.asked, context)),
