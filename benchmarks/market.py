@@ -5,7 +5,8 @@ earlier spans, the mean absolute error (and root mean square error) of the shipp
 plain ones: the last value, and the last value plus the average change of the season (the mean change over
 the same weeks of all earlier years; also of the last five). At each week everything is fitted anew on what
 was known there, and whether the combination or a plain forecast is used is decided from errors known there.
-The spans before the last 104 weeks are a check that nothing was fitted to these.
+The spans before the last 104 weeks are those by which free figures are chosen; a figure that is better only in
+the last weeks was fitted to them.
 
 Values are the latest revision, since the files hold no first prints: the forecasts of the past are made from
 figures a little better than those of the day, and so are the plain ones.
