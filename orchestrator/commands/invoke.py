@@ -47,7 +47,10 @@ def invoke(
     ] = None,
     report: Annotated[
         Path | None,
-        typer.Option("--report", help="HTML file for the report of an operation that makes one."),
+        typer.Option(
+            "--report",
+            help="HTML file for the report of an operation that makes one; analysis also writes .md.",
+        ),
     ] = None,
     priority: Annotated[int, typer.Option("--priority", min=1, max=9, help="1 goes first.")] = 5,
     config: ConfigOption = None,
@@ -78,7 +81,7 @@ def invoke(
             parameters["data"] = {"columns": columns}
     if report is not None:
         _check_folder(report)
-        parameters["report"] = True
+        parameters["report"] = "markdown" if report.suffix.lower() == ".md" else True
     from orchestrator.commands.client import Api, call
     from orchestrator.commands.progress import waiting
 

@@ -42,6 +42,23 @@ def test_the_report_is_written_and_not_printed(dan_g: Run, tmp_path: Path) -> No
     assert "unit, day by day" in page
 
 
+def test_a_report_of_the_market_is_written_as_markdown_too(dan_g: Run, tmp_path: Path) -> None:
+    rng = random.Random(5)
+    lines = ["date,RWTC"]
+    lines += [
+        f"2025-{m:02d}-{d:02d},{70 + rng.random():.2f}" for m in (1, 2, 3) for d in range(1, 29)
+    ]
+    file = tmp_path / "prices.csv"
+    file.write_text("\n".join(lines) + "\n")
+    for name, start in (("market.md", "# Prices, as of 2025-03-28"), ("m.html", "<!doctype html>")):
+        done = dan_g(
+            "invoke", "analysis", "prices", "--data", file, "--report", tmp_path / name, "--json"
+        )
+        assert done.code == 0, done.err
+        assert (tmp_path / name).read_text().startswith(start)
+        assert done.json().get("report") is None
+
+
 def test_a_report_into_no_folder_is_refused_before_the_run(dan_g: Run, tmp_path: Path) -> None:
     done = dan_g(
         "invoke", "etl", "reconcile", "--params", BALANCE, "--data", days(tmp_path),

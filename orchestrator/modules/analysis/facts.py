@@ -1,202 +1,383 @@
-"""Facts about prices, crack spreads, stocks and demand, from series."""
+"""What the analysis operations find: facts, moves and statements, with their evidence."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Literal
 
-import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.modules.analysis import measures
-from orchestrator.modules.analysis.models import (
-    CrackFact,
-    DemandFact,
-    LargeMove,
-    MarketInput,
-    PriceFact,
-    StockFact,
-)
-from orchestrator.modules.analysis.series import Series
-from orchestrator.modules.frames import iso
+from orchestrator.modules.analysis.models import Product
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-MOVE_PERIODS = 5
-SCALE_PERIODS = 60
-SIMPLE_CRACKS = ("gasoline", "diesel", "jet", "naphtha", "gas_oil", "residue")
+Direction = Literal["rising", "falling", "flat"]
 
 
-def price(series: Series, period_days: int | None) -> PriceFact:
-    """Level, changes, volatility and trend of a price."""
-    year = measures.last_year(series)
-    return PriceFact(
-        name=series.name,
-        label=series.label,
-        product=series.product,
-        unit=series.unit,
-        period=series.period,
-        last=float(series.values[-1]),
-        time=iso(series.times[-1]),
-        changes=measures.changes(series.values, measures.periods_of(series, period_days)),
-        volatility_20_pct=measures.volatility(series.values, 20, series.per_year),
-        volatility_60_pct=measures.volatility(series.values, 60, series.per_year),
-        year_low=float(year.min()),
-        year_high=float(year.max()),
-        trend=measures.trend(series.values),
-    )
+class Part(BaseModel):
+    """Base of the parts of a result."""
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
 
 
-def crack_series(
-    series: Iterable[Series], crude_name: str | None
-) -> tuple[list[tuple[Series, str]], list[str]]:
-    """Crack spreads in USD/bbl with their formulas, and what stands in the way of others.
+class Evidence(Part):
+    """A value of a series on a date, on which a statement rests."""
 
-    The 3-2-1 spread is two barrels of gasoline and one of diesel for three of crude.
+    series: str
+    date: str
+    value: float
+    unit: str | None = None
+
+
+class ChangeFact(Part):
+    """A change over some periods: in the series' unit, and in % where the start is positive."""
+
+    periods: int
+    absolute: float
+    percent: float | None
+
+
+class Trend(Part):
+    """Least-squares line through the last 60 values.
+
+    ``per_period_pct`` is its slope in % of their mean; the direction is given where the slope is over
+    twice its standard error, with the errors' autocorrelation at lag 1 allowed for.
     """
-    prices = [item for item in series if item.role == "price"]
-    crudes = [item for item in prices if item.product == "crude"]
-    if crude_name is not None:
-        crudes = [item for item in prices if item.name == crude_name]
-        if not crudes:
-            return [], [f"there is no price {crude_name!r} for the crude of the crack spreads"]
-    products = [item for item in prices if item.product in SIMPLE_CRACKS]
-    if not crudes or not products:
-        return [], []
-    warnings = [
-        f"{item.name} has no unit in USD/bbl or USD/gal, so no crack spread uses it"
-        for item in (crudes[0], *products)
-        if item.in_barrels is None
-    ]
-    crude = crudes[0]
-    if crude.in_barrels is None:
-        return [], warnings
-    usable = [item for item in products if item.in_barrels is not None]
-    found: list[tuple[Series, str]] = []
-    gasoline = next((item for item in usable if item.product == "gasoline"), None)
-    diesel = next((item for item in usable if item.product == "diesel"), None)
-    if gasoline is not None and diesel is not None:
-        formula = f"(2 × {gasoline.label} + {diesel.label} − 3 × {crude.label}) / 3"
-        parts = [(gasoline, 2 / 3), (diesel, 1 / 3)]
-        found.append((_spread("3-2-1", parts, crude), formula))
-    for item in usable:
-        formula = f"{item.label} − {crude.label}"
-        found.append((_spread(f"{item.name} crack", [(item, 1.0)], crude), formula))
-    return [pair for pair in found if len(pair[0].values) > 1], warnings
+
+    direction: Direction
+    per_period_pct: float | None
 
 
-def _spread(name: str, parts: list[tuple[Series, float]], crude: Series) -> Series:
-    """A spread on the dates that all its series have."""
-    times = crude.times
-    for item, _ in parts:
-        times = np.intersect1d(times, item.times)
-    values = -_at(crude, times)
-    for item, share in parts:
-        values = values + share * _at(item, times)
-    return replace(
-        crude, name=name, label=name, product=None, unit="USD/bbl", times=times, values=values
+class Volatility(Part):
+    """How much a price moves: standard deviation of log returns, scaled to a year, %.
+
+    Attributes:
+        ewma_pct: Exponentially weighted, λ = 0.94 (RiskMetrics 1996).
+        garch_pct: GARCH(1,1) with Student errors, next period; null where the fit did not converge.
+        garch_long_run_pct: Where that model returns to; null where it does not.
+        persistence: α + β of the model; with β near 1 a disturbance lasts.
+        degrees_of_freedom: Of the Student errors; the fewer, the fatter the tails.
+        returns: Log returns that were used.
+        note: What limits it.
+    """
+
+    ewma_pct: float | None
+    garch_pct: float | None = None
+    garch_long_run_pct: float | None = None
+    persistence: float | None = None
+    degrees_of_freedom: float | None = None
+    returns: int
+    note: str | None = None
+
+
+class ChangePoint(Part):
+    """A date at which the returns changed their volatility; both sides in % a year."""
+
+    date: str
+    volatility_before_pct: float
+    volatility_after_pct: float
+
+
+class PriceFact(Part):
+    """Where a price is and how it moved."""
+
+    name: str
+    label: str
+    product: Product | None
+    region: str | None = None
+    unit: str | None
+    period: str
+    last: float
+    time: str
+    changes: tuple[ChangeFact, ...]
+    volatility_20_pct: float | None = Field(
+        description="Standard deviation of the last 20 log returns, a year, %."
     )
+    volatility_60_pct: float | None = Field(description="The same over 60 returns.")
+    volatility: Volatility | None = None
+    change_points: tuple[ChangePoint, ...] = ()
+    year_low: float
+    year_high: float
+    trend: Trend
 
 
-def _at(series: Series, times: np.ndarray) -> np.ndarray:
-    barrels = series.in_barrels
-    assert barrels is not None
-    return barrels[np.searchsorted(series.times, times)]
+class Correlations(Part):
+    """Correlations of the log returns of prices over the last year, on dates that all of them have."""
+
+    names: tuple[str, ...]
+    matrix: tuple[tuple[float, ...], ...]
+    returns: int
+    start: str
+    end: str
 
 
-def crack(series: Series, formula: str, period_days: int | None) -> CrackFact:
-    """Level and changes of a crack spread."""
-    values = series.values
-    scale = float(np.mean(np.abs(values[-SCALE_PERIODS:])))
-    change = None
-    if len(values) > MOVE_PERIODS and scale > 0:
-        change = 100 * float(values[-1] - values[-1 - MOVE_PERIODS]) / scale
-    year = measures.last_year(series)
-    return CrackFact(
-        name=series.name,
-        formula=formula,
-        last=float(values[-1]),
-        time=iso(series.times[-1]),
-        changes=measures.changes(values, measures.periods_of(series, period_days)),
-        change_5_pct=change,
-        year_percentile=100 * float((year <= values[-1]).mean()) if len(year) > 20 else None,
-        trend=measures.trend(values),
+class TermStructure(Part):
+    """Futures prices by delivery month on one date.
+
+    Attributes:
+        shape: ``contango`` where later months are dearer, ``backwardation`` where they are cheaper,
+            ``flat`` within 1 % a year.
+        carry_pct: Continuous return of the last month over the first, a year, %.
+        prompt_spread: First month less second, in ``unit``.
+        prices: By delivery month.
+    """
+
+    product: Product | None
+    date: str
+    shape: Literal["contango", "backwardation", "flat"]
+    carry_pct: float | None
+    prompt_spread: float
+    unit: str | None
+    prices: dict[int, float]
+    evidence: tuple[Evidence, ...]
+
+
+class CrackLeg(Part):
+    """One product of a spread: barrels a barrel of crude, and USD/bbl for one unit of the column."""
+
+    series: str
+    barrels: float
+    usd_per_barrel_for_one: float
+
+
+class SpreadValue(Part):
+    """A spread on a date, USD/bbl."""
+
+    date: str
+    value: float
+
+
+class CrackFact(Part):
+    """A margin between products and crude, USD/bbl; products in USD/gal count 42 gallons a barrel.
+
+    ``change_5_pct`` is the change over 5 periods in % of the mean absolute spread of 60, since a
+    spread can cross zero. ``values`` are the last ones and those of the dates asked for.
+    """
+
+    name: str
+    label: str
+    kind: Literal["3-2-1", "5-3-2", "2-1-1", "own yields", "simple"]
+    place: str | None = None
+    product: Product | None = Field(default=None, description="Of a simple spread: its product.")
+    formula: str
+    crude: str
+    legs: tuple[CrackLeg, ...]
+    unit: str = "USD/bbl"
+    last: float
+    time: str
+    changes: tuple[ChangeFact, ...]
+    change_5_pct: float | None
+    year_percentile: float | None
+    year_z_score: float | None = Field(
+        default=None,
+        description="Last value in standard deviations from the mean of the last year.",
     )
+    trend: Trend
+    values: tuple[SpreadValue, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
 
 
-def stock(series: Series, demand: Series | None, period_days: int | None) -> StockFact:
-    """Level, changes and season of an inventory; days of supply where demand is known alike."""
-    days = None
-    if demand is not None and _matching(series.unit, demand.unit):
-        days = float(series.values[-1]) / _recent(demand)
-    return StockFact(
-        name=series.name,
-        label=series.label,
-        product=series.product,
-        unit=series.unit,
-        period=series.period,
-        last=float(series.values[-1]),
-        time=iso(series.times[-1]),
-        changes=measures.changes(series.values, measures.periods_of(series, period_days)),
-        seasonal=measures.seasonal(series),
-        days_of_supply=days,
+class NetbackFact(Part):
+    """What a crude is worth by its products, USD/bbl.
+
+    Attributes:
+        gross_worth: Products at their prices for one barrel of crude.
+        netback: Gross worth less refining cost and transport: what the crude may cost where it loads.
+        price: What it does cost.
+        margin: Netback less price.
+        margin_change_5: Change of the margin over 5 periods.
+        margin_change_5_size: The same in standard deviations of the year's changes of that length.
+        unvalued: Share of the barrel that has no price among the data; it counts as nothing.
+    """
+
+    crude: str
+    gross_worth: float
+    cost: float
+    transport: float
+    netback: float
+    price: float
+    margin: float
+    margin_change_5: float | None = None
+    margin_change_5_size: float | None = None
+    yields: dict[str, float]
+    unvalued: dict[str, float] = Field(default_factory=dict)
+    time: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Seasonal(Part):
+    """The same season of the five years before, from values within ten days of the date.
+
+    ``percentile`` is the share of these values that the last one is above, with half of its equals, %.
+    """
+
+    years: int
+    low: float
+    high: float
+    mean: float
+    percentile: float
+    z_score: float | None
+    position: Literal["below", "inside", "above"]
+
+
+class Build(Part):
+    """The last change of a stock against what the season let expect.
+
+    Attributes:
+        change: Build (positive) or draw (negative) over the last period.
+        expected: Usual change of that period, from the years before, odd years drawn in.
+        surprise: Change less expected.
+        surprise_z: Surprise in robust standard deviations of past surprises.
+    """
+
+    change: float
+    expected: float
+    surprise: float
+    surprise_z: float | None
+
+
+class Anomaly(Part):
+    """A period of the last year whose change departed from its season by over 3 robust deviations."""
+
+    date: str
+    change: float
+    expected: float
+    z_score: float
+
+
+class StockFact(Part):
+    """An inventory, its changes and where it stands in its season."""
+
+    name: str
+    label: str
+    product: Product | None
+    region: str | None = None
+    unit: str | None
+    period: str
+    last: float
+    time: str
+    changes: tuple[ChangeFact, ...]
+    build: Build | None = None
+    seasonal: Seasonal | None
+    days_of_supply: float | None = Field(
+        default=None, description="Stock over the mean demand of four weeks, days."
     )
-
-
-def _matching(stock_unit: str | None, demand_unit: str | None) -> bool:
-    return stock_unit is not None and demand_unit in (f"{stock_unit}/d", f"{stock_unit}/day")
-
-
-def _four_weeks(series: Series) -> int:
-    return max(1, round(series.per_year * 28 / 365.25))
-
-
-def _recent(series: Series) -> float:
-    return float(series.values[-_four_weeks(series) :].mean())
-
-
-def demand(series: Series) -> DemandFact:
-    """Level of demand, smoothed over four weeks, against a year before."""
-    count, back = _four_weeks(series), round(series.per_year)
-    change = None
-    if len(series.values) >= count + back:
-        before = float(series.values[-count - back : len(series.values) - back].mean())
-        change = 100 * (_recent(series) / before - 1) if before > 0 else None
-    return DemandFact(
-        name=series.name,
-        label=series.label,
-        product=series.product,
-        unit=series.unit,
-        period=series.period,
-        last=float(series.values[-1]),
-        time=iso(series.times[-1]),
-        four_week_mean=_recent(series),
-        year_change_pct=change,
-        seasonal=measures.seasonal(series),
-        trend=measures.trend(series.values),
+    storage_use_pct: float | None = Field(
+        default=None, description="Stock over the working capacity that was given, %."
     )
+    anomalies: tuple[Anomaly, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
 
 
-def largest_moves(series: Iterable[Series], parameters: MarketInput) -> tuple[LargeMove, ...]:
-    """The most unusual changes over five periods, largest first."""
-    found: list[LargeMove] = []
-    for item in series:
-        size = measures.move_size(item.values, MOVE_PERIODS, item.per_year)
-        if size is None:
-            continue
-        moved = measures.changes(item.values, (MOVE_PERIODS,))[0]
-        percent = f" ({moved.percent:+.1f} %)" if moved.percent is not None else ""
-        found.append(
-            LargeMove(
-                name=item.name,
-                label=item.label,
-                change=moved.absolute,
-                percent=moved.percent,
-                unit=item.unit,
-                size=size,
-                text=f"{item.label} {moved.absolute:+,.3g} {item.unit or ''}{percent} over "
-                f"{MOVE_PERIODS} {item.period}s, {abs(size):.1f} times its usual move",
-            )
-        )
-    found.sort(key=lambda move: -abs(move.size))
-    return tuple(found[: parameters.top])
+class DemandFact(Part):
+    """What the market took: level, mean of four weeks, and that against a year before."""
+
+    name: str
+    label: str
+    product: Product | None
+    region: str | None = None
+    unit: str | None
+    period: str
+    last: float
+    time: str
+    four_week_mean: float
+    year_change_pct: float | None
+    seasonal: Seasonal | None
+    season_strength: float | None = Field(
+        default=None,
+        description="Share of the variance about a year's moving mean that the time of year explains.",
+    )
+    trend: Trend
+    evidence: tuple[Evidence, ...] = ()
+
+
+class RecentMove(Part):
+    """A change over the last five periods, in standard deviations of the year's changes of that length."""
+
+    name: str
+    label: str
+    change: float
+    percent: float | None
+    unit: str | None
+    size: float
+    text: str
+
+
+class MoveOfSeries(Part):
+    """What one series did in a large move; ``size`` in its usual movement of the year before."""
+
+    name: str
+    label: str
+    date: str
+    before_date: str
+    before: float
+    after: float
+    change: float
+    percent: float | None
+    unit: str | None
+    size: float
+
+
+class LargeMove(Part):
+    """One of the largest moves of the whole period: what moved together within some days.
+
+    Attributes:
+        date: Day of the largest change within it.
+        start: First day of the move.
+        end: Last day of the move.
+        name: Series that moved most.
+        label: The same for people.
+        before: Its value on the trading day before.
+        after: Its value on ``date``.
+        change: After less before.
+        percent: The same in %, null where the price before was not positive.
+        unit: Unit of the series.
+        size: How often the usual daily movement of the year before.
+        series: All series that took part.
+        text: The same in words.
+    """
+
+    date: str
+    start: str
+    end: str
+    name: str
+    label: str
+    before: float
+    after: float
+    change: float
+    percent: float | None
+    unit: str | None
+    size: float
+    series: tuple[MoveOfSeries, ...]
+    text: str
+
+
+class Swing(Part):
+    """A rise or fall of a price between two turning points, on medians of five values."""
+
+    name: str
+    label: str
+    start: str
+    end: str
+    before: float
+    after: float
+    percent: float
+    unit: str | None
+
+
+class Statement(Part):
+    """Something that can be said of the market.
+
+    Attributes:
+        topic: What it is about.
+        text: What changed.
+        sure: How sure that is, by its size against its usual movement: ``high`` from 3, ``medium``
+            from 2 standard deviations, else ``low``.
+        meaning: What it means for this refinery, where a rule says so.
+        rule: The rule, and where it is from.
+        evidence: Values that it rests on.
+    """
+
+    topic: Literal["price", "crack", "stock", "demand", "term structure", "crude"]
+    text: str
+    sure: Literal["low", "medium", "high"]
+    meaning: str | None = None
+    rule: str | None = None
+    evidence: tuple[Evidence, ...]

@@ -1,189 +1,98 @@
-"""The analysis operations: the market as a whole, and each of its parts."""
+"""``analysis.market``: the market as a whole, and what it means for this refinery."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from orchestrator.modules.analysis import facts
-from orchestrator.modules.analysis.models import (
-    CrackFact,
-    CracksResult,
-    DemandFact,
-    DemandResult,
-    MarketInput,
-    MarketResult,
-    PriceFact,
-    PricesResult,
-    StockFact,
-    StocksResult,
+from orchestrator.modules.analysis.assessment import statements
+from orchestrator.modules.analysis.catalogue import UNITED_STATES
+from orchestrator.modules.analysis.cracks import crack_words, fact, spreads_of
+from orchestrator.modules.analysis.deck import price_deck
+from orchestrator.modules.analysis.demand import demand_fact
+from orchestrator.modules.analysis.futures import ABSENT, term_structures
+from orchestrator.modules.analysis.moves import largest_moves, recent_moves
+from orchestrator.modules.analysis.netbacks import netbacks
+from orchestrator.modules.analysis.prices import (
+    correlations,
+    moves_words,
+    price_fact,
+    price_words,
+    swings_of,
 )
-from orchestrator.modules.analysis.series import SOURCES, Series, load
-from orchestrator.modules.frames import iso
+from orchestrator.modules.analysis.results import MarketResult
+from orchestrator.modules.analysis.series import load, spot_prices
+from orchestrator.modules.analysis.stocks import (
+    floor_words,
+    outlooks,
+    stock_facts,
+    stock_words,
+)
+from orchestrator.modules.analysis.words import as_of, old_data, sentence, with_report
 
 if TYPE_CHECKING:
-    from orchestrator.modules.analysis.models import Role
+    from orchestrator.modules.analysis.models import MarketInput
     from orchestrator.modules.base import OperationContext
 
-_OLD_DAYS = {"day": 7, "week": 21, "month": 75}
 
-
-@dataclass(slots=True)
-class _Read:
-    """Series of a request, with the spreads made of them."""
-
-    series: list[Series]
-    spreads: list[tuple[Series, str]]
-    warnings: list[str]
-
-    def of(self, role: Role) -> list[Series]:
-        return [item for item in self.series if item.role == role]
-
-    @property
-    def as_of(self) -> str | None:
-        newest = max((item.times[-1] for item in self.series), default=None)
-        return None if newest is None else iso(newest)
-
-
-def _read(parameters: MarketInput, context: OperationContext) -> _Read:
-    context.progress(0.1, "reading market series")
-    series = load(parameters, context)
-    spreads, warnings = facts.crack_series(series, parameters.crude)
-    now = np.datetime64(context.now.replace(tzinfo=None), "us")
-    for item in series:
-        age = float((now - item.times[-1]) / np.timedelta64(86_400_000_000, "us"))
-        if age > _OLD_DAYS[item.period]:
-            warnings.append(f"the newest value of {item.label} is {age:.0f} days old")
-    context.progress(0.5, "measuring")
-    return _Read(series, spreads, warnings)
-
-
-def market(parameters: MarketInput, context: OperationContext) -> MarketResult:
-    """The market as a whole: prices, spreads, stocks, demand and the most unusual moves."""
-    read = _read(parameters, context)
-    prices, stocks = _prices(read, parameters), _stocks(read, parameters)
-    cracks, demand = _cracks(read, parameters), _demand(read)
-    moves = facts.largest_moves([*read.series, *(item for item, _ in read.spreads)], parameters)
-    said = [_price_words(item) for item in prices if item.product == "crude"][:1]
-    said += [_crack_words(item) for item in cracks[:1]]
-    said += [_stock_words(item) for item in stocks if item.product != "crude"][:1]
-    said += [f"largest move: {moves[0].text}"] if moves else []
-    return MarketResult(
-        summary=_sentence(said or [f"{len(read.series)} series read"]),
-        warnings=tuple(read.warnings),
-        as_of=read.as_of,
-        prices=prices,
-        cracks=cracks,
+def run(parameters: MarketInput, context: OperationContext) -> MarketResult:
+    """Prices, spreads, stocks and demand in one assessment, with a price deck for the plan."""
+    context.progress(0.05, "reading market series")
+    loaded = load(parameters, context)
+    prices = spot_prices(loaded.asked)
+    spreads, warnings = spreads_of(loaded.asked, parameters)
+    context.progress(0.1, "measuring prices and spreads")
+    price_facts = tuple(price_fact(item, parameters.period_days) for item in prices)
+    crack_facts = tuple(fact(item, parameters) for item in spreads)
+    worth, unvalued = netbacks(loaded.all, parameters, context)
+    structure = term_structures(loaded.asked)
+    stocks = stock_facts(loaded, parameters)
+    demand = tuple(demand_fact(item) for item in loaded.asked if item.role == "demand")
+    points, models, refused = outlooks(loaded, parameters, context, "stock")
+    context.progress(0.8, "assessing")
+    deck, left_out = price_deck(prices, parameters.deck_days, parameters.price_names)
+    moving = [item for item in loaded.asked if item.role != "flow" and item.contract is None]
+    moves = largest_moves(prices or moving, parameters.top)
+    whole = [s for s in moving if s.role == "price" or s.region in (None, UNITED_STATES)]
+    recent = recent_moves([*whole, *(item.series for item in spreads)], parameters.top)
+    said = [price_words(item) for item in price_facts if item.product == "crude"][:1]
+    said += [crack_words(item) for item in crack_facts[:1]]
+    said += [stock_words(item) for item in stocks if item.product != "crude"][:1]
+    said += [f"most unusual now: {recent[0].text}"] if recent else []
+    result = MarketResult(
+        summary=sentence(
+            [*said, *moves_words(prices, moves)] or [f"{len(loaded.asked)} series read"]
+        ),
+        warnings=(
+            *warnings,
+            *unvalued,
+            *left_out,
+            *floor_words(models),
+            *old_data(loaded.asked, context),
+        ),
+        as_of=as_of(loaded.asked),
+        statements=statements(
+            prices,
+            list(zip(spreads, crack_facts, strict=True)),
+            stocks,
+            demand,
+            worth,
+            structure,
+            context.plant,
+        ),
+        prices=price_facts,
+        correlations=correlations(prices),
+        term_structure=structure,
+        term_structure_note=None if structure or not prices else ABSENT,
+        cracks=crack_facts,
+        netbacks=worth,
         stocks=stocks,
         demand=demand,
+        forecasts=points,
+        models=models,
+        not_forecast=refused,
         largest_moves=moves,
+        swings=swings_of(prices, parameters.top),
+        recent_moves=recent,
+        price_deck=deck,
     )
-
-
-def prices(parameters: MarketInput, context: OperationContext) -> PricesResult:
-    """Levels, changes, volatility and trend of prices; of their future no more is claimed."""
-    read = _read(parameters, context)
-    found = _prices(read, parameters)
-    return PricesResult(
-        summary=_sentence([_price_words(item) for item in found[:3]] or [_none("price")]),
-        warnings=tuple(read.warnings),
-        as_of=read.as_of,
-        prices=found,
-    )
-
-
-def cracks(parameters: MarketInput, context: OperationContext) -> CracksResult:
-    """Margins between crude and products."""
-    read = _read(parameters, context)
-    found = _cracks(read, parameters)
-    return CracksResult(
-        summary=_sentence(
-            [_crack_words(item) for item in found[:3]]
-            or ["no crack spread can be made: it takes a crude and a product with their units"]
-        ),
-        warnings=tuple(read.warnings),
-        as_of=read.as_of,
-        cracks=found,
-    )
-
-
-def stocks(parameters: MarketInput, context: OperationContext) -> StocksResult:
-    """Inventories against their season."""
-    read = _read(parameters, context)
-    found = _stocks(read, parameters)
-    return StocksResult(
-        summary=_sentence([_stock_words(item) for item in found[:3]] or [_none("stock")]),
-        warnings=tuple(read.warnings),
-        as_of=read.as_of,
-        stocks=found,
-    )
-
-
-def demand(parameters: MarketInput, context: OperationContext) -> DemandResult:
-    """What the market takes, against a year before and its season."""
-    read = _read(parameters, context)
-    found = _demand(read)
-    return DemandResult(
-        summary=_sentence([_demand_words(item) for item in found[:3]] or [_none("demand")]),
-        warnings=tuple(read.warnings),
-        as_of=read.as_of,
-        demand=found,
-    )
-
-
-def _prices(read: _Read, parameters: MarketInput) -> tuple[PriceFact, ...]:
-    return tuple(facts.price(item, parameters.period_days) for item in read.of("price"))
-
-
-def _cracks(read: _Read, parameters: MarketInput) -> tuple[CrackFact, ...]:
-    return tuple(
-        facts.crack(item, formula, parameters.period_days) for item, formula in read.spreads
-    )
-
-
-def _stocks(read: _Read, parameters: MarketInput) -> tuple[StockFact, ...]:
-    taken = {item.product: item for item in read.of("demand") if item.product}
-    return tuple(
-        facts.stock(item, taken.get(item.product) if item.product else None, parameters.period_days)
-        for item in read.of("stock")
-    )
-
-
-def _demand(read: _Read) -> tuple[DemandFact, ...]:
-    return tuple(facts.demand(item) for item in read.of("demand"))
-
-
-def _price_words(fact: PriceFact) -> str:
-    moved = next((c for c in fact.changes if c.periods == 5 and c.percent is not None), None)
-    change = f", {moved.percent:+.1f} % over 5 {fact.period}s" if moved else ""
-    return f"{fact.label} {fact.last:,.4g} {fact.unit or ''}{change}, {fact.trend.direction}"
-
-
-def _crack_words(fact: CrackFact) -> str:
-    change = f", {fact.change_5_pct:+.1f} % over 5 periods" if fact.change_5_pct is not None else ""
-    return f"{fact.name} {fact.last:,.4g} {fact.unit}{change}"
-
-
-def _stock_words(fact: StockFact) -> str:
-    season = ""
-    if fact.seasonal is not None:
-        score = f", z {fact.seasonal.z_score:+.1f}" if fact.seasonal.z_score is not None else ""
-        season = f", {fact.seasonal.position} its {fact.seasonal.years}-year range{score}"
-    supply = f", {fact.days_of_supply:.1f} days of supply" if fact.days_of_supply else ""
-    return f"{fact.label} {fact.last:,.0f} {fact.unit or ''}{season}{supply}"
-
-
-def _demand_words(fact: DemandFact) -> str:
-    year = f", {fact.year_change_pct:+.1f} % on a year" if fact.year_change_pct is not None else ""
-    return f"{fact.label} {fact.four_week_mean:,.0f} {fact.unit or ''} over four weeks{year}"
-
-
-def _none(what: str) -> str:
-    return f"no {what} series is among the data: {SOURCES}"
-
-
-def _sentence(parts: list[str]) -> str:
-    text = "; ".join(" ".join(part.split()).replace(" ,", ",") for part in parts)
-    return f"{text[0].upper()}{text[1:]}."
+    return with_report(result, parameters, context, loaded)

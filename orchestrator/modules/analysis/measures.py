@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.modules.analysis.models import ChangeFact, Seasonal, Trend
+from orchestrator.modules.analysis.facts import ChangeFact, Seasonal, Trend
+from orchestrator.modules.analysis.members import running_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,6 +106,7 @@ def seasonal(series: Series) -> Seasonal | None:
             "low": low,
             "high": high,
             "mean": float(past.mean()),
+            "percentile": 100 * float((past < last).mean() + (past == last).mean() / 2),
             "z_score": (last - float(past.mean())) / spread if spread > 0 else None,
             "position": position,
         }
@@ -119,3 +121,41 @@ def move_size(values: Array, periods: int, per_year: float) -> float | None:
     moved = window[periods:] - window[:-periods]
     spread = float(moved[:-1].std(ddof=1))
     return float(moved[-1]) / spread if spread > 0 else None
+
+
+def season_strength(series: Series) -> float | None:
+    """Share of the variance about a year's moving mean that the time of year explains, 0 to 1.
+
+    Three pairs of harmonics of the year are fitted to the last five years; the share is the adjusted R²,
+    so that a series without a season comes out near 0. ``None`` with under three years.
+    """
+    width = round(series.per_year)
+    if len(series.values) < (LEAST_YEARS + 1) * width:
+        return None
+    apart = (series.values - running_mean(series.values, width))[-SEASON_YEARS * width :]
+    times = series.times[-len(apart) :]
+    day = (times - times.astype("datetime64[Y]")) / np.timedelta64(86_400_000_000, "us")
+    angle = 2 * np.pi * day / YEAR
+    waves = [f(k * angle) for k in (1, 2, 3) for f in (np.sin, np.cos)]
+    design = np.column_stack([np.ones(len(apart)), *waves])
+    residual = apart - design @ np.linalg.lstsq(design, apart, rcond=None)[0]
+    total = float(((apart - apart.mean()) ** 2).sum())
+    if total == 0:
+        return None
+    free: float = (len(apart) - 1) / (len(apart) - design.shape[1])
+    return max(0.0, 1.0 - float(residual @ residual) / total * float(free))
+
+
+def four_week_mean(series: Series) -> float:
+    """Mean of the last four weeks of values, or of the last one where they are further apart."""
+    return float(series.values[-four_weeks(series) :].mean())
+
+
+def four_weeks(series: Series) -> int:
+    """How many values four weeks hold, at least one."""
+    return max(1, round(series.per_year * 28 / 365.25))
+
+
+def unit_of_mean(series: Series) -> str:
+    """Unit of a four-week mean as evidence shows it, so that it is not taken for a value."""
+    return f"{series.unit or ''} (mean of {four_weeks(series)})".strip()

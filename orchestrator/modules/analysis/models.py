@@ -1,28 +1,28 @@
-"""Parameters and results of the analysis operations."""
+"""Parameters of the analysis operations."""
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import date
+from typing import Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from orchestrator.modules.base import DataInput, OperationResult
+from orchestrator.modules.base import DataInput
 
-Role = Literal["price", "stock", "demand", "other"]
+Role = Literal["price", "stock", "demand", "flow", "other"]
 Product = Literal["crude", "gasoline", "diesel", "jet", "naphtha", "gas_oil", "residue", "propane"]
-Direction = Literal["rising", "falling", "flat"]
-
-
-class Part(BaseModel):
-    """Base of the parts of a result."""
-
-    model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
 
 
 class SeriesRole(BaseModel):
     """What a column is, where its name does not say it.
 
-    ``unit`` is that of the column (``USD/bbl``, ``USD/gal``, ``kbbl``); a crack spread needs it.
+    Attributes:
+        role: A flow is what fills or empties a stock: output, runs, imports, exports.
+        product: What it is of; a flow of no one product (runs of refineries) moves all.
+        unit: That of the column (``USD/bbl``, ``USD/gal``, ``kbbl``); a crack spread needs it.
+        label: For people.
+        region: Where it is; stocks and prices of one region go together.
+        contract: Number of the delivery month of a futures price, 1 for the nearest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,20 +31,23 @@ class SeriesRole(BaseModel):
     product: Product | None = None
     unit: str | None = None
     label: str | None = None
+    region: str | None = None
+    contract: int | None = Field(default=None, ge=1, le=60)
 
 
-class MarketInput(DataInput):
-    """Parameters of the analysis operations.
+class SeriesInput(DataInput):
+    """Parameters that all analysis operations have.
 
     Data are dated rows of prices, stocks or demand. Without ``data`` they come from the files of the
     module's option ``market_files``, from the series that ``analysis.update`` keeps, and from the price
     tags of the historian.
     """
 
-    series: dict[str, SeriesRole] = Field(
+    series: dict[str, SeriesRole] | tuple[str, ...] = Field(
         default_factory=dict,
-        description="Column -> what it is. Public EIA series, price tags of the plant and plain names "
-        "such as wti, brent, gasoline_usd_gal are known without it.",
+        description="Column -> what it is; or a list of columns, and then only these are analysed. "
+        "Public EIA series, price tags of the plant and plain names such as wti, brent, "
+        "gasoline_usd_gal are known without it.",
     )
     product: str | None = Field(
         default=None, description="Only series of this product (crude, gasoline, diesel, jet …)."
@@ -53,164 +56,123 @@ class MarketInput(DataInput):
     period_days: int | None = Field(
         default=None, ge=1, le=3650, description="Also the change over this many days."
     )
-    crude: str | None = Field(
-        default=None, description="Column of the crude of the crack spreads; the first when null."
-    )
     as_known_at: AwareDatetime | None = Field(
         default=None,
         description="Stored series as they were known at this time; when null, at that of the request.",
     )
-    top: int = Field(default=5, ge=1, le=50, description="How many of the largest moves to list.")
-
-
-class ChangeFact(Part):
-    """A change over some periods: in the series' unit, and in % where the start is positive."""
-
-    periods: int
-    absolute: float
-    percent: float | None
-
-
-class Trend(Part):
-    """Least-squares line through the last 60 values.
-
-    ``per_period_pct`` is its slope in % of their mean; the direction is given where the slope is over
-    twice its standard error, with the errors' autocorrelation at lag 1 allowed for.
-    """
-
-    direction: Direction
-    per_period_pct: float | None
-
-
-class PriceFact(Part):
-    """Where a price is and how it moved."""
-
-    name: str
-    label: str
-    product: Product | None
-    unit: str | None
-    period: str
-    last: float
-    time: str
-    changes: tuple[ChangeFact, ...]
-    volatility_20_pct: float | None = Field(
-        description="Standard deviation of the last 20 log returns, a year, %."
+    report: bool | Literal["markdown"] = Field(
+        default=False,
+        description="Also give the result as a page with charts: HTML, or Markdown.",
     )
-    volatility_60_pct: float | None = Field(description="The same over 60 returns.")
-    year_low: float
-    year_high: float
-    trend: Trend
+
+    @property
+    def roles(self) -> dict[str, SeriesRole]:
+        """What columns are, as far as it was given."""
+        return self.series if isinstance(self.series, dict) else {}
+
+    @property
+    def only(self) -> tuple[str, ...]:
+        """Columns to which the analysis is limited; none when empty."""
+        return self.series if isinstance(self.series, tuple) else ()
 
 
-class CrackFact(Part):
-    """A margin between products and crude, USD/bbl; products in USD/gal count 42 gallons a barrel.
+class PricesInput(SeriesInput):
+    """Parameters of ``analysis.prices``."""
 
-    ``change_5_pct`` is the change over 5 periods in % of the mean absolute spread of 60, since a
-    spread can cross zero.
+    top: int = Field(default=10, ge=1, le=50, description="How many of the largest moves to list.")
+
+
+class Grade(BaseModel):
+    """A crude to be valued by what it yields.
+
+    ``price`` is a column, or a number in USD/bbl; ``differential`` is added to it. ``yields`` are barrels
+    of product a barrel of crude; ``transport`` and ``cost`` (of refining) are USD/bbl.
     """
 
-    name: str
-    formula: str
-    unit: str = "USD/bbl"
-    last: float
-    time: str
-    changes: tuple[ChangeFact, ...]
-    change_5_pct: float | None
-    year_percentile: float | None
-    trend: Trend
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    price: str | float
+    differential: float = 0.0
+    yields: dict[Product, float] = Field(min_length=1)
+    transport: float = 0.0
+    cost: float = 0.0
+
+    @model_validator(mode="after")
+    def _within_a_barrel(self) -> Self:
+        _check_yields(self.yields)
+        return self
 
 
-class Seasonal(Part):
-    """The same season of the five years before, from values within ten days of the date."""
+class CracksInput(SeriesInput):
+    """Parameters of ``analysis.cracks``."""
 
-    years: int
-    low: float
-    high: float
-    mean: float
-    z_score: float | None
-    position: Literal["below", "inside", "above"]
+    crude: str | None = Field(
+        default=None, description="Column of the crude of the crack spreads; the first when null."
+    )
+    gasoline: str | None = Field(default=None, description="Column of the gasoline leg.")
+    diesel: str | None = Field(default=None, description="Column of the distillate leg.")
+    region: str | None = Field(
+        default=None,
+        description="Place whose products come first, such as New York Harbor or Gulf Coast.",
+    )
+    yields: dict[Product, float] = Field(
+        default_factory=dict,
+        description="The refinery's own yields, barrels of product a barrel of crude.",
+    )
+    grades: dict[str, Grade] = Field(
+        default_factory=dict,
+        description="Crudes to value by their yields; those of the plan's model when empty.",
+    )
+    dates: tuple[date, ...] = Field(
+        default=(), max_length=1000, description="Also the spreads on these dates."
+    )
+    values: int = Field(
+        default=20, ge=0, le=5000, description="How many of the last values of each spread to give."
+    )
+
+    @model_validator(mode="after")
+    def _own_yields_within_a_barrel(self) -> Self:
+        if self.yields:
+            _check_yields(self.yields)
+        return self
 
 
-class StockFact(Part):
-    """An inventory, its changes and where it stands in its season."""
+class DemandInput(SeriesInput):
+    """Parameters of ``analysis.demand``."""
 
-    name: str
-    label: str
-    product: Product | None
-    unit: str | None
-    period: str
-    last: float
-    time: str
-    changes: tuple[ChangeFact, ...]
-    seasonal: Seasonal | None
-    days_of_supply: float | None = Field(
-        default=None, description="Stock over the mean demand of four weeks, days."
+    horizon: int = Field(
+        default=4, ge=1, le=26, description="How many periods of the series to forecast."
     )
 
 
-class DemandFact(Part):
-    """What the market took: level, mean of four weeks, and that against a year before."""
+class StocksInput(DemandInput):
+    """Parameters of ``analysis.stocks``."""
 
-    name: str
-    label: str
-    product: Product | None
-    unit: str | None
-    period: str
-    last: float
-    time: str
-    four_week_mean: float
-    year_change_pct: float | None
-    seasonal: Seasonal | None
-    trend: Trend
+    capacity: dict[str, float] = Field(
+        default_factory=dict,
+        description="Column -> working storage capacity, in the column's unit, for the share in use.",
+    )
 
 
-class LargeMove(Part):
-    """A change over five periods, in standard deviations of the year's changes of that length."""
+class MarketInput(PricesInput, CracksInput, StocksInput):
+    """Parameters of ``analysis.market``."""
 
-    name: str
-    label: str
-    change: float
-    percent: float | None
-    unit: str | None
-    size: float
-    text: str
-
-
-class AnalysisResult(OperationResult):
-    """Base of the results; ``as_of`` is the time of the newest value, null without any."""
-
-    as_of: str | None = None
+    deck_days: int = Field(
+        default=30, ge=1, le=365, description="Days ahead for which the price deck holds."
+    )
+    price_names: dict[str, str] = Field(
+        default_factory=dict,
+        description="Price column -> name that the plan's model has for it (a tag, crude or product); "
+        "its own name when left out.",
+    )
 
 
-class PricesResult(AnalysisResult):
-    """Result of ``analysis.prices``."""
-
-    prices: tuple[PriceFact, ...] = ()
-
-
-class CracksResult(AnalysisResult):
-    """Result of ``analysis.cracks``."""
-
-    cracks: tuple[CrackFact, ...] = ()
-
-
-class StocksResult(AnalysisResult):
-    """Result of ``analysis.stocks``."""
-
-    stocks: tuple[StockFact, ...] = ()
-
-
-class DemandResult(AnalysisResult):
-    """Result of ``analysis.demand``."""
-
-    demand: tuple[DemandFact, ...] = ()
-
-
-class MarketResult(AnalysisResult):
-    """Result of ``analysis.market``."""
-
-    prices: tuple[PriceFact, ...] = ()
-    cracks: tuple[CrackFact, ...] = ()
-    stocks: tuple[StockFact, ...] = ()
-    demand: tuple[DemandFact, ...] = ()
-    largest_moves: tuple[LargeMove, ...] = ()
+def _check_yields(yields: dict[Product, float]) -> None:
+    wrong = {name: share for name, share in yields.items() if share < 0}
+    if wrong:
+        raise ValueError(f"yields cannot be negative, got {wrong}")
+    total = sum(yields.values())
+    if not 0 < total <= 1.2:
+        raise ValueError(
+            f"yields are barrels a barrel of crude and make {total:g}; with volume gain they reach 1.2"
+        )

@@ -9,15 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from orchestrator.errors import ConfigurationError, DataError, InsufficientDataError
-from orchestrator.modules.analysis.catalogue import PREFERRED, classify
+from orchestrator.errors import (
+    ConfigurationError,
+    DataError,
+    InsufficientDataError,
+    UnknownTagError,
+)
+from orchestrator.modules.analysis.catalogue import PREFERRED, classify, public
+from orchestrator.modules.analysis.models import SeriesRole
 from orchestrator.modules.analysis.stored import stored_frames, stored_roles
 from orchestrator.modules.frames import Frame, read_frame
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from orchestrator.modules.analysis.models import MarketInput, Product, Role, SeriesRole
+    from orchestrator.modules.analysis.models import Product, Role, SeriesInput
     from orchestrator.modules.base import OperationContext
 
     Array = NDArray[np.float64]
@@ -44,6 +50,8 @@ class Series:
         values: ``float64``, finite.
         period: ``day``, ``week`` or ``month``.
         per_year: Values in a year.
+        region: Where it is, where known.
+        contract: Delivery month of a futures price.
     """
 
     name: str
@@ -55,6 +63,8 @@ class Series:
     values: Array
     period: str
     per_year: float
+    region: str | None = None
+    contract: int | None = None
 
     @property
     def in_barrels(self) -> Array | None:
@@ -67,8 +77,22 @@ class Series:
         return None
 
 
-def load(parameters: MarketInput, context: OperationContext) -> list[Series]:
-    """All series that the parameters ask for, preferred ones first.
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Market series of a request.
+
+    Attributes:
+        asked: Those that the parameters ask for, preferred ones first.
+        all: Every series that the data holds, for what moves together.
+    """
+
+    asked: list[Series]
+    all: list[Series]
+
+
+def load(parameters: SeriesInput, context: OperationContext, default: Role | None = None) -> Loaded:
+    """The series of the data; a listed column takes the role ``default`` unless an identifier or tag says
+    what it is.
 
     Values after ``context.now`` are not known yet and are left out.
 
@@ -76,21 +100,33 @@ def load(parameters: MarketInput, context: OperationContext) -> list[Series]:
         ConfigurationError: a configured file cannot be read.
         DataError: rows or times cannot be used.
         InsufficientDataError: no column is a market series.
+        UnknownTagError: a listed column is not among the data.
     """
     frames: list[Frame] = []
     if context.data_file is not None:
         table = context.table()
         if table.num_rows:
             frames.append(read_frame(table))
-    found = _from_frames(frames, parameters, context)
     files = context.settings.get("market_files") or ()
     if files and parameters.data is None:
-        known = {series.name for series in found}
-        read = [_file(path) for path in ([files] if isinstance(files, str | Path) else files)]
-        found += [s for s in _from_frames(read, parameters, context) if s.name not in known]
+        frames += [_file(path) for path in ([files] if isinstance(files, str | Path) else files)]
+    names = {name for frame in frames for name in frame.names}
+    roles = dict(parameters.roles)
     if parameters.data is None:
-        found += _stored(parameters, context, {series.name for series in found})
-    if not found:
+        stored = [
+            f for f in stored_frames(context, parameters.as_known_at) if f.names[0] not in names
+        ]
+        if stored:
+            frames += stored
+            names |= {frame.names[0] for frame in stored}
+            roles = {**stored_roles(context), **roles}
+    if default is not None:
+        for name in parameters.only:
+            roles[name] = _listed(name, default, context)
+    found = _from_frames(frames, roles, context)
+    _require_listed(parameters, found, names)
+    asked = [item for item in found if _wanted(parameters, item)]
+    if not asked:
         seen = ", ".join(name for frame in frames for name in frame.names[:8]) or "none"
         raise InsufficientDataError(
             f"no column is a known market series (columns: {seen})",
@@ -98,27 +134,71 @@ def load(parameters: MarketInput, context: OperationContext) -> list[Series]:
             remedy=f"{SOURCES}; name unknown columns in series",
         )
     order = {name: rank for rank, name in enumerate(PREFERRED)}
-    return sorted(found, key=lambda series: order.get(series.name, len(order)))
+
+    def rank(series: Series) -> int:
+        if series.name in parameters.only:
+            return parameters.only.index(series.name)
+        return len(parameters.only) + order.get(series.name, len(order))
+
+    return Loaded(sorted(asked, key=rank), sorted(found, key=rank))
 
 
-def _stored(parameters: MarketInput, context: OperationContext, known: set[str]) -> list[Series]:
-    """Series of the store of vintages, as they were known at the time asked for."""
-    frames = stored_frames(context, parameters.as_known_at)
-    frames = [frame for frame in frames if frame.names[0] not in known]
-    roles = {**stored_roles(context), **parameters.series} if frames else {}
-    return _from_frames(frames, parameters.model_copy(update={"series": roles}), context)
+def spot_prices(series: list[Series]) -> list[Series]:
+    """Prices to reckon with: spot ones, and the nearest month of a product that has no spot price."""
+    prices = [item for item in series if item.role == "price"]
+    spot = {item.product for item in prices if item.contract is None}
+    nearest: dict[tuple[Product | None, str | None], int] = {}
+    for item in prices:
+        if item.contract is not None:
+            group = item.product, item.region
+            nearest[group] = min(item.contract, nearest.get(group, item.contract))
+    return [
+        item
+        for item in prices
+        if item.contract is None
+        or (item.product not in spot and item.contract == nearest[item.product, item.region])
+    ]
+
+
+def _listed(name: str, default: Role, context: OperationContext) -> SeriesRole:
+    """What a listed column is: its plain name may tell its product, but not what was asked of it."""
+    known = classify(name, {}, context.plant)
+    if known is None:
+        return SeriesRole(role=default, label=name)
+    if public(name) is None and name not in context.plant.by_name:
+        return known.model_copy(update={"role": default})
+    return known
+
+
+def _require_listed(parameters: SeriesInput, found: list[Series], names: set[str]) -> None:
+    known = {item.name for item in found}
+    for name in parameters.only:
+        if name not in names:
+            listed = ", ".join(sorted(names)[:12]) or "none"
+            raise UnknownTagError(
+                f"series names {name!r}, which the data does not hold",
+                where="parameters, series",
+                remedy=f"the data has: {listed}",
+            )
+        if name not in known:
+            raise InsufficientDataError(
+                f"{name} has fewer than two values, or nothing tells what it is",
+                where="input data",
+                remedy="give its values, or say in series what it is: "
+                f'{{"{name}": {{"role": "price", "product": "crude", "unit": "USD/bbl"}}}}',
+            )
 
 
 def _from_frames(
-    frames: list[Frame], parameters: MarketInput, context: OperationContext
+    frames: list[Frame], roles: dict[str, SeriesRole], context: OperationContext
 ) -> list[Series]:
     found: dict[str, Series] = {}
     now = np.datetime64(context.now.astimezone(UTC).replace(tzinfo=None), "us")
     for frame in frames:
         ordered = frame.in_order()
         for column, name in enumerate(ordered.names):
-            role = classify(name, parameters.series, context.plant)
-            if role is None or name in found or not _wanted(parameters, name, role):
+            role = classify(name, roles, context.plant)
+            if role is None or name in found:
                 continue
             values = ordered.values[:, column]
             known = np.isfinite(values) & (ordered.times <= now)
@@ -136,18 +216,22 @@ def _from_frames(
                 values,
                 period,
                 per_year,
+                role.region,
+                role.contract,
             )
     return list(found.values())
 
 
-def _wanted(parameters: MarketInput, name: str, role: SeriesRole) -> bool:
+def _wanted(parameters: SeriesInput, series: Series) -> bool:
+    if parameters.only:
+        return series.name in parameters.only
     if parameters.tags:
-        named = f"{name} {role.label or ''}".casefold()
-        return any(tag == name or tag.casefold() in named for tag in parameters.tags)
-    if parameters.product is None or _same(parameters.product, role.product, name):
+        named = f"{series.name} {series.label}".casefold()
+        return any(tag == series.name or tag.casefold() in named for tag in parameters.tags)
+    if parameters.product is None or _same(parameters.product, series.product, series.name):
         return True
     # A crack spread needs its crude whatever product is asked for.
-    return role.product == "crude" and role.role == "price"
+    return series.product == "crude" and series.role == "price"
 
 
 def _same(asked: str, product: str | None, name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from orchestrator.modules.analysis.models import Part
+from orchestrator.modules.analysis.facts import Part
 from orchestrator.modules.base import OperationInput, OperationResult
 
 

@@ -45,6 +45,10 @@ def run(parameters: PlanInput, context: OperationContext) -> PlanResult:
             status="no_model",
             configure=CONFIGURE,
         )
+    if parameters.deck is not None:
+        from orchestrator.modules.optimization.plan_scenarios import plan_by_deck
+
+        return plan_by_deck(model, parameters.deck, parameters.time_limit_seconds, context)
     context.progress(0.1, "building the plan")
     built = PlanProgram(model, price_of(context))
     context.progress(0.3, "solving the plan")
@@ -166,9 +170,14 @@ def validated(document: Any, where: str) -> PlanModel:
         ) from error
 
 
-def price_of(context: OperationContext) -> Callable[[Price], float]:
-    """Prices as numbers; an expression is evaluated on the last hour's mean of its tags."""
-    present: dict[str, float] = {}
+def price_of(
+    context: OperationContext, stated: Mapping[str, float] | None = None
+) -> Callable[[Price], float]:
+    """Prices as numbers; an expression is evaluated on the last hour's mean of its tags.
+
+    A value in ``stated`` stands before the tag's own.
+    """
+    present: dict[str, float] = dict(stated or {})
     read = False
 
     def price(given: Price) -> float:
@@ -176,8 +185,8 @@ def price_of(context: OperationContext) -> Callable[[Price], float]:
         if not isinstance(given, str):
             return float(given)
         expression = Expression.parse(given)
-        if expression.names and not read:
-            present.update(present_values(context, PRICE_MINUTES))
+        if expression.names - present.keys() and not read:
+            present.update({**present_values(context, PRICE_MINUTES), **present})
             read = True
         require(expression.names, present, context)
         value = float(expression.evaluate(present))

@@ -15,6 +15,7 @@ from orchestrator.modules.optimization.models import (
     Status,
 )
 from orchestrator.modules.optimization.plan_input import PlanModel
+from orchestrator.modules.price_deck import PriceDeck
 
 
 class PlanInput(DataInput):
@@ -25,6 +26,11 @@ class PlanInput(DataInput):
         description="The refinery to plan; the module's option plan_model when left out.",
     )
     time_limit_seconds: float = Field(default=60.0, gt=0, description="Longest search, s.")
+    deck: PriceDeck | None = Field(
+        default=None,
+        description="Price scenarios, as analysis.market gives them: the plan is made by the base one, "
+        "and made again by each other.",
+    )
 
 
 class PlanLimit(Part):
@@ -59,6 +65,29 @@ class NotDone(Part):
     text: str
 
 
+class ScenarioPlan(Part):
+    """The plan by one price scenario.
+
+    Attributes:
+        scenario: Its name in the deck.
+        probability: Its probability.
+        status: How the solver ended.
+        objective: Margin of the plan made by these prices, money per day.
+        of_base_plan: Margin that the base plan, left as it is, has at these prices; null where either
+            is not optimal.
+        crudes: What it buys.
+        products: What it sells.
+    """
+
+    scenario: str
+    probability: float
+    status: Status
+    objective: float | None = None
+    of_base_plan: float | None = None
+    crudes: dict[str, float] = Field(default_factory=dict)
+    products: dict[str, float] = Field(default_factory=dict)
+
+
 class PlanResult(OperationResult):
     """Result of ``optimization.plan``; amounts per day in the model's unit.
 
@@ -75,6 +104,8 @@ class PlanResult(OperationResult):
         conflicts: Where infeasible, the limits to relax, with the least relaxation.
         unbounded: Where unbounded, the quantities that grow without end.
         configure: What to configure where there is no model.
+        scenarios: The plan by each scenario of the deck.
+        expected_objective: Mean of their margins by probability; null unless all are optimal.
     """
 
     status: Status
@@ -91,6 +122,8 @@ class PlanResult(OperationResult):
     conflicts: tuple[Conflict, ...] = ()
     unbounded: tuple[str, ...] = ()
     configure: str | None = None
+    scenarios: tuple[ScenarioPlan, ...] = ()
+    expected_objective: float | None = None
 
 
 class WhatIfInput(SetpointsInput):

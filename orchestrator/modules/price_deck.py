@@ -1,0 +1,57 @@
+"""A deck of price scenarios: what ``analysis.market`` gives and ``optimization.plan`` takes."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class PriceScenario(BaseModel):
+    """Prices that belong together, and how likely they are.
+
+    ``prices`` go by the name that the plan's model has for them: a tag in its price expressions, or one
+    of its crudes or products. Money per unit as in that model (USD/bbl here).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: Literal["low", "base", "high"]
+    probability: float = Field(ge=0, le=1)
+    prices: dict[str, float] = Field(min_length=1)
+
+
+class PriceDeck(BaseModel):
+    """Scenarios whose probabilities make 1, with one called ``base``.
+
+    Attributes:
+        scenarios: Low, base and high.
+        as_of: Date of the prices from which they are made.
+        horizon_days: Days after it for which they hold; null where the maker of the deck says none.
+        unit: Unit of the prices.
+        method: How they were made.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    scenarios: tuple[PriceScenario, ...] = Field(min_length=1)
+    as_of: str | None = None
+    horizon_days: int | None = None
+    unit: str = "USD/bbl"
+    method: str = ""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        names = [scenario.name for scenario in self.scenarios]
+        if len(set(names)) < len(names) or "base" not in names:
+            raise ValueError(f"scenarios need different names, one of them base, got {names}")
+        total = sum(scenario.probability for scenario in self.scenarios)
+        if not math.isclose(total, 1.0, abs_tol=1e-6):
+            raise ValueError(f"the probabilities make {total:g}, not 1")
+        return self
+
+    @property
+    def base(self) -> PriceScenario:
+        """The scenario to plan by."""
+        return next(scenario for scenario in self.scenarios if scenario.name == "base")
