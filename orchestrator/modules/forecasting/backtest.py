@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from orchestrator.errors import DanGError, InsufficientDataError, UnknownTagError
 from orchestrator.modules.base import OperationContext
 from orchestrator.modules.forecasting.accuracy import score_of
+from orchestrator.modules.forecasting.backtest_report import page
 from orchestrator.modules.forecasting.forecast import (
     default_targets,
     history_of,
@@ -59,9 +62,18 @@ def run(parameters: BacktestInput, context: OperationContext) -> BacktestResult:
             context={"refused": refused},
         )
     scores = tuple(score_of(item) for item in rolled)
+    summary = _summary(scores, span(grid.steps * grid.period))
+    notes = (*grid.notes, *(f"{tag} left out: {why}" for tag, why in refused.items()))
+    report = None
+    if parameters.report:
+        form: Literal["html", "markdown"] = (
+            "markdown" if parameters.report == "markdown" else "html"
+        )
+        report = page(rolled, scores, summary, notes, form)
     return BacktestResult(
-        summary=_summary(scores, span(grid.steps * grid.period)),
-        warnings=(*grid.notes, *(f"{tag} left out: {why}" for tag, why in refused.items())),
+        summary=summary,
+        warnings=notes,
+        report=report,
         scores=scores,
         refused=refused,
         horizon=grid.steps,

@@ -186,7 +186,9 @@ class BacktestInput(SeriesInput):
     refits: int = Field(
         default=3, ge=1, le=100, description="At how many of them to choose and fit models anew."
     )
-    report: bool = Field(default=False, description="Also make a report, one HTML page.")
+    report: bool | Literal["markdown"] = Field(
+        default=False, description="Also give a report with charts: HTML, or Markdown."
+    )
 
 
 class HorizonScore(Part):
@@ -233,7 +235,7 @@ class BacktestScore(Part):
 
 
 class BacktestResult(OperationResult):
-    """Result of ``forecasting.backtest``; ``report`` is an HTML page where one is asked for."""
+    """Result of ``forecasting.backtest``; ``report`` is a page of HTML or Markdown where one is asked for."""
 
     scores: tuple[BacktestScore, ...]
     refused: dict[str, str] = Field(default_factory=dict)

@@ -63,6 +63,20 @@ def test_scores_hold_together_and_name_the_models(context_for):
     assert 0.7 <= daily.coverage["80"] <= 0.92
 
 
+def test_a_report_shows_every_target_with_its_figures(context_for):
+    context = context_for({"time": TIMES, "D": DAILY, "W": WALK})
+    asked = {"targets": ("D", "W"), "horizon": 6, "origins": 10, "models": "fast"}
+    page = backtest(BacktestInput(**asked, report=True), context)
+    assert page.report.startswith("<!doctype html>")
+    assert "plotly" in page.report
+    text = backtest(BacktestInput(**asked, report="markdown"), context).report
+    for score in page.scores:
+        assert f"## {score.target}" in text
+        assert f"{score.mae:.4g}" in text
+        assert f"{score.skill_pct:+.1f} %" in text
+    assert backtest(BacktestInput(**asked), context).report is None
+
+
 def test_a_backtest_never_sees_the_future(context_for):
     """What comes after an origin, of target or inputs, changes nothing that was forecast there."""
     parameters = BacktestInput(targets=("W",), inputs=("D",), horizon=3, origins=6)
