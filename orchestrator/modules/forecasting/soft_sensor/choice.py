@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orchestrator.errors import InsufficientDataError
 from orchestrator.modules.forecasting.soft_sensor.features import KNOWN, Windows
@@ -34,6 +35,8 @@ BASES = 2
 """Ways to see the data that all families are tried on."""
 HALF_LIFE = 200.0
 """Samples after which an error counts half in the choice."""
+MOST_AGE = 2
+"""Longest age of the newest known sample, over the longest on validation, at which it still tells."""
 LEAST_ERRORS = 5
 """Known errors before candidates are told apart."""
 
@@ -57,6 +60,9 @@ class Choice:
         errors: Of the finalists without their bias update, value less estimate, ``(n_validated, n_finalists)``.
         combined: Errors of the average chosen at each sample from those before; of the median of all
             candidates where too few errors were known.
+        alone: The best model of the inputs alone, for when no sample has been known for long.
+        alone_errors: Its errors, ``(n_validated,)``.
+        most_age: Most rows between a validated sample and the newest one known at it.
         scores: Family -> least root mean square error of its candidates.
         tried: Number of candidates.
     """
@@ -65,6 +71,9 @@ class Choice:
     first: int
     errors: Array
     combined: Array
+    alone: Finalist
+    alone_errors: Array
+    most_age: int
     scores: dict[str, float]
     tried: int
 
@@ -132,20 +141,37 @@ def choose(
         if forward.fitted(k, int(rows[0])) >= LEAST_FITTED
     ]
     runs.sort(key=lambda item: float(_discounted(item.errors)[-1].min()))
-    for base in [item.spec for item in runs[:BASES]]:
-        runs += [run(spec) for spec in _beside(base, count)]
+    bases = [item.spec for item in runs[:BASES]]
+    runs += [run(spec) for base in bases for spec in _beside(base, count)]
+    if importlib.util.find_spec("lightgbm") and count >= LEAST_FOR_TREES:
+        runs.append(run(Spec("boosting", bases[0].windows, bases[0].known)))
     runs.append(run(Spec("last sample")))
     combined = _combined(runs, known)
     final = [_discounted(item.errors)[-1] for item in runs]
     order = sorted(range(len(runs)), key=lambda i: float(final[i].min()))[:FINALISTS]
     finalists = tuple(runs[i].finalist(int(final[i].argmin())) for i in order)
     errors = [runs[i].raw[:, one.variant] for i, one in zip(order, finalists, strict=True)]
+    by_inputs = min(
+        (item for item in runs if item.spec.family == "ridge" and not item.spec.known),
+        key=lambda item: float(_discounted(item.raw)[-1].min()),
+    )
+    variant = int(_discounted(by_inputs.raw)[-1].argmin())
     scores: dict[str, float] = {}
     for item in runs:
         least = float(np.sqrt(np.square(item.errors).mean(axis=0).min()))
         scores[item.spec.family] = min(least, scores.get(item.spec.family, np.inf))
     tried = sum(item.errors.shape[1] for item in runs[:-1]) + 1
-    return Choice(finalists, first, np.stack(errors, axis=1), combined, scores, tried)
+    return Choice(
+        finalists=finalists,
+        first=first,
+        errors=np.stack(errors, axis=1),
+        combined=combined,
+        alone=Finalist(by_inputs.spec, variant, 0.0),
+        alone_errors=by_inputs.raw[:, variant],
+        most_age=int(samples.ages(rows).max()),
+        scores=scores,
+        tried=tried,
+    )
 
 
 def _beside(base: Spec, count: int) -> list[Spec]:
@@ -158,8 +184,6 @@ def _beside(base: Spec, count: int) -> list[Spec]:
     if importlib.util.find_spec("sklearn"):
         found += [Spec("pls", base.windows, base.known)]
         found += [Spec("gaussian process", base.windows, base.known)]
-    if importlib.util.find_spec("lightgbm") and count >= LEAST_FOR_TREES:
-        found.append(Spec("boosting", base.windows, base.known))
     return found
 
 
@@ -200,9 +224,24 @@ def _combined(runs: Sequence[_Run], known: Rows) -> Array:
     return combined
 
 
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """The combination at some rows.
+
+    Attributes:
+        means: Estimates, ``(n_rows,)``.
+        shares: Share of each finalist at the last row.
+        alone: Rows at which the inputs had to do alone, as no sample had been known for too long.
+    """
+
+    means: Array
+    shares: Array
+    alone: NDArray[np.bool_]
+
+
 def estimate(
     forward: Forward, samples: Samples, choice: Choice, rows: Rows, refits: int
-) -> tuple[Array, Array]:
+) -> Estimates:
     """The combination at rows after those it was chosen on.
 
     Args:
@@ -211,28 +250,25 @@ def estimate(
         choice: What was chosen.
         rows: Ascending, with every row of a sample among them.
         refits: How often models are fitted anew.
-
-    Returns:
-        Estimates at ``rows``, and the share of each finalist at the last of them.
     """
     raw = np.stack(
         [forward.run(one.spec, rows, refits)[:, one.variant] for one in choice.finalists], axis=1
     )
     sampled = np.flatnonzero(np.isin(samples.rows, rows))
     there = np.searchsorted(rows, samples.rows[sampled])
+    # the errors of all samples from the first validated one on
     errors = np.vstack([choice.errors, samples.values[sampled, None] - raw[there]])
-    # errors now holds those of all samples from the first validated one on
     counts = np.clip(samples.counts(rows) - choice.first, 0, len(errors))
-    at_sample = np.clip(
-        samples.counts(samples.rows[choice.first : choice.first + len(errors)]) - choice.first,
-        0,
-        None,
-    )
+    own = samples.rows[choice.first : choice.first + len(errors)]
+    at_sample = np.maximum(samples.counts(own) - choice.first, 0)
     corrected, estimates = np.empty_like(errors), np.empty_like(raw)
     for j, one in enumerate(choice.finalists):
         bias = bias_after(errors[:, j], one.bias_weight)
         corrected[:, j] = errors[:, j] - bias[at_sample]
         estimates[:, j] = raw[:, j] + bias[counts]
     shares = np.stack([weights_of(squares) for squares in _discounted(corrected)])[counts]
-    combined: Array = (shares * estimates).sum(axis=1)
-    return combined, shares[-1]
+    means: Array = (shares * estimates).sum(axis=1)
+    alone = samples.ages(rows) > MOST_AGE * choice.most_age
+    if alone.any():
+        means[alone] = forward.run(choice.alone.spec, rows[alone], 1)[:, choice.alone.variant]
+    return Estimates(means, shares[-1], alone)

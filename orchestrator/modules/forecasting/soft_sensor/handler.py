@@ -126,6 +126,7 @@ class _Estimates:
         last: Newest known value at each row.
         coverage: Share of the validated samples within their intervals; null where too few.
         shares: Share of each model in the newest estimate.
+        alone: Rows that the inputs alone had to estimate.
     """
 
     rows: Rows
@@ -134,6 +135,7 @@ class _Estimates:
     last: Array
     coverage: float | None
     shares: Array
+    alone: int
 
 
 def _estimate(
@@ -144,21 +146,27 @@ def _estimate(
     later = samples.rows[count:]
     later = later[later <= span.predict[1]]
     rows = np.union1d(asked, later)
-    means, shares = estimate(forward, samples, choice, rows, min(MOST_REFITS, 1 + len(later)))
-    since = samples.values[count : count + len(later)] - means[np.searchsorted(rows, later)]
+    found = estimate(forward, samples, choice, rows, min(MOST_REFITS, 1 + len(later)))
+    since = samples.values[count : count + len(later)] - found.means[np.searchsorted(rows, later)]
     errors = np.concatenate([choice.combined, since])
     first = choice.first
     sampled = samples.rows[first : first + len(errors)]
     past = intervals(errors, np.clip(samples.counts(sampled) - first, 0, None))
     known = np.clip(samples.counts(asked) - first, 0, len(errors))
+    there = np.searchsorted(rows, asked)
+    half_widths = past.half_widths[known]
+    # one error more, at infinity, stands for the next
+    level = min(1.0, LEVEL * (1 + 1 / len(choice.alone_errors)))
+    half_widths[found.alone[there]] = np.quantile(np.abs(choice.alone_errors), level)
     validated = past.inside[: max(0, len(past.inside) - len(later))]
     return _Estimates(
         rows=asked,
-        means=means[np.searchsorted(rows, asked)],
-        half_widths=past.half_widths[known],
+        means=found.means[there],
+        half_widths=half_widths,
         last=last_known(samples, asked),
         coverage=float(np.mean(validated)) if validated else None,
-        shares=shares,
+        shares=found.shares,
+        alone=int(found.alone[there].sum()),
     )
 
 
@@ -187,6 +195,11 @@ def _result(
         warnings.append(
             f"{outside} of {len(estimates.rows)} rows are outside what the models have seen "
             "(applicable: false); their values are not to be relied on"
+        )
+    if estimates.alone:
+        warnings.append(
+            f"{estimates.alone} row(s) are estimated from the inputs alone, as no sample had been known for "
+            "more than twice as long as ever on validation"
         )
     if inputs.left_out:
         warnings.append(

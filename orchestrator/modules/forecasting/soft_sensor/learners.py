@@ -6,6 +6,7 @@ Each takes samples oldest first and gives one column of estimates a variant.
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,8 @@ SCORES = 6
 """Partial least squares scores that the Gaussian process sees."""
 MOST_FOR_PROCESS = 400
 LEAST_FOR_TREES = 100
+TREES_KEPT = 4
+"""Calls for which the same trees serve, as they cost most to grow."""
 
 
 def partial_least_squares(features: Array, values: Array, asked: Array) -> Array:
@@ -82,24 +85,29 @@ class Boosting:
     def __init__(self, reference: int | None, seed: int) -> None:
         self._reference = reference
         self._seed = seed
+        self._calls = 0
+        self._model: Any = None
 
     def __call__(self, features: Array, values: Array, asked: Array) -> Array:
         """Estimates, ``(n_asked, 1)``."""
+        if self._calls % TREES_KEPT == 0:
+            self._model = self._grown(features, values)
+        self._calls += 1
+        base = 0.0 if self._reference is None else asked[:, self._reference]
+        found: Array = np.asarray(self._model.predict(asked)) + base
+        return found[:, None]
+
+    def _grown(self, features: Array, values: Array) -> Any:
         import lightgbm
 
-        goal, base = values, np.zeros(len(asked))
-        if self._reference is not None:
-            goal = values - features[:, self._reference]
-            base = asked[:, self._reference]
+        goal = values if self._reference is None else values - features[:, self._reference]
         options = {
             "objective": "regression", "learning_rate": 0.06, "num_leaves": 8,
             "min_data_in_leaf": 10, "bagging_fraction": 0.7, "bagging_freq": 1,
-            "feature_fraction": 0.5, "lambda_l2": 1.0, "num_threads": 1, "verbose": -1,
+            "feature_fraction": 0.5, "lambda_l2": 1.0, "num_threads": 1, "max_bin": 63, "verbose": -1,
             "seed": self._seed, "deterministic": True,
         }  # fmt: skip
-        model = lightgbm.train(options, lightgbm.Dataset(features, goal), num_boost_round=120)
-        found: Array = np.asarray(model.predict(asked)) + base
-        return found[:, None]
+        return lightgbm.train(options, lightgbm.Dataset(features, goal), num_boost_round=100)
 
 
 def _components(scaled: Array, goal: Array, count: int) -> tuple[Array, Array]:

@@ -53,6 +53,10 @@ class Samples:
         """How many samples may be used at each row."""
         return np.searchsorted(self.known, rows, side="right")
 
+    def ages(self, rows: Rows) -> Rows:
+        """Rows since the newest sample known at each row was taken; at least one must be known."""
+        return rows - self.rows[self.counts(rows) - 1]
+
 
 def align(column: Array, delay: int, stamp: Stamp) -> Samples:
     """The samples in a column.
