@@ -33,7 +33,7 @@ REFITS = 12
 FINALISTS = 5
 BASES = 2
 """Ways to see the data that all families are tried on."""
-HALF_LIFE = 200.0
+HALF_LIFE = 100.0
 """Samples after which an error counts half in the choice."""
 MOST_AGE = 2
 """Longest age of the newest known sample, over the longest on validation, at which it still tells."""
@@ -43,11 +43,10 @@ LEAST_ERRORS = 5
 
 @dataclass(frozen=True, slots=True)
 class Finalist:
-    """One model of the combination: which variant of it, and the weight of its bias update."""
+    """One model of the combination, and which variant of it."""
 
     spec: Spec
     variant: int
-    bias_weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +86,7 @@ class _Run:
     errors: Array
 
     def finalist(self, column: int) -> Finalist:
-        variant, weight = divmod(column, len(BIAS_WEIGHTS))
-        return Finalist(self.spec, variant, BIAS_WEIGHTS[weight])
+        return Finalist(self.spec, column // len(BIAS_WEIGHTS))
 
 
 def choose(
@@ -166,7 +164,7 @@ def choose(
         first=first,
         errors=np.stack(errors, axis=1),
         combined=combined,
-        alone=Finalist(by_inputs.spec, variant, 0.0),
+        alone=Finalist(by_inputs.spec, variant),
         alone_errors=by_inputs.raw[:, variant],
         most_age=int(samples.ages(rows).max()),
         scores=scores,
@@ -188,9 +186,9 @@ def _beside(base: Spec, count: int) -> list[Spec]:
 
 
 def _discounted(errors: Array) -> Array:
-    """Mean square error after none, one, two… samples, older ones counting less; ``(n + 1, n_candidates)``."""
+    """Mean square error after none, one, two… samples, older ones counting less; ``(n + 1, …)``."""
     keep = 0.5 ** (1 / HALF_LIFE)
-    total, weight = np.zeros((len(errors) + 1, errors.shape[1])), 0.0
+    total, weight = np.zeros((len(errors) + 1, *errors.shape[1:])), 0.0
     for i, square in enumerate(np.square(errors)):
         weight = keep * weight + 1.0
         total[i + 1] = total[i] + (square - total[i]) / weight
@@ -231,11 +229,13 @@ class Estimates:
     Attributes:
         means: Estimates, ``(n_rows,)``.
         shares: Share of each finalist at the last row.
+        bias_weights: Weight of the bias update of each there.
         alone: Rows at which the inputs had to do alone, as no sample had been known for too long.
     """
 
     means: Array
     shares: Array
+    bias_weights: Array
     alone: NDArray[np.bool_]
 
 
@@ -261,14 +261,17 @@ def estimate(
     counts = np.clip(samples.counts(rows) - choice.first, 0, len(errors))
     own = samples.rows[choice.first : choice.first + len(errors)]
     at_sample = np.maximum(samples.counts(own) - choice.first, 0)
-    corrected, estimates = np.empty_like(errors), np.empty_like(raw)
-    for j, one in enumerate(choice.finalists):
-        bias = bias_after(errors[:, j], one.bias_weight)
-        corrected[:, j] = errors[:, j] - bias[at_sample]
-        estimates[:, j] = raw[:, j] + bias[counts]
-    shares = np.stack([weights_of(squares) for squares in _discounted(corrected)])[counts]
+    # (…, n_finalists, n_weights): each finalist under each weight of its bias update
+    bias = np.stack([bias_after(errors, weight) for weight in BIAS_WEIGHTS], axis=2)
+    corrected = errors[:, :, None] - bias[at_sample]
+    past = _discounted(corrected)
+    best = past.argmin(axis=2)[:, :, None]
+    squares = np.take_along_axis(past, best, axis=2)[:, :, 0]
+    shares = np.stack([weights_of(row) for row in squares])[counts]
+    estimates = raw + np.take_along_axis(bias[counts], best[counts], axis=2)[:, :, 0]
     means: Array = (shares * estimates).sum(axis=1)
     alone = samples.ages(rows) > MOST_AGE * choice.most_age
     if alone.any():
         means[alone] = forward.run(choice.alone.spec, rows[alone], 1)[:, choice.alone.variant]
-    return Estimates(means, shares[-1], alone)
+    weights = np.array(BIAS_WEIGHTS)[best[counts[-1], :, 0]]
+    return Estimates(means, shares[-1], weights, alone)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator.errors import InsufficientDataError
 from orchestrator.modules.forecasting.soft_sensor.samples import Array, Rows, Samples
 
 MOST_FEATURES = 300
@@ -17,8 +18,6 @@ CLIP_SPREADS = 10.0
 """And at least so many robust standard deviations."""
 KNOWN = {0: (), 1: (0,), 3: (0, 1, 2), 5: (0, 1, 2, 4, 8)}
 """Number of known values used -> how many samples back each lies."""
-SPARSE = 10
-"""Rows between samples from which means over windows take the place of single past rows."""
 
 Windows = tuple[tuple[int, int], ...]
 
@@ -58,12 +57,21 @@ def fill_inputs(names: Sequence[str], columns: Array, train: tuple[int, int]) ->
         names: Of the columns.
         columns: As measured, NaN where missing, ``(n_rows, n_inputs)``.
         train: First and last row to learn from.
+
+    Raises:
+        InsufficientDataError: no input moves there.
     """
     columns = np.where(np.isfinite(columns), columns, np.nan)
     learnt = columns[train[0] : train[1] + 1]
     there = np.isfinite(learnt)
     highest = np.where(there, learnt, -np.inf).max(axis=0)
     moving: NDArray[np.bool_] = highest > np.where(there, learnt, np.inf).min(axis=0)
+    if not moving.any():
+        raise InsufficientDataError(
+            f"no input changes in rows {train[0]} to {train[1]}",
+            where=", ".join(names[:12]),
+            remedy="name process tags that move as inputs, or choose other train_rows",
+        )
     columns, learnt = columns[:, moving], learnt[:, moving]
     present = np.isfinite(columns)
     row = np.arange(len(columns))[:, None]
@@ -97,9 +105,7 @@ def window_sets(spacing: float, inputs: int, rows: int, lags: int | None = None)
         each = _single(lags + 1)
         fits = len(each) * inputs <= max(inputs, MOST_FEATURES)
         return [each if fits else _growing(1, lags + 1)]
-    if spacing < SPARSE:
-        found += [_single(8), _single(16)]
-    found += [_growing(1, 32), _growing(1, 64)]
+    found += [_single(8), _single(16), _growing(1, 32), _growing(1, 64)]
     if spacing > 1:
         found += [((0, 9),), ((0, 9), (10, 29), (30, 59)), ((0, 29),), ((0, 59), (60, 179))]
     return [

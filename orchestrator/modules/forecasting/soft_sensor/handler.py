@@ -66,12 +66,6 @@ def run(parameters: SoftSensorInput, context: OperationContext) -> SoftSensorRes
     count = learnt_from(samples, span)
     check_enough(samples, count, span, parameters.target)
     inputs = fill_inputs(names, columns, span.train)
-    if not inputs.names:
-        raise InsufficientDataError(
-            f"no input changes in rows {span.train[0]} to {span.train[1]}",
-            where=", ".join(names[:12]),
-            remedy="name process tags that move as inputs, or choose other train_rows",
-        )
     context.progress(0.05, "models are compared")
     forward = Forward(FeatureMaker(inputs, samples), samples, context.seed)
     spacing = float(np.median(np.diff(samples.rows[:count])))
@@ -126,6 +120,7 @@ class _Estimates:
         last: Newest known value at each row.
         coverage: Share of the validated samples within their intervals; null where too few.
         shares: Share of each model in the newest estimate.
+        bias_weights: Weight of its bias update there.
         alone: Rows that the inputs alone had to estimate.
     """
 
@@ -135,6 +130,7 @@ class _Estimates:
     last: Array
     coverage: float | None
     shares: Array
+    bias_weights: Array
     alone: int
 
 
@@ -166,6 +162,7 @@ def _estimate(
         last=last_known(samples, asked),
         coverage=float(np.mean(validated)) if validated else None,
         shares=found.shares,
+        bias_weights=found.bias_weights,
         alone=int(found.alone[there].sum()),
     )
 
@@ -225,8 +222,10 @@ def _result(
         predictions=points,
         model=ModelChoice(
             chosen=tuple(
-                ChosenModel(model=one.spec.text, bias_weight=one.bias_weight, share=float(share))
-                for one, share in zip(choice.finalists, estimates.shares, strict=True)
+                ChosenModel(model=one.spec.text, bias_weight=float(weight), share=float(share))
+                for one, weight, share in zip(
+                    choice.finalists, estimates.bias_weights, estimates.shares, strict=True
+                )
             ),
             scores=choice.scores,
             candidates=choice.tried,

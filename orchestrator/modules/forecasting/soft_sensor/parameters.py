@@ -85,7 +85,8 @@ class ChosenModel(Part):
 
     Attributes:
         model: In words: family, past rows of the inputs, known values of the target, fading.
-        bias_weight: Weight of each new error in its bias update; 0 for none.
+        bias_weight: Weight of each new error in its bias update at the newest row, as did best by then; 0
+            for none.
         share: Its share of the newest estimate.
     """
 
