@@ -41,6 +41,7 @@ from orchestrator.modules.forecasting.soft_sensor.samples import (
 from orchestrator.modules.forecasting.soft_sensor.walk import Forward
 from orchestrator.modules.frames import Frame, iso, read_frame
 from orchestrator.plant.tags import Plant
+from orchestrator.plant.twin.recording import TRUTH
 
 MOST_REFITS = 40
 NO_PROCESS = ("lab", "price", "state", "total")
@@ -97,7 +98,7 @@ def _input_names(parameters: SoftSensorInput, frame: Frame, plant: Plant) -> Seq
         )
     if parameters.inputs:
         return list(dict.fromkeys(parameters.inputs))
-    others = [name for name in frame.names if name != parameters.target]
+    others = [n for n in frame.names if n != parameters.target and not n.endswith(TRUTH)]
     kinds = {tag.name: tag.kind for tag in plant.tags}
     names = [name for name in others if kinds.get(name) not in NO_PROCESS]
     if not names:

@@ -23,7 +23,7 @@ class SoftSensorInput(DataInput):
     inputs: TagNames = Field(
         default=(),
         description="Process tags; when empty all others, without those that the plant file calls lab, "
-        "price, state or total.",
+        "price, state or total, and without what a simulated recording calls truth.",
     )
     delay: int = Field(
         default=0,
