@@ -13,13 +13,13 @@ import numpy as np
 from orchestrator.modules.forecasting.soft_sensor.samples import Array, Rows
 
 LEVEL = 0.95
-STEP = 0.02
+STEP = 0.005
 """How much one value outside moves the level."""
-LEVELS = (0.002, 0.3)
+LEVELS = (0.02, 0.3)
 """Bounds of the share that is let outside."""
 LEAST = 8
 """Errors before there is an interval."""
-HALF_LIFE = 150.0
+HALF_LIFE = 300.0
 """Errors after which one counts half."""
 
 
@@ -36,11 +36,6 @@ class Intervals:
 
     half_widths: Array
     inside: Sequence[bool]
-
-    @property
-    def coverage(self) -> float | None:
-        """Share of values inside; null without any."""
-        return float(np.mean(self.inside)) if self.inside else None
 
 
 def intervals(errors: Array, known: Rows) -> Intervals:
