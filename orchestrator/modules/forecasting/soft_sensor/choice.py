@@ -29,7 +29,6 @@ FIRST_SHARE = 0.4
 LEAST_FITTED = 18
 MOST_VALIDATED = 1500
 LEAST_VALIDATED = 10
-REFITS = 12
 FINALISTS = 5
 BASES = 2
 """Ways to see the data that all families are tried on."""
@@ -56,6 +55,7 @@ class Choice:
     Attributes:
         finalists: Models to combine, the best first.
         first: Number of the first sample validated on.
+        begin: Samples known at it, to which models are fitted first.
         errors: Of the finalists without their bias update, value less estimate, ``(n_validated, n_finalists)``.
         combined: Errors of the average chosen at each sample from those before; of the median of all
             candidates where too few errors were known.
@@ -68,6 +68,7 @@ class Choice:
 
     finalists: tuple[Finalist, ...]
     first: int
+    begin: int
     errors: Array
     combined: Array
     alone: Finalist
@@ -119,12 +120,13 @@ def choose(
     rows, values = samples.rows[first:count], samples.values[first:count]
     # how many of the validated samples were known at each of them
     known = np.maximum(samples.counts(rows) - first, 0)
+    begin = samples.known_by(int(rows[0]))
     total = len(windows) * len(KNOWN) + BASES * 5
     done = 0
 
     def run(spec: Spec) -> _Run:
         nonlocal done
-        raw = values[:, None] - forward.run(spec, rows, REFITS)
+        raw = values[:, None] - forward.run(spec, rows, begin)
         done += 1
         progress(min(1.0, done / total))
         if spec.family == "last sample":
@@ -162,6 +164,7 @@ def choose(
     return Choice(
         finalists=finalists,
         first=first,
+        begin=begin,
         errors=np.stack(errors, axis=1),
         combined=combined,
         alone=Finalist(by_inputs.spec, variant),
@@ -239,9 +242,7 @@ class Estimates:
     alone: NDArray[np.bool_]
 
 
-def estimate(
-    forward: Forward, samples: Samples, choice: Choice, rows: Rows, refits: int
-) -> Estimates:
+def estimate(forward: Forward, samples: Samples, choice: Choice, rows: Rows) -> Estimates:
     """The combination at rows after those it was chosen on.
 
     Args:
@@ -249,11 +250,13 @@ def estimate(
         samples: The target's samples.
         choice: What was chosen.
         rows: Ascending, with every row of a sample among them.
-        refits: How often models are fitted anew.
     """
-    raw = np.stack(
-        [forward.run(one.spec, rows, refits)[:, one.variant] for one in choice.finalists], axis=1
-    )
+
+    def run(one: Finalist, asked: Rows) -> Array:
+        found: Array = forward.run(one.spec, asked, choice.begin)[:, one.variant]
+        return found
+
+    raw = np.stack([run(one, rows) for one in choice.finalists], axis=1)
     sampled = np.flatnonzero(np.isin(samples.rows, rows))
     there = np.searchsorted(rows, samples.rows[sampled])
     # the errors of all samples from the first validated one on
@@ -272,6 +275,6 @@ def estimate(
     means: Array = (shares * estimates).sum(axis=1)
     alone = samples.ages(rows) > MOST_AGE * choice.most_age
     if alone.any():
-        means[alone] = forward.run(choice.alone.spec, rows[alone], 1)[:, choice.alone.variant]
+        means[alone] = run(choice.alone, rows[alone])
     weights = np.array(BIAS_WEIGHTS)[best[counts[-1], :, 0]]
     return Estimates(means, shares[-1], weights, alone)

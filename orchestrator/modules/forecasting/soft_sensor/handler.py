@@ -43,7 +43,6 @@ from orchestrator.modules.frames import Frame, iso, read_frame
 from orchestrator.plant.tags import Plant
 from orchestrator.plant.twin.recording import TRUTH
 
-MOST_REFITS = 40
 NO_PROCESS = ("lab", "price", "state", "total")
 LEAST_COVERAGE = 0.85
 
@@ -143,7 +142,7 @@ def _estimate(
     later = samples.rows[count:]
     later = later[later <= span.predict[1]]
     rows = np.union1d(asked, later)
-    found = estimate(forward, samples, choice, rows, min(MOST_REFITS, 1 + len(later)))
+    found = estimate(forward, samples, choice, rows)
     since = samples.values[count : count + len(later)] - found.means[np.searchsorted(rows, later)]
     errors = np.concatenate([choice.combined, since])
     first = choice.first

@@ -28,6 +28,8 @@ Learner = Callable[[Array, Array, Array], Array]
 
 MOST_SAMPLES = 3000
 """Newest samples to which a model is fitted."""
+GROWTH = 1.05
+"""Known samples, over those fitted to, at which a model is fitted anew."""
 BIAS_WEIGHTS = (0.0, 0.1, 0.3, 0.6)
 
 
@@ -72,13 +74,16 @@ class Forward:
         self._seed = seed
         self._learners: dict[Spec, Learner] = {}
 
-    def run(self, spec: Spec, rows: Rows, refits: int) -> Array:
+    def run(self, spec: Spec, rows: Rows, begin: int) -> Array:
         """Estimates of every variant of a model, ``(n_rows, n_variants)``.
+
+        It is fitted to the first ``begin`` samples, and anew each time that a twentieth more are known: what
+        serves a row depends on no later one.
 
         Args:
             spec: The model.
-            rows: Ascending; at the first of them there must be samples to fit.
-            refits: How often it is fitted, evenly over ``rows``.
+            rows: Ascending; at the first of them ``begin`` samples must be known.
+            begin: Samples of the first fit.
         """
         if spec.family == "last sample":
             return last_known(self._samples, rows)[:, None]
@@ -86,11 +91,16 @@ class Forward:
         first = self._first_usable(spec.known)
         asked = self._maker.make(rows, spec.windows, spec.known)
         seen = self._maker.make(self._samples.rows, spec.windows, spec.known)
+        known = self._samples.counts(rows)
         found = []
-        for part in np.array_split(np.arange(len(rows)), min(refits, len(rows))):
-            count = self._samples.known_by(int(rows[part[0]]))
-            fitted = slice(max(first, count - MOST_SAMPLES), count)
-            found.append(learner(seen[fitted], self._samples.values[fitted], asked[part]))
+        done, count = 0, begin
+        while done < len(rows):
+            following = max(count + 1, int(GROWTH * count))
+            part = slice(done, int(np.searchsorted(known, following)))
+            if part.stop > done:
+                fitted = slice(max(first, count - MOST_SAMPLES), count)
+                found.append(learner(seen[fitted], self._samples.values[fitted], asked[part]))
+            done, count = part.stop, following
         return np.vstack(found)
 
     def fitted(self, known: int, row: int) -> int:

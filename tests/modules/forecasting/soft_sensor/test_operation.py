@@ -97,6 +97,15 @@ def test_no_estimate_uses_a_value_that_was_not_known(context_for, delay):
     assert abs(means(after)[unknown] - means(before)[unknown]) > 1e-6
 
 
+def test_it_makes_no_difference_whether_there_are_later_rows_and_values_at_all(context_for):
+    data, _ = plant(every=3)
+    before = sensor(context_for, data, train_rows=(0, 899), predict_rows=(900, 1400))
+    cut = {name: values[:1000].copy() for name, values in data.items()}
+    cut["Q"][1000 - DELAY :] = np.nan
+    after = sensor(context_for, cut, train_rows=(0, 899), predict_rows=(900, 999))
+    np.testing.assert_allclose(means(after), means(before)[:100], rtol=1e-9)
+
+
 def test_a_value_of_the_training_rows_not_yet_known_at_the_first_estimate_has_no_part(context_for):
     data, _ = plant(every=3)
     asked = {"train_rows": (0, 899), "predict_rows": (900, 905), "delay": 30}
