@@ -25,6 +25,8 @@ OnProgress = Callable[[float, str], None]
 REQUEST_TIMEOUT = 60.0
 CONNECT_TIMEOUT = 5.0
 STARTING_PATIENCE = 10.0
+IN_PROCESS_BODY_MB = 1024.0
+"""Largest request that a command sends to the application in its own process."""
 FIRST_POLL, LONGEST_POLL = 0.02, 0.5
 FINAL = frozenset({"succeeded", "failed", "cancelled", "timed_out"})
 
@@ -200,6 +202,10 @@ async def _in_process(settings: Settings) -> AsyncIterator[httpx.ASGITransport]:
     from orchestrator.api.service import open_without_source
 
     configure_logging(settings.logging.model_copy(update={"level": "error"}))
+    # the limit guards a service from its clients; here the command talks to itself
+    body = max(settings.service.max_body_mb, IN_PROCESS_BODY_MB)
+    service = settings.service.model_copy(update={"max_body_mb": body})
+    settings = settings.model_copy(update={"service": service})
     app = create_app(settings, open_without_source)
     async with app.router.lifespan_context(app):
         yield httpx.ASGITransport(app)

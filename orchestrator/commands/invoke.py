@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
@@ -21,6 +21,9 @@ from orchestrator.commands.options import (
 from orchestrator.commands.output import RemoteError, console, emit
 from orchestrator.errors import InputError, ParameterError
 from orchestrator.field_errors import field_errors
+
+if TYPE_CHECKING:
+    from orchestrator.modules.base import Operation
 
 
 def invoke(
@@ -74,10 +77,12 @@ def invoke(
             "period_seconds": period_seconds,
         }
         stated = {name: value for name, value in stated.items() if value is not None}
-        if _takes_files(module, operation):
+        declared = _declared(module, operation)
+        if declared is not None and "file" in declared.input_model.model_fields:
             parameters = {**stated, **parameters}
         else:
-            columns, notes = _columns(data, stated)
+            timeless = declared is not None and not declared.needs_time
+            columns, notes = _columns(data, stated, timeless=timeless)
             parameters["data"] = {"columns": columns}
     if report is not None:
         _check_folder(report)
@@ -175,12 +180,10 @@ def _parameters(text: str) -> dict[str, Any]:
     return parameters
 
 
-def _takes_files(module: str, operation: str) -> bool:
-    """Whether the operation reads files itself."""
+def _declared(module: str, operation: str) -> Operation | None:
     from orchestrator.modules.registry import load_registry
 
-    found = load_registry().operations.get(f"{module}.{operation}")
-    return found is not None and "file" in found.input_model.model_fields
+    return load_registry().operations.get(f"{module}.{operation}")
 
 
 def _content(path: Path, stated: dict[str, Any]) -> dict[str, Any]:
@@ -222,8 +225,15 @@ def _text(path: Path) -> str:
         ) from error
 
 
-def _columns(path: Path, stated: dict[str, Any]) -> tuple[dict[str, list[Any]], list[str]]:
+def _columns(
+    path: Path, stated: dict[str, Any], *, timeless: bool = False
+) -> tuple[dict[str, list[Any]], list[str]]:
     """The file's columns as JSON (times as ISO 8601, no number as null), and what was mended.
+
+    Args:
+        path: The file.
+        stated: What is stated about it.
+        timeless: Whether it may hold no times; then there is no column ``time``.
 
     Raises:
         DataError: the file cannot be used.
@@ -239,7 +249,7 @@ def _columns(path: Path, stated: dict[str, Any]) -> tuple[dict[str, list[Any]], 
         given = IngestInput.model_validate({**stated, "text": ""}).model_dump(include=set(stated))
     except ValidationError as error:
         raise ParameterError.of_fields(field_errors(error.errors(), stated)) from error
-    file = Table(path, reading=Reading(**given))
+    file = Table(path, reading=Reading(**given, timeless=timeless))
     table = file.read()
     columns: dict[str, list[Any]] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):

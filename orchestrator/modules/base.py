@@ -187,6 +187,7 @@ class Operation:
         handler: ``"package.file:function"``; the function takes the parameters and a context.
         needs: What it needs.
         as_given: Whether inline data reaches it as it was given; else its times are read as UTC first.
+        needs_time: Whether its data must hold times; else rows in their order will do.
         appends: Field of its result that names a Parquet file in the run's folder, to be appended to
             the historian after the run; nothing is appended where the field is null.
     """
@@ -199,6 +200,7 @@ class Operation:
     handler: str
     needs: Needs = Needs()
     as_given: bool = False
+    needs_time: bool = True
     appends: str | None = None
 
     @property

@@ -22,7 +22,8 @@ class Frame:
     """Columns at common times, in the order in which they were given.
 
     Attributes:
-        times: UTC, ``datetime64[us]``, shape ``(n_rows,)``; not necessarily ordered or unique.
+        times: UTC, ``datetime64[us]``, shape ``(n_rows,)``; not necessarily ordered or unique. All
+            not-a-time where the data holds none and may do without.
         names: Names of the numeric columns, length ``n_tags``.
         values: ``float64`` of shape ``(n_rows, n_tags)``, NaN where missing, each in its tag's unit.
         skipped: Columns that hold no numbers.
@@ -54,17 +55,20 @@ class Frame:
 
         if len(self.times) < 2 or bool(np.all(self.times[1:] >= self.times[:-1])):
             return self
+        if np.isnat(self.times).all():
+            return self
         order = np.argsort(self.times, kind="stable")
         return Frame(self.times[order], self.names, self.values[order], self.skipped)
 
 
-def read_frame(table: pa.Table, tags: Sequence[str] = ()) -> Frame:
+def read_frame(table: pa.Table, tags: Sequence[str] = (), *, needs_time: bool = True) -> Frame:
     """The numeric columns of a table that has a column ``time``.
 
     Args:
         table: Column ``time`` (time stamps, or text in ISO 8601; without a zone they are UTC), then
             one column a tag.
         tags: Columns to read, all numeric ones when empty.
+        needs_time: Whether to refuse a table without times.
 
     Raises:
         DataError: there are no rows, no time column, or a time that cannot be read.
@@ -73,7 +77,8 @@ def read_frame(table: pa.Table, tags: Sequence[str] = ()) -> Frame:
     import numpy as np
     import pyarrow as pa
 
-    if TIME_COLUMN not in table.column_names:
+    timed = TIME_COLUMN in table.column_names
+    if needs_time and not timed:
         raise DataError(
             f"there is no column {TIME_COLUMN!r}",
             where="input data",
@@ -111,7 +116,9 @@ def read_frame(table: pa.Table, tags: Sequence[str] = ()) -> Frame:
         names.append(name)
         columns.append(column.cast(pa.float64()).to_numpy())
     values = np.column_stack(columns) if columns else np.empty((table.num_rows, 0))
-    return Frame(_times(table.column(TIME_COLUMN)), tuple(names), values, tuple(skipped))
+    nothing = np.full(table.num_rows, np.datetime64("NaT"), "datetime64[us]")
+    times = _times(table.column(TIME_COLUMN)) if timed else nothing
+    return Frame(times, tuple(names), values, tuple(skipped))
 
 
 def _numbers_in(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -240,7 +240,7 @@ def _wanted_formats(
 ) -> tuple[TimeFormat, ...]:
     """The formats that fit the file and what the reader states of it."""
     if not formats:
-        if reading.start is not None and reading.time_column is None:
+        if (reading.start is not None or reading.timeless) and reading.time_column is None:
             return (TimeFormat(ROW_NUMBER),)
         raise _no_time(shown, columns, reading.time_column, uneven)
     if reading.day_first is not None:

@@ -30,6 +30,8 @@ class Reading:
         duplicates: What to keep of the samples of one tag at one time.
         start: Time of the first row of a file that holds no times.
         period_seconds: Distance of the rows of such a file, s.
+        timeless: Accept a file that holds no times and of which no start is stated: its rows then have no
+            times, see :attr:`orchestrator.plant.tables.Table.timed`.
         lenient: Leave out the rows and cells that cannot be used, and count them, instead of refusing
             the file.
     """
@@ -46,4 +48,5 @@ class Reading:
     duplicates: Keep = "last"
     start: datetime | None = None
     period_seconds: float | None = None
+    timeless: bool = False
     lenient: bool = False

@@ -107,6 +107,8 @@ class RowReader:
     def _numbered(self, done: int, count: int) -> NDArray[np.int64]:
         """Times of rows that have none, from the stated start and period."""
         start, period = self._stated.start, self._stated.period_seconds
+        if start is None and self._stated.timeless:
+            return np.arange(done, done + count, dtype=np.int64)  # only keeps the rows in order
         if start is None or period is None:
             raise DataError(
                 "no column holds times, and start is given without period_seconds",

@@ -44,6 +44,7 @@ from orchestrator.plant.times import TimeFormat, ambiguous
 if TYPE_CHECKING:
     import pyarrow as pa
 
+TIME_COLUMN = "time"
 TEXT_SHARE = 0.9
 """A column whose filled cells are texts to a greater share than this is not a tag."""
 MOST_LOST = 0.5
@@ -62,6 +63,8 @@ class Table:
         facts: Counts by column.
         units: Unit of each tag where the file states one.
         rows: Rows of the file that can be used.
+        timed: Whether the rows have times; without, :attr:`span` and the times of :meth:`blocks` only say
+            in which order they stand.
         span: First and last time.
         unordered: Rows that are older than the row before.
         rejects: What a lenient reader left out.
@@ -90,6 +93,7 @@ class Table:
             self._staged = as_csv(self.path, self.reading.sheet, self.name)
             self.path = self._staged.path
         self.layout: Layout = read_layout(self.path, self.reading, self.name)
+        self.timed = bool(self.layout.time_column) or self.reading.start is not None
         self.duplicates = Duplicates(keep=self.reading.duplicates)
         self.notes: list[str] = []
         self._cells = Cells(self.name, self.layout.long, self.layout.decimal)
@@ -125,16 +129,17 @@ class Table:
         return one_row_a_time(wide, self.duplicates)
 
     def read(self, tags: Sequence[str] | None = None) -> pa.Table:
-        """All rows in memory: ``time`` (timestamp[us, UTC]) and one float64 column a tag.
+        """All rows in memory: ``time`` (timestamp[us, UTC]) where rows have one, and a float64 column a tag.
 
         A cell is null where there is no usable number.
         """
         import pyarrow as pa
 
         names = tuple(self.tags if tags is None else tags)
-        return pa.Table.from_batches(
+        table = pa.Table.from_batches(
             [to_batch(block) for block in self.blocks(names)], schema=wide_schema(names)
         )
+        return table if self.timed else table.drop_columns([TIME_COLUMN])
 
     def _first_kinds(self) -> dict[str, ColumnKind]:
         """Columns to read beside that of the time, and what they hold."""

@@ -26,6 +26,16 @@ def test_an_invocation_prints_the_result_itself(dan_g: Run, tmp_path: Path) -> N
     assert done.err == ""
 
 
+def test_the_limit_of_bodies_is_no_limit_of_what_a_command_sends_itself(
+    dan_g: Run, tmp_path: Path
+) -> None:
+    data, config = tmp_path / "prices.csv", tmp_path / "config.yaml"
+    data.write_text(PRICES)
+    config.write_text("orchestrator:\n  service: {max_body_mb: 0.0001}\n")
+    done = dan_g("invoke", "etl", "clean", "--data", data, "--config", config, "--json")
+    assert done.code == 0, done.err
+
+
 def test_parameters_come_from_a_file_too(dan_g: Run, tmp_path: Path) -> None:
     rows = [{"time": f"2026-01-01T{h:02d}:00:00Z", "x": float(h)} for h in range(24)]
     file = tmp_path / "parameters.json"

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from orchestrator.errors import DataError, UnknownTagError
 from orchestrator.plant.csv_head import title_lines
 from orchestrator.plant.pivot import joined
+from orchestrator.plant.reading import Reading
 from orchestrator.plant.samples import Quality, SampleBlock
 from orchestrator.plant.tables import Table, read_table
 
@@ -262,6 +263,21 @@ def test_duplicate_samples_of_a_long_file(tmp_path: Path) -> None:
     table = Table(written(tmp_path, text))
     assert whole(table).values.tolist() == [[1, 2]]
     assert (table.duplicates.identical, table.duplicates.conflicting) == (1, 1)
+
+
+def test_rows_without_times_are_read_where_that_is_accepted(tmp_path: Path) -> None:
+    bare = written(tmp_path, "  \n  a   b\n 2.0e-1  1\n 1.0e-1  2\n 3  4\n")
+    table = Table(bare, reading=Reading(timeless=True))
+    assert not table.timed
+    assert table.read().to_pydict() == {"a": [0.2, 0.1, 3.0], "b": [1.0, 2.0, 4.0]}
+    stated = Reading(timeless=True, start=datetime(2026, 1, 1, tzinfo=UTC), period_seconds=60.0)
+    assert Table(bare, reading=stated).read().column("time")[2].as_py().minute == 2
+    dated = written(tmp_path, "time,a\n2024-01-02,2\n2024-01-01,1\n", "dated.csv")
+    timed = Table(dated, reading=Reading(timeless=True))
+    assert timed.timed
+    assert timed.read().column_names == ["time", "a"]
+    with pytest.raises(DataError, match="'b' holds no times"):
+        Table(bare, reading=Reading(timeless=True, time_column="b"))
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,12 @@ from orchestrator.modules.forecasting.models import (
     ExplainResult,
     ForecastInput,
     ForecastResult,
-    SoftSensorInput,
-    SoftSensorResult,
     TimeToLimitInput,
     TimeToLimitResult,
+)
+from orchestrator.modules.forecasting.soft_sensor.parameters import (
+    SoftSensorInput,
+    SoftSensorResult,
 )
 
 MIN_QUALITY = 0.70
@@ -74,10 +76,11 @@ MODULE = Module(
             summary="What is a product property now, between laboratory samples?",
             input_model=SoftSensorInput,
             output_model=SoftSensorResult,
-            handler="orchestrator.modules.forecasting.soft_sensor:run",
+            handler="orchestrator.modules.forecasting.soft_sensor.handler:run",
             needs=Needs(
-                MIN_QUALITY, history=timedelta(days=30), cost_seconds=5.0, benefit_usd=1000.0
+                MIN_QUALITY, history=timedelta(days=45), cost_seconds=15.0, benefit_usd=1000.0
             ),
+            needs_time=False,
         ),
     ),
 )

@@ -281,56 +281,6 @@ class ExplainResult(OperationResult):
     score: ModelScore
 
 
-class SoftSensorInput(DataInput):
-    """Parameters of ``forecasting.soft_sensor``."""
-
-    target: TagName = Field(description="Tag of the laboratory or analyser value.")
-    inputs: TagNames = Field(default=(), description="Process tags; all others when empty.")
-    delay: int = Field(
-        default=0,
-        ge=0,
-        le=1000,
-        description="Rows by which the analyser reports late: a value stands this far after its sample.",
-    )
-    lags: int | None = Field(
-        default=None,
-        ge=0,
-        le=100,
-        description="How many past rows of the inputs to use; chosen from 0, 8 and 30 if null.",
-    )
-
-
-class SoftSensorPoint(Part):
-    """Estimated quality now or at a past row; not applicable outside what the model has seen."""
-
-    time: str
-    mean: float
-    lower: float
-    upper: float
-    applicable: bool
-
-
-class SoftSensorResult(OperationResult):
-    """Result of ``forecasting.soft_sensor``.
-
-    Attributes:
-        predictions: The newest rows, oldest first.
-        rmse: Error on the last third of the samples, which the model had not seen, in the tag's unit.
-        rmse_last_sample: Error there of carrying the last reported sample forward.
-        samples: Laboratory values used.
-        delay: Analyser delay that was assumed, rows.
-        lags: Past rows of the inputs that are used.
-    """
-
-    target: str
-    predictions: tuple[SoftSensorPoint, ...]
-    rmse: float
-    rmse_last_sample: float
-    samples: int
-    delay: int
-    lags: int
-
-
 class TimeToLimitInput(HorizonInput):
     """Parameters of ``forecasting.time_to_limit``."""
 
