@@ -95,7 +95,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
         raise ParameterError(f"{options.jobs} processes", where="--jobs", remedy="give 1 or more")
     if options.ray_address and options.engine != "ray":
         raise ParameterError(
-            "an address of Ray is given, but another engine",
+            "an address of a Ray cluster is given, and the engine is local",
             where="--ray-address",
             remedy="add --engine ray",
         )
@@ -115,10 +115,12 @@ def _run(options: argparse.Namespace, console: Console) -> None:
         console.print(f"note: {note}", markup=False)
     done = [item for item in results if item.error is None]
     refused = [item for item in results if item.error is not None]
+    failure = refused[0].error if not done else None
     for item in refused:
-        console.print(f"not forecast: {item.error}", markup=False, style="yellow")
-    if not done and refused[0].error is not None:
-        raise refused[0].error
+        if item.error is not failure:
+            console.print(f"not forecast: {item.error}", markup=False, style="yellow")
+    if failure is not None:
+        raise failure
     table, plot = _write(options.out, done, frame)
     seconds = time.perf_counter() - started
     console.print(
@@ -144,7 +146,7 @@ def _read(path: Path, time_column: str | None, targets: list[str]) -> tuple[Fram
     twice = table.duplicates
     if twice.conflicting:
         raise DataError(
-            f"{twice.conflicting} values stand at a time that already has another one",
+            f"values that contradict one another stand at the same time ({twice.conflicting})",
             where=str(path),
             why="a forecast needs one value at one time",
             remedy="remove the duplicates, or resolve them with: dan-g invoke etl ingest",

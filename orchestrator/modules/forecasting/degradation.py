@@ -16,6 +16,8 @@ Array = NDArray[np.float64]
 
 SHAPES = 80
 """Shapes looked through for the fit, and again about it for the draws."""
+SHAPES_JUDGED = 30
+"""Shapes looked through for a forecast from a past moment."""
 DRAWS = 1000
 BOOTSTRAPS = 400
 MIN_OWN = 6
@@ -57,6 +59,13 @@ class Fit:
     def name(self) -> str:
         """Of the curve, and whether runs differ in rate."""
         return self.curve.name + (", own rate each run" if self.own_rate else "")
+
+    @property
+    def correlation(self) -> float:
+        """Of one residual with the next, from 0 to 0.95."""
+        rest = self.residuals
+        found = float(rest[1:] @ rest[:-1]) / max(self.square, 1e-300)
+        return min(max(found, 0.0), MOST_CORRELATED)
 
     @property
     def square(self) -> float:
@@ -217,7 +226,14 @@ def _design(record: Record, curve: Curve, shape: float, *, own_rate: bool) -> Ar
     return np.hstack(columns)
 
 
-def _fit(record: Record, curve: Curve, *, own_rate: bool, checked: bool = True) -> Fit | None:
+def _fit(
+    record: Record,
+    curve: Curve,
+    *,
+    own_rate: bool,
+    checked: bool = True,
+    shapes_tried: int = SHAPES,
+) -> Fit | None:
     """Least squares over all shapes; ``None`` where nothing degrades or too few points are there."""
     runs = len(record.starts)
     columns = runs + (runs if own_rate else 1) * curve.has_gain
@@ -225,7 +241,7 @@ def _fit(record: Record, curve: Curve, *, own_rate: bool, checked: bool = True) 
     if len(record.values) <= parameters + 1:
         return None
     longest = float(record.ages.max())
-    shapes = curve.shapes(longest, SHAPES)
+    shapes = curve.shapes(longest, shapes_tried)
     solved = [_solve(record, curve, shape, own_rate, record.values[:, None]) for shape in shapes]
     squares = np.array([square[0] for _, square in solved])
     if checked:
@@ -294,7 +310,8 @@ def _judged(fit: Fit, record: Record) -> Fit:
         ahead = np.flatnonzero(record.run[count:] == known.run[-1]) + count
         if count < MIN_POINTS or not len(ahead):
             continue
-        past = _fit(known, fit.curve, own_rate=fit.own_rate and len(known.starts) > 1)
+        own = fit.own_rate and len(known.starts) > 1
+        past = _fit(known, fit.curve, own_rate=own, shapes_tried=SHAPES_JUDGED)
         if past is None:
             continue
         ages = record.days[ahead] - known.starts[-1]
@@ -309,10 +326,7 @@ def _judged(fit: Fit, record: Record) -> Fit:
 def _criteria(fits: Sequence[Fit], points: int) -> Array:
     """AICc (Hurvich and Tsai 1989) of each fit, for as many independent points as there are."""
     best = min(fits, key=lambda fit: fit.square)
-    rest = best.residuals
-    total = float(rest @ rest)
-    correlation = float(rest[1:] @ rest[:-1]) / total if total > 0 else 0.0
-    correlation = min(max(correlation, 0.0), MOST_CORRELATED)
+    correlation = best.correlation
     most = max(fit.parameters for fit in fits)
     count = max(points * (1 - correlation) / (1 + correlation), most + 2.0)
     tiny = 1e-24 * max(1.0, float(np.max(np.abs(best.levels))) ** 2)
@@ -328,9 +342,13 @@ def _criteria(fits: Sequence[Fit], points: int) -> Array:
 def _draw(fit: Fit, record: Record, count: int, rng: np.random.Generator) -> Draws:
     curve, runs = fit.curve, len(record.starts)
     points = len(record.values)
-    block = max(1, round(2 * points ** (1 / 3)))
+    # long enough to hold what the residuals remember, short enough to differ
+    memory = 3 * (1 + fit.correlation) / (1 - fit.correlation)
+    block = max(1, round(min(max(2 * points ** (1 / 3), memory), points / 3)))
     rest = fit.residuals - fit.residuals.mean()
-    rest = rest * np.sqrt(points / max(1, points - fit.parameters + 1))
+    # a fit takes as much of the noise as it has parameters for the points that are independent
+    worth = points * (1 - fit.correlation) / (1 + fit.correlation)
+    rest = rest * np.sqrt(worth / max(1.0, worth - fit.parameters + 1))
     # blocks are taken from a ring, so that the ends are drawn as often as the middle
     first = rng.integers(points, size=(count, -(-points // block)))
     rows = (first[:, :, None] + np.arange(block)).reshape(count, -1)[:, :points] % points
@@ -364,10 +382,7 @@ def _about(fit: Fit, record: Record) -> Array:
     squares = np.array(
         [_solve(record, fit.curve, shape, fit.own_rate, values)[1][0] for shape in wide]
     )
-    points = len(record.values)
-    rest = fit.residuals
-    correlation = float(rest[1:] @ rest[:-1]) / max(fit.square, 1e-300)
-    correlation = min(max(correlation, 0.0), MOST_CORRELATED)
+    points, correlation = len(record.values), fit.correlation
     # four standard deviations of the likelihood's profile, widened for correlated noise
     least = max(fit.square, 1e-300)
     width = 16.0 * (1 + correlation) / (1 - correlation) / points

