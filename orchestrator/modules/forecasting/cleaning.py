@@ -71,7 +71,7 @@ class Waiting:
 def best_cycle(draws: Draws, costs: Cleaning, after: float | None, limit: float | None) -> Cycle:
     """The best cycle of runs that begin clean: at ``after``, or where past runs began."""
     start = draws.clean if after is None else np.full_like(draws.clean, after)
-    loss = _losses(draws, start, draws.clean_gain, GRID[None, :], start, costs)
+    loss = _losses(draws, start, draws.gain, GRID[None, :], start, costs)
     total = np.concatenate([np.zeros((len(loss), 1)), _integral(loss)], axis=1)
     fixed, down = costs.total_usd, costs.downtime_days
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -81,7 +81,7 @@ def best_cycle(draws: Draws, costs: Cleaning, after: float | None, limit: float 
         interval = np.where(loss[:, -1] > 0, 0.0, np.inf)
     by_limit = np.zeros(len(loss), dtype=np.bool_)
     if limit is not None:
-        most = draws.curve.age_at(limit, start, draws.clean_gain, draws.shape)
+        most = draws.curve.age_at(limit, start, draws.gain, draws.shape)
         by_limit = most < np.minimum(interval, MOST_DAYS)
         interval = np.where(by_limit, most, interval)
     rows = np.arange(len(loss))

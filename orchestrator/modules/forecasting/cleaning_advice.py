@@ -14,7 +14,7 @@ from orchestrator.modules.forecasting.cleaning import (
     best_cycle,
     waiting,
 )
-from orchestrator.modules.forecasting.degradation import Degraded, Draws
+from orchestrator.modules.forecasting.degradation import Degraded, Draws, clean_level
 from orchestrator.modules.forecasting.degradation_models import Cleaning, CleaningAdvice
 from orchestrator.modules.forecasting.lifetimes import Weibull
 from orchestrator.modules.frames import iso
@@ -116,9 +116,7 @@ def advise_by_age(
 def _fitted(found: Degraded) -> Draws:
     """The likeliest curve as its only draw."""
     fit = found.best
-    clean, gains = fit.levels[1:], fit.gains
-    start = clean.mean() if len(clean) else fit.levels[0]
-    values = (fit.levels[-1], gains[-1], fit.shape, start, gains.mean())
+    values = (fit.levels[-1], fit.gain, fit.shape, clean_level(fit.levels))
     return Draws(fit.curve, *(np.array([value]) for value in values))
 
 

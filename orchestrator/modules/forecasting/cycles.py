@@ -78,6 +78,18 @@ class Record:
         starts = self.starts[: int(run[-1]) + 1]
         return Record(self.days[:count], self.values[:count], run, starts, self.origin, 0)
 
+    def last_run(self) -> Record:
+        """The run under way, alone; times are counted as before."""
+        inside = self.run == self.run[-1]
+        return Record(
+            self.days[inside],
+            self.values[inside],
+            np.zeros(int(inside.sum()), dtype=np.intp),
+            self.starts[-1:],
+            self.origin,
+            self.left_out,
+        )
+
     def without(self, bad: NDArray[np.bool_]) -> Record:
         """The record less some points; every run keeps its begin."""
         keep = ~bad

@@ -257,7 +257,7 @@ def _by_curve(
     subject: Subject, found: Degraded, after: TimeAfter, horizon_days: float
 ) -> DegradationForecast:
     fit, past = found.best, found.record
-    present = fit.present(past.age)
+    present = float(fit.at(np.array(past.age)))
     reach = Reach()
     notes: list[str] = []
     if subject.limit is not None:
@@ -274,8 +274,8 @@ def _by_curve(
         )
     if fit.correlation > WANDERS:
         notes.append("the level wanders about the curve; what comes may lie outside the interval")
-    if fit.own_rate:
-        notes.append("the present run degrades at a rate of its own")
+    if fit.alone:
+        notes.append("the present run differs from earlier ones and is followed alone")
     names = [f.name for f in found.fits]
     return DegradationForecast(
         name=subject.name,
@@ -310,11 +310,11 @@ def _parameters(found: Degraded) -> dict[str, float]:
     fit = found.best
     shown = {"start_level": float(fit.levels[-1])}
     if fit.curve.name == "linear":
-        shown["per_day"] = float(fit.gains[-1])
+        shown["per_day"] = fit.gain
     elif fit.curve.name in ("asymptotic", "accelerating"):
-        shown |= {"asymptote": float(fit.gains[-1]), "time_constant_days": fit.shape}
+        shown |= {"asymptote": fit.gain, "time_constant_days": fit.shape}
     elif fit.curve.name == "falling_rate":
-        shown |= {"gain": float(fit.gains[-1]), "time_constant_days": fit.shape}
+        shown |= {"gain": fit.gain, "time_constant_days": fit.shape}
     else:
         shown["rate_per_day"] = fit.shape
     return shown

@@ -13,7 +13,7 @@ from orchestrator.modules.forecasting.degradation_models import Cleaning
 
 
 def draws(name: str, b: float, g: float, shape: float = 1.0, sign: int = 1) -> Draws:
-    values = (np.array([value]) for value in (b, g, shape, b, g))
+    values = (np.array([value]) for value in (b, g, shape, b))
     return Draws(Curve(name, sign), *values)
 
 

@@ -89,7 +89,7 @@ def test_a_cycle_of_another_rate_keeps_its_own():
     age = np.concatenate([np.arange(100.0), np.arange(80.0)])
     rate = np.concatenate([np.full(100, 0.02), np.full(80, 0.005)])
     found = fitted(1 + rate * age + noisy(180, 6, 0.02))
-    assert found.best.own_rate
+    assert found.best.alone
     assert found.best.slope(found.record.age) == pytest.approx(0.005, rel=0.2)
 
 
@@ -107,6 +107,23 @@ def test_what_does_not_degrade_gets_no_date(memory):
         dated += 1
     # a rise by chance passes a test at 5 %, a little more often with noise that remembers
     assert dated <= 5
+
+
+def test_a_badly_followed_early_run_does_not_widen_what_is_said_of_the_present_one():
+    """An S-shaped first run that no curve has, then a straight one."""
+    early = 1 / (1 + np.exp(-(np.arange(100.0) - 50) / 4))
+    values = np.concatenate([1 + early, 1 + 0.004 * np.arange(100.0)])
+    found = fitted(values + noisy(200, 8, 0.01))
+    low, middle, high = np.quantile(found.days_to(2.0), [0.01, 0.5, 0.99], method="inverted_cdf")
+    assert low <= 151 <= high
+    assert middle == pytest.approx(151, rel=0.1)
+    assert high - low < 80
+
+
+def test_a_large_offset_costs_no_precision():
+    rest = noisy(200, 9, 0.05)
+    near, far = (np.median(fitted(o + 0.01 * AGE + rest).days_to(o + 4)) for o in (1.0, 1e6))
+    assert far == pytest.approx(near, rel=0.02)
 
 
 def test_the_same_record_gives_the_same_draws():
