@@ -268,11 +268,22 @@ def _noise(fit: Fit, count: int, rng: np.random.Generator) -> Array:
         size = len(inside)
         pool = rest[inside] if size >= MIN_POINTS else rest
         block = max(1, round(min(max(2 * len(pool) ** (1 / 3), memory), len(pool) / 3)))
+        widened = _cut_memory(fit.correlation, block)
         # blocks are taken from a ring, so that the ends are drawn as often as the middle
         first = rng.integers(len(pool), size=(count, -(-size // block)))
         rows = (first[:, :, None] + np.arange(block)).reshape(count, -1)[:, :size] % len(pool)
-        found[inside] = pool[rows].T
+        found[inside] = widened * pool[rows].T
     return found
+
+
+def _cut_memory(correlation: float, block: int) -> float:
+    """By how much blocks understate the spread of long means, whose noise remembers beyond their ends.
+
+    Of noise that remembers ``correlation`` from point to point (first-order autoregression).
+    """
+    lag = np.arange(1, block)
+    inside = 1 + 2 * float(((1 - lag / block) * correlation**lag).sum())
+    return float(np.sqrt((1 + correlation) / (1 - correlation) / inside))
 
 
 def _about(fit: Fit) -> Array:
