@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from orchestrator.modules.base import OperationContext
-from orchestrator.modules.forecasting.forecast import default_targets, select_all
+from orchestrator.modules.forecasting.forecast import default_targets, read_columns, select_all
 from orchestrator.modules.forecasting.models import BacktestInput, BacktestResult, BacktestScore
 from orchestrator.modules.forecasting.selection import Selection
 from orchestrator.modules.forecasting.series import plan, span
-from orchestrator.modules.frames import read_frame
 
 
 def run(parameters: BacktestInput, context: OperationContext) -> BacktestResult:
@@ -18,10 +17,12 @@ def run(parameters: BacktestInput, context: OperationContext) -> BacktestResult:
     Errors of the model chosen are those of the choice itself: it is the best of several on the same
     moments, so that the figures flatter a little; ``errors`` shows all candidates.
     """
-    frame = read_frame(context.table(), parameters.targets).in_order()
+    frame = read_columns(parameters, context)
     targets = parameters.targets or default_targets(frame, context.plant)
     grid = plan(frame, parameters.horizon, parameters.horizon_hours)
-    found, refused = select_all(frame, targets, grid, context, max_origins=parameters.origins)
+    found, refused = select_all(
+        frame, targets, grid, context, parameters, max_origins=parameters.origins
+    )
     scores = tuple(_score(item) for item in found.values())
     better = sum(score.skill_pct > 0 for score in scores)
     ahead = span(grid.steps * grid.period)

@@ -8,6 +8,7 @@ import numpy as np
 
 from orchestrator.errors import DanGError, InsufficientDataError, UnknownTagError
 from orchestrator.modules.base import OperationContext
+from orchestrator.modules.forecasting.inputs import with_inputs
 from orchestrator.modules.forecasting.models import (
     ForecastInput,
     ForecastPoint,
@@ -42,7 +43,7 @@ def run(parameters: ForecastInput, context: OperationContext) -> ForecastResult:
         DataError, ParameterError: as in :func:`series.plan` and :func:`series.history`.
     """
     context.progress(0.0, "reading")
-    frame = read_frame(context.table(), parameters.targets).in_order()
+    frame = read_columns(parameters, context)
     notes: list[str] = []
     targets = parameters.targets
     if not targets:
@@ -51,7 +52,7 @@ def run(parameters: ForecastInput, context: OperationContext) -> ForecastResult:
             f"no targets were named: {len(targets)} of {len(frame.names)} tags were chosen"
         )
     grid = plan(frame, parameters.horizon, parameters.horizon_hours)
-    selections, refused = select_all(frame, targets, grid, context)
+    selections, refused = select_all(frame, targets, grid, context, parameters)
     points = [point for found in selections.values() for point in points_of(found, grid.steps)]
     notes += [*grid.notes, *_staleness(selections, frame, grid)]
     notes += [f"{tag} was not forecast: {reason}" for tag, reason in refused.items()]
@@ -66,11 +67,23 @@ def run(parameters: ForecastInput, context: OperationContext) -> ForecastResult:
     )
 
 
+def read_columns(parameters: ForecastInput, context: OperationContext) -> Frame:
+    """The columns that are asked for, in order of time; all when no target is named.
+
+    Raises:
+        UnknownTagError: a named column is not in the data.
+    """
+    named = (*parameters.targets, *parameters.known_future, *parameters.inputs)
+    wanted = tuple(dict.fromkeys(named)) if parameters.targets else ()
+    return read_frame(context.table(), wanted).in_order()
+
+
 def select_all(
     frame: Frame,
     targets: Sequence[str],
     grid: Plan,
     context: OperationContext,
+    parameters: ForecastInput,
     *,
     max_origins: int = MAX_ORIGINS,
 ) -> tuple[dict[str, Selection], dict[str, str]]:
@@ -85,10 +98,21 @@ def select_all(
     for i, target in enumerate(dict.fromkeys(targets)):
         context.progress(i / len(targets), f"forecasting {target}")
         try:
-            past = history(frame, target, grid)
+            past = with_inputs(
+                history(frame, target, grid),
+                frame,
+                grid.steps,
+                parameters.known_future,
+                parameters.inputs,
+            )
             bounds = physical_bounds(context.plant.by_name.get(target), past.values)
             found[target] = select(
-                past, grid.steps, context.seed, bounds=bounds, max_origins=max_origins
+                past,
+                grid.steps,
+                context.seed,
+                bounds=bounds,
+                max_origins=max_origins,
+                models=parameters.models,
             )
         except UnknownTagError:
             raise

@@ -38,6 +38,18 @@ class ForecastInput(HorizonInput):
     targets: TagNames = Field(
         default=(), description="Tags to forecast; at most twelve key tags when empty."
     )
+    known_future: TagNames = Field(
+        default=(),
+        description="Columns known ahead (planned feed, blend, calendar): their values for the horizon "
+        "stand in the data's rows after the last value of the target.",
+    )
+    inputs: TagNames = Field(
+        default=(), description="Other columns whose past may help, known up to now only."
+    )
+    models: Literal["full", "fast"] = Field(
+        default="full",
+        description="fast leaves out statistical models and boosting: for thousands of targets.",
+    )
 
 
 class ForecastPoint(Part):
@@ -152,21 +164,35 @@ class ExplainInput(HorizonInput):
     """Parameters of ``forecasting.explain``."""
 
     target: TagName = Field(description="Tag whose forecast to explain.")
+    known_future: TagNames = Field(
+        default=(), description="Columns known ahead, as in forecasting.forecast."
+    )
+    inputs: TagNames = Field(default=(), description="Other columns whose past may help.")
 
 
 class Influence(Part):
-    """One thing that the forecast rests on; ``share`` of all, and in words."""
+    """One thing that the forecast rests on.
+
+    Attributes:
+        feature: Lag, moving mean, input, level, trend or season.
+        share: Its part in the sum of all effects.
+        effect: By how much it moves the forecast, on average over the horizon, in the tag's unit (SHAP
+            values for trees); null for a rule, which moves nothing.
+        text: In words.
+    """
 
     feature: str
     share: float
+    effect: float | None
     text: str
 
 
 class ExplainResult(OperationResult):
-    """Result of ``forecasting.explain``."""
+    """Result of ``forecasting.explain``; ``members`` are the models combined, with their weights."""
 
     target: str
     model: str
+    members: dict[str, float]
     influences: tuple[Influence, ...]
     score: ModelScore
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.errors import InsufficientDataError, OperationError
-from orchestrator.modules.forecasting.candidates import (
-    BASELINES,
-    Array,
-    Candidate,
-    candidates_for,
-)
+from orchestrator.modules.forecasting.candidate import Array, Candidate
+from orchestrator.modules.forecasting.candidates import Models, candidates_for
+from orchestrator.modules.forecasting.combination import Combination, combine, combined_errors
+from orchestrator.modules.forecasting.intervals import complete, conformal, spread
+from orchestrator.modules.forecasting.naive import BASELINES
 from orchestrator.modules.forecasting.series import History
 
 QUANTILES = (0.025, 0.1, 0.9, 0.975)
@@ -22,6 +22,7 @@ MIN_ORIGINS_FOR_COVERAGE = 10
 TEST_SHARE = 1 / 3
 REFITS = 3
 NAIVE_MARGIN = 0.01
+BEYOND_CHANCE = 1.64
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Selection:
 
     def quantile(self, level: float) -> Array:
         """Forecast quantile at each step, ``(steps,)``."""
-        value = self.mean + _conformal(self.shapes, level) * self.scale
+        value = self.mean + conformal(self.shapes, level) * self.scale
         clipped: Array = np.clip(value, self.lower, self.upper)
         return clipped
 
@@ -79,7 +80,7 @@ class Selection:
             row = row[np.isfinite(row)]
             total += len(row)
             for name, low, high in (("80", 0.1, 0.9), ("95", 0.025, 0.975)):
-                bounds = _conformal(others, low), _conformal(others, high)
+                bounds = conformal(others, low), conformal(others, high)
                 inside[name] += int(((row >= bounds[0]) & (row <= bounds[1])).sum())
         return {name: round(count / total, 4) for name, count in inside.items()} if total else None
 
@@ -89,7 +90,7 @@ class Selection:
         Two past trajectories, turned into one another by a random angle, keep their variance and
         their correlation from step to step, and give more than ``origins`` different paths.
         """
-        rows = _complete(self.shapes)
+        rows = complete(self.shapes)
         centre = rows.mean(axis=0)
         rng = np.random.default_rng(seed)
         first, second = rng.integers(len(rows), size=(2, count))
@@ -108,13 +109,14 @@ def select(
     *,
     bounds: tuple[float, float] = (-np.inf, np.inf),
     max_origins: int = MAX_ORIGINS,
+    models: Models = "full",
 ) -> Selection:
     """Compare all candidates on the last third of the history and fit the best one.
 
     From each of up to ``max_origins`` past moments every candidate forecasts ``steps`` ahead, having
-    been fitted only on what came before (again at each third of the origins). The smallest mean
-    absolute error wins; a naive model keeps its place unless it is beaten by 1 %, so that the forecast
-    is never worse than the best naive one on its own past.
+    been fitted only on what came before (again at each third of the origins). Their combination, with
+    weights from the errors known at each moment, competes too. How one is chosen, :func:`_in_order`
+    says; it is never worse than the best naive rule on its own past.
 
     Raises:
         InsufficientDataError: there is no past moment with values after it.
@@ -124,8 +126,8 @@ def select(
     actual = _actual(history, ends, steps)
     errors: dict[str, Array] = {}
     failed: dict[str, str] = {}
-    pool = {
-        model.name: model for model in candidates_for(history.season, steps, int(ends[0]), seed)
+    pool: dict[str, Candidate] = {
+        model.name: model for model in candidates_for(history, steps, int(ends[0]), seed, models)
     }
     for name, model in pool.items():
         try:
@@ -139,13 +141,16 @@ def select(
             failed[name] = "the forecast is not finite"
     mae = {name: float(np.nanmean(np.abs(found))) for name, found in errors.items()}
     baseline = min((name for name in mae if name in BASELINES), key=lambda name: mae[name])
-    for name in sorted(mae, key=lambda name: mae[name]):
-        if name not in BASELINES and mae[name] >= (1 - NAIVE_MARGIN) * mae[baseline]:
-            continue
+    together = combine(pool, mae)
+    if len(together.members) > 1:
+        pool[Combination.name] = together
+        errors[Combination.name] = combined_errors(errors, ends, steps)
+        mae[Combination.name] = float(np.nanmean(np.abs(errors[Combination.name])))
+    for name in _in_order(errors, mae, baseline, ends, steps, history.inputs.known is not None):
         model = pool[name]
         try:
-            model.fit(history.values, history.observed)
-            mean = model.predict(history.values, [len(history.values)], steps)[0]
+            model.fit(history, len(history.values))
+            mean = model.predict(history, [len(history.values)], steps)[0]
         except Exception as error:  # noqa: BLE001  see above
             failed[name] = f"{type(error).__name__}: {error}"
             continue
@@ -154,7 +159,7 @@ def select(
         failed[name] = "the forecast is not finite"
     else:
         raise OperationError(f"no model gives a forecast ({failed})", where=history.tag)
-    scale = _scale(errors[name])
+    profile, local, now = spread(errors[name], ends, steps)
     return Selection(
         history=history,
         model=model,
@@ -162,12 +167,61 @@ def select(
         errors=errors,
         failed=failed,
         mean=np.clip(mean, *bounds),
-        scale=scale,
-        shapes=errors[name] / scale,
+        scale=profile * now,
+        shapes=errors[name] / (profile * local[:, None]),
         lower=bounds[0],
         upper=bounds[1],
         mae=mae,
     )
+
+
+def _in_order(
+    errors: Mapping[str, Array],
+    mae: Mapping[str, float],
+    baseline: str,
+    ends: NDArray[np.intp],
+    steps: int,
+    informed: bool,
+) -> list[str]:
+    """Models from which to take the first that gives a forecast, ending with the naive rules.
+
+    Only those are taken that beat the best naive rule: by 1 %, and beyond chance. Near a random walk
+    some model always looks better by luck, and is not afterwards. A model that knows inputs ahead,
+    which the naive rule does not, needs no such proof. Of these the combination comes first, but for
+    single models that beat it beyond chance, as the best of many is lucky too.
+    """
+    apart = max(1.0, (ends[-1] - ends[0] + 1) / steps)
+    floor = (1 - NAIVE_MARGIN) * mae[baseline]
+    taken = [
+        name
+        for name in mae
+        if name not in BASELINES
+        and mae[name] < floor
+        and (informed or _beats(errors[name], errors[baseline], apart))
+    ]
+    together = errors.get(Combination.name)
+    ranks = {
+        name: (
+            name != Combination.name
+            and not (together is not None and _beats(errors[name], together, apart)),
+            mae[name],
+        )
+        for name in taken
+    }
+    last = sorted((name for name in mae if name in BASELINES), key=lambda name: mae[name])
+    return [*sorted(taken, key=lambda name: ranks[name]), *last]
+
+
+def _beats(errors: Array, others: Array, apart: float) -> bool:
+    """Whether the gain over other errors is above 1.64 standard errors (95 %, one-sided).
+
+    Origins nearer than the horizon share what came after them: the standard error is that of ``apart``
+    independent ones (Diebold and Mariano 1995 correct for the same overlap).
+    """
+    gains = np.nanmean(np.abs(others), axis=1) - np.nanmean(np.abs(errors), axis=1)
+    gains = gains[np.isfinite(gains)]
+    error = float(gains.std()) / float(np.sqrt(min(apart, len(gains))))
+    return float(gains.mean()) > BEYOND_CHANCE * error
 
 
 def _origins(history: History, steps: int, max_origins: int) -> NDArray[np.intp]:
@@ -201,50 +255,6 @@ def _roll(model: Candidate, history: History, ends: NDArray[np.intp], steps: int
     parts: list[Array] = []
     for block in np.array_split(ends, min(REFITS, len(ends))):
         known = int(block[0])
-        model.fit(history.values[:known], history.observed[:known])
-        parts.append(model.predict(history.values, [int(end) for end in block], steps))
+        model.fit(history, known)
+        parts.append(model.predict(history, [int(end) for end in block], steps))
     return np.concatenate(parts)
-
-
-def _scale(errors: Array) -> Array:
-    """Root mean square error by step, non-decreasing, with the steps beside it for support."""
-    squares = np.where(np.isfinite(errors), errors**2, 0.0).sum(axis=0)
-    counts = np.isfinite(errors).sum(axis=0).astype(float)
-    kernel = np.ones(3)
-    padded_squares = np.convolve(squares, kernel)[1:-1]
-    padded_counts = np.convolve(counts, kernel)[1:-1]
-    rms = np.sqrt(padded_squares / np.maximum(padded_counts, 1.0))
-    tiny = 1e-12 + 1e-9 * float(np.nanmax(np.abs(errors)))
-    scale: Array = np.maximum.accumulate(np.maximum(rms, tiny))
-    return scale
-
-
-def _conformal(shapes: Array, level: float) -> float:
-    """Split-conformal quantile of the standardised errors of all steps together.
-
-    With n exchangeable errors the level is moved outwards by (n + 1) / n (Vovk et al. 2005). Errors
-    of one origin are not independent and neither are those of overlapping ones: n is taken as the
-    geometric mean of the number of origins and of errors. With too few for the level, the largest
-    error is widened as a Student one would be.
-    """
-    sample = shapes[np.isfinite(shapes)]
-    effective = float(np.sqrt(len(shapes) * len(sample)))
-    outward = max(level, 1 - level) * (effective + 1) / effective
-    adjusted = 1 - outward if level < 0.5 else outward
-    if 0 < adjusted < 1:
-        return float(np.quantile(sample, adjusted))
-    from scipy.stats import t
-
-    wide = float(t.ppf(level, max(1.0, effective - 1)))
-    return min(float(sample.min()), wide) if level < 0.5 else max(float(sample.max()), wide)
-
-
-def _complete(shapes: Array) -> Array:
-    """Error trajectories without holes: bridged inside, the nearest error carried to the ends."""
-    found = []
-    index = np.arange(shapes.shape[1])
-    for row in shapes:
-        known = np.isfinite(row)
-        if known.any():
-            found.append(np.interp(index, index[known], row[known]))
-    return np.stack(found)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.errors import DataError, InsufficientDataError, ParameterError
+from orchestrator.modules.forecasting.inputs import NO_INPUTS, Inputs
 from orchestrator.modules.frames import Frame, iso
 
 Array = NDArray[np.float64]
@@ -67,6 +68,9 @@ class History:
         season: Season length, in steps; 1 for none.
         missing: Periods without a value.
         bridged: Of these, how many were interpolated.
+        kept: Steps from each value to the last one on the grid, zero or negative, ``(n,)``.
+        floors: Whether values are means over a step that begins at its time.
+        inputs: Other columns that a model may use, on the same rows.
     """
 
     tag: str
@@ -78,12 +82,28 @@ class History:
     season: int
     missing: int
     bridged: int
+    kept: NDArray[np.intp]
+    floors: bool
+    inputs: Inputs = NO_INPUTS
 
     def future(self, steps: int) -> NDArray[np.datetime64]:
         """Times of the next ``steps`` steps."""
         ahead = np.rint(np.arange(1, steps + 1) * self.period * 1e6).astype("timedelta64[us]")
         times: NDArray[np.datetime64] = self.last_time + ahead
         return times
+
+    def since_gap(self, ends: NDArray[np.intp]) -> NDArray[np.intp]:
+        """First row after the last closed gap before each of ``ends``: what came earlier is old."""
+        marks = np.concatenate(([0], self.seams))
+        found: NDArray[np.intp] = marks[np.searchsorted(marks, ends - 1, side="right") - 1]
+        return found
+
+    def steps_from_last(self, times: NDArray[np.datetime64]) -> NDArray[np.intp]:
+        """Whole steps from the last value to each of ``times``; the past is negative."""
+        seconds = (times - self.last_time).astype("timedelta64[us]").astype(np.int64) / 1e6
+        rounded = np.floor if self.floors else np.rint
+        steps: NDArray[np.intp] = rounded(seconds / self.period + 1e-9).astype(np.intp)
+        return steps
 
 
 def plan(frame: Frame, horizon: int | None, horizon_hours: float | None) -> Plan:
@@ -199,17 +219,20 @@ def history(frame: Frame, tag: str, grid: Plan) -> History:
     values = values[-MAX_HISTORY:]
     observed = np.isfinite(values)
     season = _season(values, grid.period)
-    filled, kept, seams = _close_gaps(values, season)
+    filled, keep, seams = _close_gaps(values, season)
+    measured = observed[keep]
     return History(
         tag=tag,
         values=filled,
-        observed=kept,
+        observed=measured,
         seams=seams,
         last_time=last,
         period=grid.period,
         season=season,
         missing=int((~observed).sum()),
-        bridged=int((~kept).sum()),
+        bridged=int((~measured).sum()),
+        kept=np.flatnonzero(keep) - (len(values) - 1),
+        floors=grid.resampled,
     )
 
 
@@ -311,4 +334,4 @@ def _close_gaps(values: Array, season: int) -> tuple[Array, NDArray[np.bool_], N
     index = np.arange(len(values))
     filled = np.interp(index, index[~missing], values[~missing])
     seams = np.array([position[end] for end in closed_before if end < len(values)], dtype=np.intp)
-    return filled[keep], ~missing[keep], seams
+    return filled[keep], keep, seams
