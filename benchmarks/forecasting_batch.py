@@ -5,7 +5,7 @@ random walks, weekly seasons, slow trends and noise; seed 0) to a CSV file, and 
 with two processes: once by itself, once with ``--engine ray`` on this machine where Ray is installed. Memory is
 the peak over the script and all its child processes; pages that they share count once for each. Processor time is
 theirs together, and tells what other load on the machine does to the seconds. The two tables have to be equal. A
-tag takes the same time whatever their number: 200 are the default.
+tag takes the same time whatever their number: 200 are the default. ``--models fast`` as in the script.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ MEGABYTE = 1e6
 SCRIPT = Path(__file__).parents[1] / "orchestrator" / "simple_forecasting_script_parallel.py"
 
 
-def run(tags: int = TAGS) -> dict[str, Any]:
+def run(tags: int = TAGS, models: str = "full") -> dict[str, Any]:
     """Seconds and peak memory, MB, of each engine."""
     report: dict[str, Any] = {"tags (simulated)": tags, "days": DAYS, "steps": STEPS}
+    report["models"] = models
     tables = []
     engines = ["local"] + ["ray"] * (importlib.util.find_spec("ray") is not None)
     with tempfile.TemporaryDirectory(prefix="dan-g-batch-") as name:
@@ -45,7 +46,7 @@ def run(tags: int = TAGS) -> dict[str, Any]:
         _write(data, tags)
         for engine in engines:
             folder = Path(name) / engine
-            seconds, busy, peak = _forecast(data, folder, engine)
+            seconds, busy, peak = _forecast(data, folder, engine, models)
             report[f"{engine}, s"] = seconds
             report[f"{engine}, processor s a tag"] = busy / tags
             report[f"{engine}, peak MB of all processes"] = peak
@@ -81,10 +82,11 @@ def _write(path: Path, tags: int) -> None:
     csv.write_csv(pa.table({"time": pa.array(times, pa.timestamp("s", "UTC")), **columns}), path)
 
 
-def _forecast(data: Path, folder: Path, engine: str) -> tuple[float, float, float]:
+def _forecast(data: Path, folder: Path, engine: str, models: str) -> tuple[float, float, float]:
     """Seconds, processor seconds, and peak memory in MB of one run of the script."""
     command = [sys.executable, str(SCRIPT), "--data", str(data), "--targets", "all"]
     command += ["--horizon", str(STEPS), "--jobs", str(PROCESSES), "--engine", engine]
+    command += ["--models", models]
     log = data.with_suffix(".log")
     started, peak = time.perf_counter(), 0.0
     busy: dict[int, float] = {}
@@ -119,6 +121,8 @@ def _look(process: psutil.Process, busy: dict[int, float]) -> float:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tags", type=int, default=TAGS)
-    figures = run(parser.parse_args().tags)
+    parser.add_argument("--models", choices=("full", "fast"), default="full")
+    given = parser.parse_args()
+    figures = run(given.tags, given.models)
     print(json.dumps(figures, indent=2))
     sys.exit(not figures["within budget"])

@@ -4,8 +4,9 @@
 
 reads a CSV or Parquet file (wide or long, time column found by itself), chooses for each target the
 model that did best on its own past, and writes ``forecast.csv`` (one row a target and step, with 80 %
-and 95 % intervals) and ``forecast.png``. ``--targets all`` takes every numeric column. ``--engine ray``
-runs the same on a Ray cluster (``--ray-address host:port``), or on a Ray started here.
+and 95 % intervals) and ``forecast.png``. ``--targets all`` takes every numeric column, ``--models fast``
+compares only models that need no iteration, and ``--engine ray`` runs the same on a Ray cluster
+(``--ray-address host:port``) or on a Ray started here.
 
 Exit codes: 0 done, 2 wrong usage or data, 3 file not found, 5 the forecast failed, 130 interrupted.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -72,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--horizon", type=int, required=True, help="steps ahead, 1 or more")
     parser.add_argument("--jobs", type=int, default=None, help="processes (default: all cores)")
+    parser.add_argument(
+        "--models",
+        choices=("full", "fast"),
+        default="full",
+        help="fast leaves out statistical models and boosting: for thousands of tags",
+    )
     parser.add_argument(
         "--engine", choices=("local", "ray"), default="local", help="this machine, or Ray"
     )
@@ -176,6 +184,7 @@ def _forecast(
         targets,
         grid,
         jobs=options.jobs,
+        models=options.models,
         engine=options.engine,
         ray_address=options.ray_address,
     )
@@ -234,4 +243,6 @@ def _plot(path: Path, results: list[TargetForecast], frame: Frame) -> None:
 
 
 if __name__ == "__main__":
+    # as an interrupt, so that no process of the pool outlives this one
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

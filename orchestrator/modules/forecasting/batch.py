@@ -12,13 +12,13 @@ from itertools import islice
 from typing import Literal
 
 from orchestrator.errors import WorkerLostError
+from orchestrator.modules.forecasting.candidates import Models
 from orchestrator.modules.forecasting.chunks import (
     Chunk,
     Common,
     TargetForecast,
     chunks_of,
     forecast_chunk,
-    forecast_target,
 )
 from orchestrator.modules.forecasting.series import Plan
 from orchestrator.modules.frames import Frame
@@ -36,6 +36,7 @@ def forecast_all(
     *,
     jobs: int | None,
     seed: int = 0,
+    models: Models = "full",
     engine: Engine = "local",
     ray_address: str | None = None,
 ) -> Iterator[TargetForecast]:
@@ -49,6 +50,7 @@ def forecast_all(
         grid: Period and steps ahead.
         jobs: Processes at a time; all cores (of the cluster) when ``None``.
         seed: Seed of everything random.
+        models: Which models compete; ``fast`` for thousands of targets.
         engine: ``local``, or ``ray``.
         ray_address: ``host:port`` of a Ray cluster; one is started on this machine when ``None``.
 
@@ -60,7 +62,7 @@ def forecast_all(
     """
     for target in targets:
         frame.column(target)
-    common = Common(frame.times, grid, seed)
+    common = Common(frame.times, grid, seed, models)
     if engine == "ray":
         from orchestrator.modules.forecasting.ray_engine import run_on_ray
 
@@ -71,7 +73,7 @@ def forecast_all(
     jobs = min(jobs or os.cpu_count() or 1, len(targets))
     if jobs == 1:
         for target in targets:
-            yield forecast_target(frame, target, grid, seed)
+            yield from forecast_chunk(common, Chunk((target,), frame.column(target)[:, None]))
         return
     yield from _on_processes(common, chunks_of(frame, targets, jobs), jobs)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.errors import DanGError
+from orchestrator.modules.forecasting.candidates import Models
 from orchestrator.modules.forecasting.forecast import physical_bounds, points_of, score
 from orchestrator.modules.forecasting.models import ForecastPoint, ModelScore
 from orchestrator.modules.forecasting.selection import select
@@ -30,11 +31,13 @@ class Common:
         times: Times of the rows, UTC, ``(rows,)``.
         grid: Period and steps ahead.
         seed: Seed of everything random.
+        models: Which models compete.
     """
 
     times: NDArray[np.datetime64]
     grid: Plan
     seed: int
+    models: Models = "full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +69,16 @@ def chunks_of(frame: Frame, targets: Sequence[str], processes: int) -> Iterator[
 def forecast_chunk(common: Common, chunk: Chunk) -> list[TargetForecast]:
     """Forecast each target of a chunk; the same function on every engine."""
     frame = Frame(common.times, chunk.targets, chunk.values)
-    return [forecast_target(frame, target, common.grid, common.seed) for target in chunk.targets]
+    return [_forecast(frame, target, common) for target in chunk.targets]
 
 
-def forecast_target(frame: Frame, target: str, grid: Plan, seed: int) -> TargetForecast:
+def _forecast(frame: Frame, target: str, common: Common) -> TargetForecast:
     """Forecast one target; an error that concerns it alone is part of the result."""
+    steps = common.grid.steps
     try:
-        past = history(frame, target, grid)
-        found = select(past, grid.steps, seed, bounds=physical_bounds(None, past.values))
+        past = history(frame, target, common.grid)
+        bounds = physical_bounds(None, past.values)
+        found = select(past, steps, common.seed, bounds=bounds, models=common.models)
     except DanGError as error:
         return TargetForecast(target, error=error)
-    return TargetForecast(
-        target=target, points=tuple(points_of(found, grid.steps)), score=score(found, Plant())
-    )
+    return TargetForecast(target, tuple(points_of(found, steps)), score(found, Plant()))
