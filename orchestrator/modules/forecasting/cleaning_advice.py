@@ -15,7 +15,7 @@ from orchestrator.modules.forecasting.cleaning import (
     waiting,
 )
 from orchestrator.modules.forecasting.degradation import Degraded, Draws, clean_level
-from orchestrator.modules.forecasting.degradation_models import Cleaning, CleaningAdvice
+from orchestrator.modules.forecasting.degradation_models import Cleaning, CleaningAdvice, Reason
 from orchestrator.modules.forecasting.lifetimes import Weibull
 from orchestrator.modules.frames import iso
 
@@ -33,7 +33,7 @@ class Pays:
     """When cleaning pays, days from now: in the fit, and in the draws."""
 
     days: float
-    reason: str
+    reason: Reason
     draws: Array
 
 
@@ -57,7 +57,7 @@ def advise(
     ]
     draws = np.concatenate(until)
     economic = float(run.days[0])
-    reason = "economics"
+    reason: Reason = "economics"
     if limit is not None:
         reached = found.days_to(limit)
         risky = float(np.quantile(reached, RISK, method="inverted_cdf"))
@@ -66,8 +66,8 @@ def advise(
             economic, reason = risky, "limit"
     pays = Pays(economic, reason, draws)
     rate = float(cycle.rate[0])
-    lengths = record.lengths[1:] if len(record.lengths) > 1 else record.lengths
-    usual = float(lengths.mean()) if len(record.starts) > 2 else None
+    # the first run may have begun before the record
+    usual = float(record.lengths[1:].mean()) if len(record.lengths) > 1 else None
     date = pays.days if pays.days <= MOST_DAYS else None
     may_wait = date is not None and (reason != "limit")
     clean = float(one.clean[0]) if costs.value_after is None else costs.value_after
@@ -153,6 +153,8 @@ def _advice(
             text += f": waiting comes to cost {levels_off:,.0f} USD a day, less than cleaning would"
     elif reason == "overdue":
         text = "Cleaning pays now"
+    elif reason == "limit" and pays.days == 0.0:
+        text = "Clean now: the limit is reached, or may be at any time"
     elif reason == "limit":
         text = f"Clean by {when[:10]}: the limit comes before cleaning pays by itself"
     else:

@@ -16,6 +16,7 @@ CurveName = Literal[
     "hyperbolic",
     "blocking",
 ]
+Reason = Literal["economics", "limit", "overdue", "never"]
 ModelName = Literal[CurveName, "weibull"]
 
 
@@ -128,7 +129,7 @@ class CleaningAdvice(Part):
     date: str | None
     earliest: str | None
     latest: str | None
-    reason: Literal["economics", "limit", "overdue", "never"]
+    reason: Reason
     interval_days: float | None
     usual_interval_days: float | None
     best_usd_per_day: float
@@ -153,7 +154,7 @@ class DegradationForecast(Part):
         parameters: Of the likeliest curve; times in days.
         limit: Value not to be passed.
         unit: Unit of value and limit.
-        direction: Which way it degrades.
+        direction: Which way it degrades; null for given lives.
         present: Level now; null for lives without values.
         per_day: How fast it degrades now, towards the limit, a day.
         since: Begin of the present run; null for given lives.
@@ -180,7 +181,7 @@ class DegradationForecast(Part):
     parameters: dict[str, float]
     limit: float | None
     unit: str
-    direction: Literal["rising", "falling"]
+    direction: Literal["rising", "falling"] | None
     present: float | None
     per_day: float | None
     since: str | None

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from orchestrator.errors import DanGError, ParameterError
 from orchestrator.modules.base import OperationContext
-from orchestrator.modules.forecasting.degrading import degradations, in_words
+from orchestrator.modules.forecasting.degradation_results import in_words
+from orchestrator.modules.forecasting.degrading import degradations
 from orchestrator.modules.forecasting.forecast import physical_bounds
 from orchestrator.modules.forecasting.models import (
     LimitForecast,

@@ -120,6 +120,9 @@ def test_what_is_beyond_its_limit_already_comes_first(context_for):
     assert [item.name for item in result.degradation] == ["R", "S"]
     first = result.degradation[0]
     assert (first.beyond, first.days, first.probability) == (True, 0.0, 1.0)
+    cleaned = asked(context, R={"limit": 5, "cleaning": {"cost_usd": 1e9}}).cleaning
+    assert (cleaned.reason, cleaned.date) == ("limit", "2025-04-30T00:00:00Z")
+    assert cleaned.text.startswith("Clean now")
     assert "R is beyond 5" in result.summary
 
 
@@ -139,6 +142,14 @@ def test_equipment_that_declines_is_dated_without_being_asked(context_for):
     assert item.days == pytest.approx(131, rel=0.05)
     assert "E-1 degrades and reaches 0.5" in result.summary
     assert {found.name for found in result.limits} == {"E-1", "E-2"}
+
+
+def test_three_days_of_falling_health_are_not_called_wear_unasked(context_for):
+    site = Plant(equipment=(Equipment(id="E-1", health="1 - (R - 2) / 20"),))
+    times = TIMES[0] + np.arange(DAYS) * np.timedelta64(36 * 60, "s")
+    result = run(TimeToLimitInput(), context_for({"time": times, "R": rising()}, site))
+    assert result.degradation == ()
+    assert result.limits
 
 
 def test_lives_alone_give_the_age_to_change_at(context_for):
@@ -191,6 +202,8 @@ def test_what_cannot_be_asked_is_refused_or_skipped(context_for):
     assert "curve for the other direction" in reason(
         context, R={"model": "hyperbolic", "limit": 12}
     )
+    wrong = {"limit": 12, "cleaning": {"cost_usd": 1, "value_after": 13}}
+    assert "value_after is 13, which is beyond the limit 12" in reason(context, R=wrong)
     assert "0 of 1 runs ended" in reason(context, R={"model": "weibull", "limit": 99})
     with pytest.raises(UnknownTagError, match="no tag 'X'"):
         run(TimeToLimitInput(degradation={"X": {"limit": 1}}), context)
