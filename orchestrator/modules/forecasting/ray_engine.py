@@ -120,7 +120,8 @@ def _connected(ray: Any, jobs: int | None, address: str | None) -> Iterator[None
         raise UnavailableError(
             f"Ray cannot be started or reached ({type(error).__name__}: {error})",
             where=address or "this machine",
-            remedy="look at the cluster with: ray status",
+            remedy="look at the cluster with: ray status; where it asks for a token, set "
+            "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN here too",
         ) from error
     try:
         yield

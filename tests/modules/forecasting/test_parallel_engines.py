@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -115,6 +118,51 @@ def test_a_cluster_that_is_not_there_is_said_at_once(
     assert time.monotonic() - began < 20
     assert text in capsys.readouterr().err
     assert not (tmp_path / "forecast.csv").exists()
+
+
+@needs_ray
+@pytest.mark.slow
+def test_a_running_cluster_that_asks_for_a_token_gives_the_same_table(data: Path, tmp_path: Path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    # Ray's sockets have to have short paths
+    folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
+    environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(16),
+                   "RAY_USAGE_STATS_ENABLED": "0"}  # fmt: skip
+    head = [str(Path(sys.executable).parent / "ray"), "start", "--head", "--block", "--port", port,
+            "--num-cpus", "2", "--include-dashboard=false", "--temp-dir", str(folder)]  # fmt: skip
+    tables = []
+    with subprocess.Popen(
+        head, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as cluster:
+        try:
+            end = time.monotonic() + 90
+            while time.monotonic() < end and cluster.poll() is None:
+                with socket.socket() as trial:
+                    if trial.connect_ex(("127.0.0.1", int(port))) == 0:
+                        break
+                time.sleep(0.5)
+            for more in ([], ["--engine", "ray", "--ray-address", f"127.0.0.1:{port}"]):
+                out = tmp_path / str(len(more))
+                command = [sys.executable, SCRIPT, "--data", str(data), "--targets", "all",
+                           "--horizon", "4", "--models", "fast", "--out", str(out)]  # fmt: skip
+                done = subprocess.run(
+                    [*command, *more],
+                    check=False,
+                    cwd=ROOT,
+                    capture_output=True,
+                    text=True,
+                    timeout=120,
+                    env=environment,
+                )
+                assert done.returncode == 0, done.stderr
+                tables.append((out / "forecast.csv").read_bytes())
+        finally:
+            cluster.send_signal(signal.SIGINT)
+            cluster.wait(60)
+            shutil.rmtree(folder, ignore_errors=True)
+    assert tables[0] == tables[1]
 
 
 def test_an_address_without_the_engine_is_a_mistake(data: Path, tmp_path: Path, capsys):
