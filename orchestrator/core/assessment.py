@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.config import MaintenanceWindow
 from orchestrator.core.performance import Performance
@@ -24,6 +24,9 @@ from orchestrator.monitoring.monitor import Monitor
 from orchestrator.plant.samples import Quality, SampleBlock
 from orchestrator.plant.tags import Plant, PlantMode
 
+if TYPE_CHECKING:
+    from orchestrator.modules.analysis.releases import Calendar
+
 
 class Assessor:
     """Computes the situation; what cannot be computed stays absent.
@@ -34,15 +37,23 @@ class Assessor:
         plant: The plant file.
         monitor: Data quality, steady-state test and alerts; ``None`` where there are no tags.
         maintenance: Planned windows.
+        calendar: Releases of market reports.
+        interval: Time between assessments.
     """
 
     def __init__(
-        self, plant: Plant, monitor: Monitor | None, maintenance: Sequence[MaintenanceWindow] = ()
+        self,
+        plant: Plant,
+        monitor: Monitor | None,
+        maintenance: Sequence[MaintenanceWindow] = (),
+        *,
+        calendar: Calendar | None = None,
+        interval: timedelta = timedelta(0),
     ) -> None:
         self._plant = plant
         self._monitor = monitor
         self._maintenance = tuple(maintenance)
-        self._performance = Performance(plant)
+        self._performance = Performance(plant, calendar, interval)
         self._mode_value: float | None = None
         self._any_samples = False
         self.operator_mode: PlantMode | None = None
@@ -71,9 +82,11 @@ class Assessor:
     ) -> Situation:
         """The situation at ``at``."""
         if self._monitor is None or not self._any_samples:
+            report = self._performance.new_report(at)
             return Situation(
                 timestamp=at,
                 plant_mode=self.operator_mode,
+                market=None if report is None else MarketFact(new_report=report),
                 modules=dict(modules) if modules else None,
                 resources=resources,
                 maintenance=self._maintenance_at(at),

@@ -7,6 +7,7 @@ gaps.json         stretches that a live source has not filled yet
 exchange/         data on its way to worker processes
 models/           trained models
 jobs/             artefacts of operations, one folder a job
+modules/          what modules keep between runs, one folder a module
 service.json      process id and address of the owner, for other commands
 """
 
@@ -101,6 +102,11 @@ class Home:
     def jobs(self) -> Path:
         """Artefacts of operations."""
         return self.path / "jobs"
+
+    @property
+    def modules(self) -> Path:
+        """What modules keep between runs."""
+        return self.path / "modules"
 
     @property
     def owned(self) -> bool:

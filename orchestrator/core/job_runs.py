@@ -47,6 +47,8 @@ T = TypeVar("T")
 ORDER_ONLY_MODULES = frozenset({"etl"})
 """What depends on these starts after them whatever came of them: operations read the historian
 themselves, and the quality gate has already judged the data."""
+ORDER_ONLY_OPERATIONS = frozenset({"analysis.update"})
+"""The same for single operations: a market that could not be read anew is as it was known."""
 LONGEST_DEFERRAL_S = 60.0
 RESOURCES_EVERY_S = 0.5
 PROGRESS_STORED_EVERY_S = 1.0
@@ -238,6 +240,7 @@ class JobRuns:
             data_given=was_given(job),
             settings=dict(self._settings.module(job.module).options),
             scratch=self._home.jobs / job.id,
+            folder=self._home.modules / job.module,
             seed=job.request["seed"],
         )
         completion = await self._pool.run(
@@ -255,8 +258,9 @@ class JobRuns:
         """Wait for the jobs that this one depends on; why it cannot run, if so."""
         for other_id in job.depends_on:
             outcome = await self.outcome_of(other_id)
-            if outcome.status != "succeeded" and outcome.module not in ORDER_ONLY_MODULES:
-                name = f"{outcome.module}.{outcome.operation}"
+            name = f"{outcome.module}.{outcome.operation}"
+            order_only = outcome.module in ORDER_ONLY_MODULES or name in ORDER_ONLY_OPERATIONS
+            if outcome.status != "succeeded" and not order_only:
                 return f"{name}, on which it depends, ended {outcome.status}"
         return None
 

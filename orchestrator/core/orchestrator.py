@@ -31,6 +31,7 @@ from orchestrator.core.sources import configured_plant
 from orchestrator.core.status import describe
 from orchestrator.core.value_answers import ValueAnswers
 from orchestrator.errors import DanGError, ParameterError, UnavailableError
+from orchestrator.modules.analysis.options import calendar_of
 from orchestrator.modules.registry import Registry
 from orchestrator.monitoring.alerts import AlertBook
 from orchestrator.monitoring.model_store import ModelStore
@@ -96,7 +97,13 @@ class Orchestrator:
             self.store,
             lambda: self.loop.lock if self.loop is not None else nullcontext(),
         )
-        self.assessor = Assessor(self.plant, self.monitor, settings.plant.maintenance)
+        self.assessor = Assessor(
+            self.plant,
+            self.monitor,
+            settings.plant.maintenance,
+            calendar=calendar_of(settings.module("analysis").options),
+            interval=timedelta(seconds=settings.plant.assess_interval),
+        )
         self.values = ValueAnswers(self.plant, self.historian, self.monitor)
         self.estimates = Estimates(self.registry)
         self.engine = DecisionEngine(settings, self.registry, self.estimates)

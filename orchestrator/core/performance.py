@@ -17,6 +17,8 @@ from orchestrator.plant.tags import Balance, Equipment, Kpi, Plant
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from orchestrator.modules.analysis.releases import Calendar
+
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 TRADING_DAYS_OF_CHANGE = 5
@@ -32,10 +34,19 @@ class Performance:
     Changes compare the mean of a window with the mean of the baseline before it (by default 24 h
     against 7 days). A value needs half of the samples that its window and baseline should hold;
     with fewer it is unknown and stays out of the answer.
+
+    Args:
+        plant: The plant file.
+        calendar: Releases that are new market reports; without one only a tag tells of them.
+        interval: Time between assessments; a release is new at one of them at least.
     """
 
-    def __init__(self, plant: Plant) -> None:
+    def __init__(
+        self, plant: Plant, calendar: Calendar | None = None, interval: timedelta = timedelta(0)
+    ) -> None:
         self._plant = plant
+        self._calendar = calendar
+        self._interval = interval
         self._kpis = {name: Expression.parse(kpi.expression) for name, kpi in plant.kpis.items()}
         self._health = {item.id: Expression.parse(item.health) for item in plant.equipment}
         market = plant.market
@@ -135,9 +146,15 @@ class Performance:
                 _put(facts, "crack_spread_change_pct", _ratio(100 * moved, scale))
         if "product_stock" in self._market:
             _put(facts, "product_stock_zscore", self._seasonal_score(at))
-        if "report" in self._market:
-            facts["new_report"] = self._report_is_new(at)
+        facts["new_report"] = self.new_report(at)
         return {name: value for name, value in facts.items() if value is not None}
+
+    def new_report(self, at: datetime) -> bool | None:
+        """Whether a market report came, by its tag or by the calendar; ``None`` where neither tells."""
+        by_tag = self._report_is_new(at) if "report" in self._market else None
+        if self._calendar is None:
+            return by_tag
+        return bool(self._calendar.new_at(at, self._interval)) or bool(by_tag)
 
     def _by_day(self, name: str, at: datetime) -> NDArray[np.float64]:
         means = self._daily.means(at, self._daily.bins)

@@ -24,6 +24,7 @@ ORDER = (
     "forecasting.backtest",
     "forecasting.explain",
     "forecasting.time_to_limit",
+    "analysis.update",
     "analysis.stocks",
     "analysis.demand",
     "analysis.prices",
@@ -71,6 +72,10 @@ _INSIDE = {
     "etl.validate": ("etl.ingest",),
     "etl.reconcile": ("etl.ingest", "etl.validate", "etl.clean"),
     "forecasting.explain": ("forecasting.forecast",),
+    **{
+        f"analysis.{name}": ("analysis.update",)
+        for name in ("stocks", "demand", "prices", "cracks", "market")
+    },
     "optimization.setpoints": ("optimization.plan",),
     "optimization.sensitivity": ("optimization.plan",),
 }

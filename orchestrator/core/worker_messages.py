@@ -37,6 +37,7 @@ class Task:
     data_given: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
     scratch: Path | None = None
+    folder: Path | None = None
     seed: int = 0
 
 

@@ -135,6 +135,7 @@ def _call(task: Task, plant: Plant, send: Callable[[object], None]) -> str:
         data_given=task.data_given,
         settings=task.settings,
         scratch=task.scratch,
+        folder=task.folder,
         seed=task.seed,
         progress=_throttled(send),
     )

@@ -138,6 +138,8 @@ class OperationContext:
             default history.
         settings: The module's own ``options`` from the configuration.
         scratch: A folder of this run for artefacts (plots, reports).
+        folder: The module's own folder, kept between runs; made by who writes into it first. Several
+            runs may use it at once.
         seed: Seed of everything random.
         progress: Reports a share from 0 to 1 and what is being done.
     """
@@ -148,6 +150,7 @@ class OperationContext:
     data_given: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     scratch: Path | None = None
+    folder: Path | None = None
     seed: int = 0
     progress: Progress = lambda share, what: None  # noqa: ARG005
 

@@ -9,6 +9,8 @@ import yaml
 
 from orchestrator.config_file import load_settings
 from orchestrator.core.situation import Situation
+from orchestrator.modules.analysis.mapping import load_mapping
+from orchestrator.modules.analysis.options import MarketOptions
 from orchestrator.plant.expressions import Expression
 from orchestrator.plant.tags import load_plant
 
@@ -57,6 +59,21 @@ def test_plant_files_are_accepted_and_their_expressions_parse(body: str, tmp_pat
     plant = load_plant(path)
     for kpi in plant.kpis.values():
         assert Expression.parse(kpi.expression).names <= set(plant.tag_names)
+
+
+@each("yaml market")
+def test_mapping_files_are_accepted(body: str, tmp_path: Path) -> None:
+    path = tmp_path / "mapping.yaml"
+    path.write_text(body, encoding="utf-8")
+    assert load_mapping(path).files
+
+
+@each("yaml configuration")
+def test_options_of_market_data_are_accepted(body: str) -> None:
+    modules = yaml.safe_load(body)["orchestrator"].get("modules", {})
+    options = modules.get("analysis", {}).get("options", {})
+    read = MarketOptions.of(options)
+    assert (read.releases is None) == ("releases" not in options)
 
 
 @each("json situation")

@@ -10,6 +10,7 @@ from orchestrator.modules.analysis.models import (
     PricesResult,
     StocksResult,
 )
+from orchestrator.modules.analysis.update_models import UpdateInput, UpdateResult
 from orchestrator.modules.base import Module, Needs, Operation, OperationResult
 
 DAY_SECONDS = 86_400.0
@@ -46,5 +47,14 @@ MODULE = Module(
         _operation("cracks", "What are the margins between crude and products?", CracksResult, 400),
         _operation("stocks", "Where do inventories stand in their season?", StocksResult, 300),
         _operation("demand", "How much product does the market take?", DemandResult, 300),
+        Operation(
+            module="analysis",
+            name="update",
+            summary="Download the configured market data; what is new, and what was revised?",
+            input_model=UpdateInput,
+            output_model=UpdateResult,
+            handler="orchestrator.modules.analysis.update:run",
+            needs=Needs(cost_seconds=10.0, benefit_usd=300.0),
+        ),
     ),
 )

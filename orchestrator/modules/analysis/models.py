@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from orchestrator.modules.base import DataInput, OperationResult
 
@@ -37,7 +37,8 @@ class MarketInput(DataInput):
     """Parameters of the analysis operations.
 
     Data are dated rows of prices, stocks or demand. Without ``data`` they come from the files of the
-    module's option ``market_files``, else from the price tags of the historian.
+    module's option ``market_files``, from the series that ``analysis.update`` keeps, and from the price
+    tags of the historian.
     """
 
     series: dict[str, SeriesRole] = Field(
@@ -54,6 +55,10 @@ class MarketInput(DataInput):
     )
     crude: str | None = Field(
         default=None, description="Column of the crude of the crack spreads; the first when null."
+    )
+    as_known_at: AwareDatetime | None = Field(
+        default=None,
+        description="Stored series as they were known at this time; when null, at that of the request.",
     )
     top: int = Field(default=5, ge=1, le=50, description="How many of the largest moves to list.")
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from orchestrator.errors import ConfigurationError, DataError, InsufficientDataError
 from orchestrator.modules.analysis.catalogue import PREFERRED, classify
+from orchestrator.modules.analysis.stored import stored_frames, stored_roles
 from orchestrator.modules.frames import Frame, read_frame
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ GALLONS_A_BARREL = 42.0
 DAY = np.timedelta64(86_400_000_000, "us")
 SOURCES = (
     "give data with a column of dates, or set the option market_files of modules.analysis to a list "
-    "of CSV files, or run with a source that has price tags"
+    "of CSV files, or keep series with analysis.update, or run with a source that has price tags"
 )
 
 
@@ -87,6 +88,8 @@ def load(parameters: MarketInput, context: OperationContext) -> list[Series]:
         known = {series.name for series in found}
         read = [_file(path) for path in ([files] if isinstance(files, str | Path) else files)]
         found += [s for s in _from_frames(read, parameters, context) if s.name not in known]
+    if parameters.data is None:
+        found += _stored(parameters, context, {series.name for series in found})
     if not found:
         seen = ", ".join(name for frame in frames for name in frame.names[:8]) or "none"
         raise InsufficientDataError(
@@ -96,6 +99,14 @@ def load(parameters: MarketInput, context: OperationContext) -> list[Series]:
         )
     order = {name: rank for rank, name in enumerate(PREFERRED)}
     return sorted(found, key=lambda series: order.get(series.name, len(order)))
+
+
+def _stored(parameters: MarketInput, context: OperationContext, known: set[str]) -> list[Series]:
+    """Series of the store of vintages, as they were known at the time asked for."""
+    frames = stored_frames(context, parameters.as_known_at)
+    frames = [frame for frame in frames if frame.names[0] not in known]
+    roles = {**stored_roles(context), **parameters.series} if frames else {}
+    return _from_frames(frames, parameters.model_copy(update={"series": roles}), context)
 
 
 def _from_frames(

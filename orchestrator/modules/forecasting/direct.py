@@ -18,7 +18,7 @@ from orchestrator.modules.forecasting.candidate import Array
 from orchestrator.modules.forecasting.series import History
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-HELD_BACK = 0.25
+BLOCKS = 4
 MAX_LOOK_BACK = 336
 MIN_LOOK_BACK = 8
 
@@ -45,33 +45,40 @@ class DirectLinear:
     def fit_many(self, pasts: Sequence[tuple[History, int]]) -> None:
         """Learn one map from several series of equal inputs, each up to its own end.
 
+        The penalty is the one that did best from each quarter of the past to the next.
+
         Raises:
             ValueError: no window of any series is complete.
         """
-        early, late = _Sums(self._steps), _Sums(self._steps)
+        blocks = [_Sums(self._steps) for _ in range(BLOCKS)]
         for history, end in pasts:
-            starts = self._origins(history, end)
-            split = len(starts) - int(len(starts) * HELD_BACK)
-            for sums, some in ((early, starts[:split]), (late, starts[split:])):
+            for sums, some in zip(
+                blocks, np.array_split(self._origins(history, end), BLOCKS), strict=True
+            ):
                 if len(some):
                     sums.add(*self._rows(history, some))
-        if early.count == 0:
+        blocks = [sums for sums in blocks if sums.count]
+        if not blocks:
             raise ValueError("the history is shorter than the window")
-        whole = early if late.count == 0 else early + late
-        if late.count == 0:
-            self.penalty = PENALTIES[-1]
-        else:
-            self.penalty = min(PENALTIES, key=lambda size: late.error(early.weights(size)))
-        self.weights = whole.weights(self.penalty)
+        known = blocks[0]
+        errors = np.zeros(len(PENALTIES))
+        for later in blocks[1:]:
+            errors += [later.error(known.weights(penalty)) for penalty in PENALTIES]
+            known = known + later
+        self.penalty = PENALTIES[int(np.argmin(errors)) if len(blocks) > 1 else -1]
+        self.weights = known.weights(self.penalty)
 
     def predict(self, history: History, ends: Sequence[int], steps: int) -> Array:
         at = np.asarray(ends)
         features, level = self._features(history, at)
         known = history.inputs.known
+        if known is None:
+            plain: Array = level[:, None] + features @ self.weights[:steps].T
+            return plain
         found = np.empty((len(at), steps))
         for step in range(steps):
-            columns = features if known is None else _beside(features, known, at, step)
-            found[:, step] = level + _with_one(columns) @ self.weights[step]
+            columns = _beside(features, known, at, step)
+            found[:, step] = level + columns @ self.weights[step]
         return found
 
     def contributions(self, history: History, steps: int) -> dict[str, float]:
@@ -80,11 +87,13 @@ class DirectLinear:
         features, _ = self._features(history, at)
         inputs = history.inputs
         names = [*["past"] * self.look_back, *inputs.past_names]
+        if features.shape[1] > len(names):
+            names = ["past", *names]
         found = dict.fromkeys([*names, *inputs.known_names], 0.0)
         for step in range(steps):
             row = features if inputs.known is None else _beside(features, inputs.known, at, step)
-            parts = _with_one(row)[0] * self.weights[step]
-            for name, part in zip([*names, *2 * inputs.known_names], parts[:-1], strict=True):
+            parts = row[0] * self.weights[step]
+            for name, part in zip([*names, *2 * inputs.known_names], parts, strict=True):
                 found[name] += float(part) / steps
         return found
 
@@ -116,6 +125,9 @@ class DirectLinear:
         past = history.inputs.past
         if past is not None:
             features = np.column_stack((features, past[ends - 1]))
+        if past is not None or history.inputs.known is not None:
+            # windows less their mean need no constant, and on data that drifts it does harm
+            features = np.column_stack((np.ones(len(ends)), features))
         return features, level
 
 
@@ -139,14 +151,13 @@ class _Sums:
     def add(self, columns: list[Array], targets: Array, observed: Array) -> None:
         """Add rows: features by step, targets and whether observed, ``(n, steps)``."""
         whole = bool(observed.all())
-        shared: Array | None = None
+        x = columns[0]
+        shared = x.T @ x
         for step in range(self._steps):
-            x, weight = _with_one(columns[step]), observed[:, step]
-            if whole and columns[step] is columns[0]:
-                shared = x.T @ x if shared is None else shared
-                square = shared
-            else:
-                square = x.T @ (x * weight[:, None])
+            weight = observed[:, step]
+            same = columns[step] is columns[0]
+            x = columns[step]
+            square = shared if same and whole else x.T @ (x * weight[:, None])
             product = x.T @ (weight * targets[:, step])
             if self.count == 0:
                 self._squares.append(square.copy())
@@ -166,11 +177,10 @@ class _Sums:
         return both
 
     def weights(self, penalty: float) -> Array:
-        """Least squares with ``penalty`` on each standardised weight but the constant's."""
+        """Least squares with ``penalty`` on each weight, relative to its feature's mean square."""
         found = []
         for square, product in zip(self._squares, self._products, strict=True):
             size = np.diag(square).copy()
-            size[-1] = 0.0
             ridge = penalty * size + 1e-9 * max(float(size.max()), 1e-12)
             found.append(np.linalg.solve(square + np.diag(ridge), product))
         return np.stack(found)
@@ -183,7 +193,3 @@ class _Sums:
                 weights, self._squares, self._products, self._totals, strict=True
             )
         )
-
-
-def _with_one(features: Array) -> Array:
-    return np.column_stack((features, np.ones(len(features))))

@@ -27,7 +27,8 @@ def run(parameters: ExplainInput, context: OperationContext) -> ExplainResult:
     )
     frame = read_columns(asked, context)
     grid = plan(frame, parameters.horizon, parameters.horizon_hours)
-    found = select_all(frame, asked.targets, grid, context, asked)[0][parameters.target]
+    chosen = select_all(frame, asked.targets, grid, context, asked)
+    found = chosen.selections[parameters.target]
     past = found.history
     influences = _influences(found, grid.steps)
     change = float(found.mean[-1] - past.values[-1])
@@ -46,7 +47,7 @@ def run(parameters: ExplainInput, context: OperationContext) -> ExplainResult:
         model=found.model.name,
         influences=tuple(influences),
         members=_members(found),
-        score=score(found, context.plant),
+        score=score(found, context.plant, chosen.origins[parameters.target]),
     )
 
 

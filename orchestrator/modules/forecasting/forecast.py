@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from orchestrator.errors import DanGError, InsufficientDataError, UnknownTagError
 from orchestrator.modules.base import OperationContext
+from orchestrator.modules.forecasting.candidates import Models
 from orchestrator.modules.forecasting.inputs import with_inputs
 from orchestrator.modules.forecasting.models import (
+    FittedModel,
     ForecastInput,
     ForecastPoint,
     ForecastResult,
+    LiveAccuracy,
     ModelScore,
 )
-from orchestrator.modules.forecasting.selection import (
-    MAX_ORIGINS,
-    QUANTILES,
-    Selection,
-    select,
-)
-from orchestrator.modules.forecasting.series import Plan, history, plan, span
+from orchestrator.modules.forecasting.naive import BASELINES
+from orchestrator.modules.forecasting.reuse import Origin, selection_for
+from orchestrator.modules.forecasting.selection import QUANTILES, Selection, select
+from orchestrator.modules.forecasting.series import History, Plan, history, plan, span
+from orchestrator.modules.forecasting.store import ModelStore, key_of
 from orchestrator.modules.frames import Frame, iso, read_frame
 from orchestrator.plant.tags import Plant, Tag
 
@@ -52,15 +54,19 @@ def run(parameters: ForecastInput, context: OperationContext) -> ForecastResult:
             f"no targets were named: {len(targets)} of {len(frame.names)} tags were chosen"
         )
     grid = plan(frame, parameters.horizon, parameters.horizon_hours)
-    selections, refused = select_all(frame, targets, grid, context, parameters)
+    chosen = select_all(frame, targets, grid, context, parameters)
+    selections, refused = chosen.selections, chosen.refused
     points = [point for found in selections.values() for point in points_of(found, grid.steps)]
-    notes += [*grid.notes, *_staleness(selections, frame, grid)]
+    notes += [*grid.notes, *_staleness(selections, frame, grid, parameters), *_naive(selections)]
     notes += [f"{tag} was not forecast: {reason}" for tag, reason in refused.items()]
     return ForecastResult(
         summary=_summary(selections, grid, context.plant, named=bool(parameters.targets)),
         warnings=tuple(notes),
         forecasts=tuple(points),
-        models={tag: score(found, context.plant) for tag, found in selections.items()},
+        models={
+            tag: score(found, context.plant, chosen.origins.get(tag))
+            for tag, found in selections.items()
+        },
         refused=refused,
         horizon=grid.steps,
         period_seconds=grid.period,
@@ -78,41 +84,37 @@ def read_columns(parameters: ForecastInput, context: OperationContext) -> Frame:
     return read_frame(context.table(), wanted).in_order()
 
 
+@dataclass(slots=True)
+class Chosen:
+    """Selections by target, where each comes from, and why other targets have none."""
+
+    selections: dict[str, Selection] = field(default_factory=dict)
+    origins: dict[str, Origin] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
 def select_all(
     frame: Frame,
     targets: Sequence[str],
     grid: Plan,
     context: OperationContext,
     parameters: ForecastInput,
-    *,
-    max_origins: int = MAX_ORIGINS,
-) -> tuple[dict[str, Selection], dict[str, str]]:
-    """Choose a model for each target; those that cannot be forecast, with the reason.
+) -> Chosen:
+    """A model for each target, from the store where a fresh one lies there.
 
     Raises:
         DanGError: no target can be forecast; with one target, its own error.
     """
-    found: dict[str, Selection] = {}
-    refused: dict[str, str] = {}
+    chosen = Chosen()
+    found, refused = chosen.selections, chosen.refused
+    store = ModelStore(None if context.folder is None else context.folder / "models")
     last_error: DanGError | None = None
     for i, target in enumerate(dict.fromkeys(targets)):
         context.progress(i / len(targets), f"forecasting {target}")
         try:
-            past = with_inputs(
-                history(frame, target, grid),
-                frame,
-                grid.steps,
-                parameters.known_future,
-                parameters.inputs,
-            )
-            bounds = physical_bounds(context.plant.by_name.get(target), past.values)
-            found[target] = select(
-                past,
-                grid.steps,
-                context.seed,
-                bounds=bounds,
-                max_origins=max_origins,
-                models=parameters.models,
+            past = history_of(frame, target, grid, parameters)
+            found[target], chosen.origins[target] = _stored_or_new(
+                past, grid.steps, context, parameters.models, store
             )
         except UnknownTagError:
             raise
@@ -128,7 +130,48 @@ def select_all(
             remedy="give more history, or fewer steps",
             context={"refused": refused},
         )
-    return found, refused
+    return chosen
+
+
+def history_of(
+    frame: Frame,
+    target: str,
+    grid: Plan,
+    parameters: ForecastInput,
+    *,
+    known_ahead: bool = True,
+) -> History:
+    """The history of a target with the inputs that are asked for.
+
+    With ``known_ahead`` false the known inputs need not reach past its end, as only past moments are
+    forecast from.
+
+    Raises:
+        DataError, InsufficientDataError, ParameterError: as in :func:`series.history` and
+            :func:`inputs.with_inputs`.
+    """
+    return with_inputs(
+        history(frame, target, grid),
+        frame,
+        grid.steps if known_ahead else 0,
+        parameters.known_future,
+        parameters.inputs,
+    )
+
+
+def _stored_or_new(
+    past: History, steps: int, context: OperationContext, models: Models, store: ModelStore
+) -> tuple[Selection, Origin]:
+    bounds = physical_bounds(context.plant.by_name.get(past.tag), past.values)
+    key = key_of(past, steps, bounds=bounds, models=models, seed=context.seed)
+    return selection_for(
+        past,
+        steps,
+        store,
+        key,
+        context.now,
+        lambda: select(past, steps, context.seed, bounds=bounds, models=models),
+    )
 
 
 def default_targets(frame: Frame, plant: Plant) -> tuple[str, ...]:
@@ -167,7 +210,7 @@ def physical_bounds(tag: Tag | None, values: np.ndarray) -> tuple[float, float]:
     return 0.0, 100.0 if percent else np.inf
 
 
-def score(found: Selection, plant: Plant) -> ModelScore:
+def score(found: Selection, plant: Plant, origin: Origin | None = None) -> ModelScore:
     """How the model was chosen, as the result shows it."""
     past = found.history
     tag = plant.by_name.get(past.tag)
@@ -186,6 +229,25 @@ def score(found: Selection, plant: Plant) -> ModelScore:
         unit=tag.unit if tag else "",
         last_time=iso(past.last_time),
         last_value=float(past.values[-1]),
+        fitted=None if origin is None else _fitted(origin),
+    )
+
+
+def _fitted(origin: Origin) -> FittedModel:
+    live = origin.live
+    return FittedModel(
+        version=origin.version,
+        fitted_at=origin.fitted_at,
+        fingerprint=origin.fingerprint,
+        reused=origin.reused,
+        why=origin.why,
+        live=None
+        if live is None
+        else LiveAccuracy(
+            mae=live.mae,
+            values=live.values,
+            coverage={"80": live.coverage_80, "95": live.coverage_95},
+        ),
     )
 
 
@@ -204,8 +266,12 @@ def points_of(found: Selection, steps: int) -> list[ForecastPoint]:
     ]
 
 
-def _staleness(selections: Mapping[str, Selection], frame: Frame, grid: Plan) -> list[str]:
-    end = frame.times[-1]
+def _staleness(
+    selections: Mapping[str, Selection], frame: Frame, grid: Plan, parameters: ForecastInput
+) -> list[str]:
+    """Targets that end before the data do, or, where rows of plans follow, before other targets."""
+    lasts = [found.history.last_time for found in selections.values()]
+    end = max(lasts) if parameters.known_future else frame.times[-1]
     notes = []
     for tag, found in selections.items():
         behind = (end - found.history.last_time).astype("timedelta64[us]").astype(np.int64) / 1e6
@@ -214,6 +280,16 @@ def _staleness(selections: Mapping[str, Selection], frame: Frame, grid: Plan) ->
                 f"{tag} has no value since {iso(found.history.last_time)}; its forecast starts there"
             )
     return notes
+
+
+def _naive(selections: Mapping[str, Selection]) -> list[str]:
+    """Which targets no model forecasts better than a naive rule: said, not hidden."""
+    return [
+        f"{tag}: no model was better than the {found.model.name.replace('_', ' ')} rule on its past "
+        "beyond chance, so that rule is used"
+        for tag, found in selections.items()
+        if found.model.name in BASELINES
+    ]
 
 
 def _summary(selections: Mapping[str, Selection], grid: Plan, plant: Plant, *, named: bool) -> str:

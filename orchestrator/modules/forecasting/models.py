@@ -68,6 +68,38 @@ class ForecastPoint(Part):
     quantiles: dict[str, float]
 
 
+class LiveAccuracy(Part):
+    """How a stored model has done on values that came after it was fitted.
+
+    ``mae`` is in the tag's unit, over all steps of all forecasts since; ``coverage`` is the share of
+    the ``values`` inside the intervals.
+    """
+
+    mae: float
+    values: int
+    coverage: dict[str, float]
+
+
+class FittedModel(Part):
+    """Which fitted model it is.
+
+    Attributes:
+        version: Counted from 1 for each series, horizon and set of inputs.
+        fitted_at: ISO 8601, UTC.
+        fingerprint: SHA-256 of the data that it was fitted to.
+        reused: Whether it was fitted before this call.
+        why: Why it was fitted anew; empty where it was reused.
+        live: Its accuracy since it was fitted; null where nothing came since.
+    """
+
+    version: int
+    fitted_at: str
+    fingerprint: str
+    reused: bool
+    why: str
+    live: LiveAccuracy | None
+
+
 class ModelScore(Part):
     """Which model forecasts a target, and how it did on its own past.
 
@@ -87,6 +119,7 @@ class ModelScore(Part):
         unit: Unit of the tag.
         last_time: Time of the last observed value, from which the horizon counts.
         last_value: That value.
+        fitted: Version of the fitted model and how it has done since; null where none is kept.
     """
 
     model: str
@@ -103,6 +136,7 @@ class ModelScore(Part):
     unit: str
     last_time: str
     last_value: float
+    fitted: FittedModel | None = None
 
 
 class ForecastResult(OperationResult):
@@ -126,38 +160,64 @@ class ForecastResult(OperationResult):
 class BacktestInput(ForecastInput):
     """Parameters of ``forecasting.backtest``."""
 
-    origins: int = Field(default=30, ge=5, le=200, description="Past moments to forecast from.")
+    origins: int = Field(default=30, ge=5, le=400, description="Past moments to forecast from.")
+    refits: int = Field(
+        default=3, ge=1, le=100, description="At how many of them to choose and fit models anew."
+    )
+    report: bool = Field(default=False, description="Also make a report, one HTML page.")
+
+
+class HorizonScore(Part):
+    """How the forecasts of one step ahead have been; null where nothing came to compare with."""
+
+    step: int
+    values: int
+    mae: float | None = None
+    bias: float | None = None
+    interval_score: float | None = None
+    skill_pct: float | None = None
+    coverage: dict[str, float] | None = None
 
 
 class BacktestScore(Part):
-    """How the forecasts of one target have been, by measure.
+    """How the forecasts of one target have been, each made with what was known then.
 
-    ``mae``, ``rmse`` and ``bias`` (forecast minus actual) are in the tag's unit; ``mase`` is relative
-    to the mean absolute step of the history; ``wape`` is the error over the mean absolute value.
-    ``mae_by_step`` has one entry a step ahead.
+    Attributes:
+        models: Models that were in use -> from how many moments.
+        mae, rmse, bias: In the tag's unit; bias is forecast minus actual.
+        mase: Error relative to the mean absolute seasonal step of the history before.
+        wape: Error over the mean absolute value.
+        interval_score: Weighted interval score of the 80 % and 95 % intervals, in the tag's unit.
+        skill_pct: How much smaller the error is than that of the better naive rule, %.
+        mae_naive: Mean absolute error of that rule.
+        coverage: Share of the values inside the intervals.
+        by_step: The same by step ahead.
+        origins: Moments from which was forecast.
     """
 
     target: str
-    model: str
+    models: dict[str, int]
     mae: float
     rmse: float
     bias: float
     mase: float | None
     wape: float | None
+    interval_score: float
     skill_pct: float
-    coverage: dict[str, float] | None
-    mae_by_step: tuple[float | None, ...]
-    errors: dict[str, float]
+    mae_naive: float
+    coverage: dict[str, float]
+    by_step: tuple[HorizonScore, ...]
     origins: int
 
 
 class BacktestResult(OperationResult):
-    """Result of ``forecasting.backtest``."""
+    """Result of ``forecasting.backtest``; ``report`` is an HTML page where one is asked for."""
 
     scores: tuple[BacktestScore, ...]
     refused: dict[str, str] = Field(default_factory=dict)
     horizon: int
     period_seconds: float
+    report: str | None = None
 
 
 class ExplainInput(HorizonInput):

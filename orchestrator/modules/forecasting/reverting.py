@@ -60,20 +60,18 @@ class Reverting:
 
     def predict(self, history: History, ends: Sequence[int], steps: int) -> Array:
         assert self._chosen is not None
-        return _forecast(
-            history, driver_of(history, self._driver, self._proportional), self._chosen, ends, steps
-        )
+        return _forecast(history, self.driver_values(history), self._chosen, ends, steps)
 
     def driver_values(self, history: History) -> Array | None:
         """The known input that it is proportional to, ``(n + steps,)``, if any."""
-        return driver_of(history, self._driver, proportional=True) if self._proportional else None
+        return driver_of(history, self._driver) if self._proportional else None
 
     def driver_name(self, history: History) -> str:
         """Name of that input, or of all that are added up."""
         return name_of(history, self._driver)
 
     def _tuned(self, history: History, end: int) -> Setting:
-        driver = driver_of(history, self._driver, self._proportional)
+        driver = self.driver_values(history)
         ends = _recent_origins(end, self._steps)
         if len(ends) < LAST_ROWS:
             return Setting(1.0, 0.95)
@@ -100,7 +98,7 @@ class RecentMedian:
         self._driver = _best_driver(history, end, self._steps)
 
     def predict(self, history: History, ends: Sequence[int], steps: int) -> Array:
-        driver = driver_of(history, self._driver, proportional=True)
+        driver = driver_of(history, self._driver)
         values, weights = _usable(history, driver)
         at = np.flatnonzero(weights > 0)
         ratios = values[at] / weights[at]
@@ -113,7 +111,7 @@ class RecentMedian:
 
     def driver_values(self, history: History) -> Array | None:
         """The known input that it is a share of, ``(n + steps,)``."""
-        return driver_of(history, self._driver, proportional=True)
+        return driver_of(history, self._driver)
 
     def driver_name(self, history: History) -> str:
         """Name of that input, or of all that are added up."""
@@ -126,13 +124,12 @@ def name_of(history: History, column: int) -> str:
     return " + ".join(names) if column < 0 else names[column]
 
 
-def driver_of(history: History, column: int, proportional: bool) -> Array:
-    """What the target is divided by, ``(n + steps,)``: ones, a known input, or the sum of all."""
+def driver_of(history: History, column: int) -> Array:
+    """What the target is divided by, ``(n + steps,)``: a known input, or the sum of all for −1."""
     known = history.inputs.known
-    if not proportional or known is None:
-        return np.ones(len(history.values))
-    total: Array = known.sum(axis=1) if column < 0 else known[:, column]
-    return total
+    assert known is not None
+    driver: Array = known.sum(axis=1) if column < 0 else known[:, column]
+    return driver
 
 
 def can_be_proportional(history: History) -> bool:
@@ -162,7 +159,7 @@ def _best_driver(history: History, end: int, steps: int) -> int:
     actual = _actual(history, ends, steps)
 
     def error(column: int) -> float:
-        driver = driver_of(history, column, proportional=True)
+        driver = driver_of(history, column)
         found = _forecast(history, driver, Setting(0.7, 1.0), ends, steps)
         return float(np.nanmean(np.abs(actual - found)))
 
@@ -179,31 +176,32 @@ def _actual(history: History, ends: Sequence[int], steps: int) -> Array:
     return actual if np.isfinite(actual).any() else history.values[rows]
 
 
-def _usable(history: History, driver: Array) -> tuple[Array, Array]:
+def _usable(history: History, driver: Array | None) -> tuple[Array, Array]:
     """Target and driver of each row, zero where not observed or at a small share of the usual rate."""
     count = len(history.values)
-    weights = driver[:count]
+    weights = np.ones(count) if driver is None else driver[:count]
     low = LOW_RATE * float(np.median(weights[weights > 0])) if (weights > 0).any() else 0.0
     good = history.observed & (weights > low)
     return np.where(good, history.values, 0.0), np.where(good, weights, 0.0)
 
 
 def _forecast(
-    history: History, driver: Array, setting: Setting, ends: Sequence[int], steps: int
+    history: History, driver: Array | None, setting: Setting, ends: Sequence[int], steps: int
 ) -> Array:
     values, weights = _usable(history, driver)
     level = _smoothed(values, weights, setting.smoothing)
     last = np.asarray(ends) - 1
     start = level[last]
-    mean = _window_mean(values, weights, last)
+    # a yield outlasts an outage, the level of a flow does not
+    first = history.since_gap(np.asarray(ends)) if driver is None else np.zeros_like(last)
+    mean = _window_mean(values, weights, first, last)
     mean = np.where(np.isfinite(mean), mean, start)
     fade = setting.persistence ** np.arange(1, steps + 1)
-    ratio = mean[:, None] + fade * (start - mean)[:, None]
-    if len(driver) == len(history.values):
-        return np.asarray(ratio, dtype=np.float64)
+    ratio: Array = mean[:, None] + fade * (start - mean)[:, None]
+    if driver is None:
+        return ratio
     rows = np.asarray(ends)[:, None] + np.arange(steps)
-    found: Array = ratio * driver[rows]
-    return found
+    return ratio * driver[rows]
 
 
 def _smoothed(values: Array, weights: Array, smoothing: float) -> Array:
@@ -224,13 +222,15 @@ def _smoothed(values: Array, weights: Array, smoothing: float) -> Array:
     return found
 
 
-def _window_mean(values: Array, weights: Array, last: NDArray[np.intp]) -> Array:
-    """Ratio of the sums over the last :data:`WINDOW` rows that count, up to each of ``last``."""
+def _window_mean(
+    values: Array, weights: Array, first: NDArray[np.intp], last: NDArray[np.intp]
+) -> Array:
+    """Ratio of the sums over the last :data:`WINDOW` rows that count, from ``first`` up to ``last``."""
     at = np.flatnonzero(weights > 0)
     tops = np.concatenate(([0.0], np.cumsum(values[at])))
     bottoms = np.concatenate(([0.0], np.cumsum(weights[at])))
     upto = np.searchsorted(at, last, side="right")
-    since = np.maximum(0, upto - WINDOW)
+    since = np.maximum(np.searchsorted(at, first), upto - WINDOW)
     with np.errstate(invalid="ignore", divide="ignore"):
         found: Array = (tops[upto] - tops[since]) / (bottoms[upto] - bottoms[since])
     return found

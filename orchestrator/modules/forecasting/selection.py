@@ -22,7 +22,7 @@ MIN_ORIGINS_FOR_COVERAGE = 10
 TEST_SHARE = 1 / 3
 REFITS = 3
 NAIVE_MARGIN = 0.01
-BEYOND_CHANCE = 1.64
+BEYOND_CHANCE = 1.28
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,14 @@ class Selection:
 
     def quantile(self, level: float) -> Array:
         """Forecast quantile at each step, ``(steps,)``."""
-        value = self.mean + conformal(self.shapes, level) * self.scale
+        value = self.mean + self.offset(level)
         clipped: Array = np.clip(value, self.lower, self.upper)
         return clipped
+
+    def offset(self, level: float) -> Array:
+        """Distance of a quantile from the forecast at each step, ``(steps,)``."""
+        found: Array = conformal(self.shapes, level) * self.scale
+        return found
 
     def coverage(self) -> dict[str, float] | None:
         """Share of past values inside the 80 % and 95 % intervals, each origin left out in turn."""
@@ -122,8 +127,8 @@ def select(
         InsufficientDataError: there is no past moment with values after it.
         OperationError: not even a naive model gave a forecast.
     """
-    ends = _origins(history, steps, max_origins)
-    actual = _actual(history, ends, steps)
+    ends = origins_of(history, steps, max_origins)
+    actual = actual_after(history, ends, steps)
     errors: dict[str, Array] = {}
     failed: dict[str, str] = {}
     pool: dict[str, Candidate] = {
@@ -213,7 +218,7 @@ def _in_order(
 
 
 def _beats(errors: Array, others: Array, apart: float) -> bool:
-    """Whether the gain over other errors is above 1.64 standard errors (95 %, one-sided).
+    """Whether the gain over other errors is above 1.28 standard errors (90 %, one-sided).
 
     Origins nearer than the horizon share what came after them: the standard error is that of ``apart``
     independent ones (Diebold and Mariano 1995 correct for the same overlap).
@@ -224,14 +229,19 @@ def _beats(errors: Array, others: Array, apart: float) -> bool:
     return float(gains.mean()) > BEYOND_CHANCE * error
 
 
-def _origins(history: History, steps: int, max_origins: int) -> NDArray[np.intp]:
+def origins_of(history: History, steps: int, max_origins: int) -> NDArray[np.intp]:
+    """Rows known at each past moment from which to forecast, spread over the last third.
+
+    Raises:
+        InsufficientDataError: there is no past moment with values after it.
+    """
     rows = len(history.values)
     test_rows = max(int(rows * TEST_SHARE), steps + MIN_ORIGINS_FOR_COVERAGE + 2)
     first = max(rows - test_rows, min(rows - steps, max(8, history.season + 1)))
     last = rows - steps
     count = min(max_origins, last - first + 1)
     ends: NDArray[np.intp] = np.unique(np.linspace(first, last, count).round().astype(np.intp))
-    usable = _actual(history, ends, steps)
+    usable = actual_after(history, ends, steps)
     kept: NDArray[np.intp] = ends[np.isfinite(usable).any(axis=1)]
     if len(kept) == 0:
         raise InsufficientDataError(
@@ -242,7 +252,7 @@ def _origins(history: History, steps: int, max_origins: int) -> NDArray[np.intp]
     return kept
 
 
-def _actual(history: History, ends: NDArray[np.intp], steps: int) -> Array:
+def actual_after(history: History, ends: NDArray[np.intp], steps: int) -> Array:
     """What came after each origin, NaN where not measured or beyond a closed gap."""
     rows = ends[:, None] + np.arange(steps)
     actual: Array = np.where(history.observed, history.values, np.nan)[rows]

@@ -218,7 +218,7 @@ def history(frame: Frame, tag: str, grid: Plan) -> History:
     last = first + np.timedelta64(round((len(values) - 1) * grid.period * 1e6), "us")
     values = values[-MAX_HISTORY:]
     observed = np.isfinite(values)
-    season = _season(values, grid.period)
+    season = season_of(values, grid.period)
     filled, keep, seams = _close_gaps(values, season)
     measured = observed[keep]
     return History(
@@ -282,7 +282,7 @@ def _on_grid(
         return first, np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
-def _season(values: Array, period: float) -> int:
+def season_of(values: Array, period: float) -> int:
     """The daily, weekly or yearly season that shows in the autocorrelation, or 1."""
     candidates: list[int] = []
     for cycle in (DAY, 7 * DAY, 364 * DAY):

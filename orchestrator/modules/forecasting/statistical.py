@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -31,12 +32,17 @@ class Statistical:
     def fit(self, history: History, end: int) -> None:
         self._start = max(0, end - max(MAX_STATISTICAL_ROWS, 8 * self.season))
         self.model = self.build()
-        self.model.fit(history.values[self._start : end])
+        with warnings.catch_warnings():
+            # a search that does not converge loses by its errors; it need not fill the log
+            warnings.simplefilter("ignore")
+            self.model.fit(history.values[self._start : end])
 
     def predict(self, history: History, ends: Sequence[int], steps: int) -> Array:
         # every origin starts where the fit started, so that the season keeps its phase
         pasts = [history.values[self._start : end] for end in ends]
-        return np.stack([self.model.forward(past, h=steps)["mean"] for past in pasts])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return np.stack([self.model.forward(past, h=steps)["mean"] for past in pasts])
 
 
 class ExponentialSmoothing(Statistical):
