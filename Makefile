@@ -43,8 +43,11 @@ docs: setup ## Build the documentation into site/
 bench: setup ## Run the benchmarks, figures as ratios against a reference
 	$(BIN)/python -m benchmarks
 
+# every extra but ray, for the reason in docs/dependencies.md
+LOCKED_EXTRAS := excel forecasting opcua postgres redis twin
+
 lock: ## Resolve the dependencies anew into requirements.lock (needs uv)
-	uv pip compile pyproject.toml --group dev --all-extras --python-version 3.11 --universal \
+	uv pip compile pyproject.toml --group dev $(LOCKED_EXTRAS:%=--extra %) --python-version 3.11 --universal \
 		--generate-hashes --no-emit-index-url --upgrade --output-file requirements.lock
 
 clean: ## Remove what setup and the tests made

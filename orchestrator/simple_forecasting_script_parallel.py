@@ -4,7 +4,9 @@
 
 reads a CSV or Parquet file (wide or long, time column found by itself), chooses for each target the
 model that did best on its own past, and writes ``forecast.csv`` (one row a target and step, with 80 %
-and 95 % intervals) and ``forecast.png``.
+and 95 % intervals) and ``forecast.png``. ``--targets all`` takes every numeric column, ``--models fast``
+compares only models that need no iteration, and ``--engine ray`` runs the same on a Ray cluster
+(``--ray-address host:port``) or on a Ray started here.
 
 Exit codes: 0 done, 2 wrong usage or data, 3 file not found, 5 the forecast failed, 130 interrupted.
 """
@@ -13,10 +15,10 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
+import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,13 +33,15 @@ from orchestrator.errors import DanGError, DataError, NotFoundError, OperationEr
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from orchestrator.modules.forecasting.batch import TargetForecast
+    from orchestrator.modules.forecasting.chunks import TargetForecast
     from orchestrator.modules.forecasting.series import Plan
     from orchestrator.modules.frames import Frame
 
 COLUMNS = ("target", "time", "mean", "lo_95", "lo_80", "hi_80", "hi_95", "model")
 LEVELS = ("0.025", "0.1", "0.9", "0.975")
 MAX_PLOTTED = 24
+PLOTTED_ROWS = 200
+ALL = "all"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,9 +67,25 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 done, 2 wrong usage or data, 3 file not found, 5 failed.",
     )
     parser.add_argument("--data", type=Path, required=True, help="CSV or Parquet file")
-    parser.add_argument("--targets", required=True, help="tags to forecast, separated by commas")
+    parser.add_argument(
+        "--targets",
+        required=True,
+        help="tags to forecast, separated by commas; all: every numeric column",
+    )
     parser.add_argument("--horizon", type=int, required=True, help="steps ahead, 1 or more")
     parser.add_argument("--jobs", type=int, default=None, help="processes (default: all cores)")
+    parser.add_argument(
+        "--models",
+        choices=("full", "fast"),
+        default="full",
+        help="fast leaves out statistical models and boosting: for thousands of tags",
+    )
+    parser.add_argument(
+        "--engine", choices=("local", "ray"), default="local", help="this machine, or Ray"
+    )
+    parser.add_argument(
+        "--ray-address", default=None, help="host:port of a Ray cluster (default: start one here)"
+    )
     parser.add_argument("--out", type=Path, default=Path(), help="folder for the two files")
     parser.add_argument("--time-column", default=None, help="found by itself when not given")
     return parser
@@ -77,24 +97,39 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     targets = list(
         dict.fromkeys(name.strip() for name in options.targets.split(",") if name.strip())
     )
-    jobs = options.jobs if options.jobs is not None else os.cpu_count() or 1
     if not targets:
         raise ParameterError("no targets are given", where="--targets", remedy="name some: A,B")
-    if jobs < 1:
-        raise ParameterError(f"{jobs} processes", where="--jobs", remedy="give 1 or more")
+    if options.jobs is not None and options.jobs < 1:
+        raise ParameterError(f"{options.jobs} processes", where="--jobs", remedy="give 1 or more")
+    if options.ray_address and options.engine != "ray":
+        raise ParameterError(
+            "an address of a Ray cluster is given, and the engine is local",
+            where="--ray-address",
+            remedy="add --engine ray",
+        )
     started = time.perf_counter()
     frame, notes = _read(options.data, options.time_column, targets)
+    if targets == [ALL] and ALL not in frame.names:
+        targets = list(frame.names)
+    if not targets:
+        raise DataError(
+            "no column holds numbers",
+            where=str(options.data),
+            remedy="look at what it holds with: dan-g invoke etl validate",
+        )
     grid = plan(frame, options.horizon, None)
-    results = _forecast(frame, targets, grid, jobs, console)
+    results = _forecast(frame, targets, grid, options, console)
     for note in (*notes, *grid.notes):
         console.print(f"note: {note}", markup=False)
     done = [item for item in results if item.error is None]
     refused = [item for item in results if item.error is not None]
+    failure = refused[0].error if not done else None
     for item in refused:
-        console.print(f"not forecast: {item.error}", markup=False, style="yellow")
-    if not done and refused[0].error is not None:
-        raise refused[0].error
-    table, plot = _write(options.out, done)
+        if item.error is not failure:
+            console.print(f"not forecast: {item.error}", markup=False, style="yellow")
+    if failure is not None:
+        raise failure
+    table, plot = _write(options.out, done, frame)
     seconds = time.perf_counter() - started
     console.print(
         f"{len(done)} of {len(targets)} targets forecast {grid.steps} steps ahead in {seconds:.1f} s: "
@@ -114,11 +149,12 @@ def _read(path: Path, time_column: str | None, targets: list[str]) -> tuple[Fram
             remedy="give the path of a CSV or Parquet file",
         )
     table = Table(path, time_column=time_column)
-    frame = read_frame(table.read(targets), targets).in_order()
+    wanted = [] if targets == [ALL] and ALL not in table.tags else targets
+    frame = read_frame(table.read(wanted or None), wanted).in_order()
     twice = table.duplicates
     if twice.conflicting:
         raise DataError(
-            f"{twice.conflicting} values stand at a time that already has another one",
+            f"values that contradict one another stand at the same time ({twice.conflicting})",
             where=str(path),
             why="a forecast needs one value at one time",
             remedy="remove the duplicates, or resolve them with: dan-g invoke etl ingest",
@@ -130,7 +166,7 @@ def _read(path: Path, time_column: str | None, targets: list[str]) -> tuple[Fram
 
 
 def _forecast(
-    frame: Frame, targets: list[str], grid: Plan, jobs: int, console: Console
+    frame: Frame, targets: list[str], grid: Plan, options: argparse.Namespace, console: Console
 ) -> list[TargetForecast]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -143,17 +179,25 @@ def _forecast(
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
+    results: Iterator[TargetForecast] = forecast_all(
+        frame,
+        targets,
+        grid,
+        jobs=options.jobs,
+        models=options.models,
+        engine=options.engine,
+        ray_address=options.ray_address,
+    )
+    where = " on Ray" if options.engine == "ray" else ""
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task(
-            f"Forecasting, {min(jobs, len(targets))} at a time", total=len(targets)
-        )
-        for item in forecast_all(frame, targets, grid, jobs=jobs):
+        task = progress.add_task(f"Forecasting{where}", total=len(targets))
+        for item in results:
             found[item.target] = item
             progress.advance(task)
     return [found[target] for target in targets]
 
 
-def _write(folder: Path, results: list[TargetForecast]) -> tuple[Path, Path]:
+def _write(folder: Path, results: list[TargetForecast], frame: Frame) -> tuple[Path, Path]:
     table, picture = folder / "forecast.csv", folder / "forecast.png"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -165,7 +209,7 @@ def _write(folder: Path, results: list[TargetForecast]) -> tuple[Path, Path]:
                 for point in item.points:
                     bands = [repr(point.quantiles[level]) for level in LEVELS]
                     writer.writerow([point.target, point.time, repr(point.mean), *bands, model])
-        _plot(picture, results[:MAX_PLOTTED])
+        _plot(picture, results[:MAX_PLOTTED], frame)
     except OSError as error:
         raise OperationError(
             f"cannot write ({error.strerror})", where=str(folder), remedy="give another --out"
@@ -173,7 +217,7 @@ def _write(folder: Path, results: list[TargetForecast]) -> tuple[Path, Path]:
     return table, picture
 
 
-def _plot(path: Path, results: list[TargetForecast]) -> None:
+def _plot(path: Path, results: list[TargetForecast], frame: Frame) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -184,21 +228,21 @@ def _plot(path: Path, results: list[TargetForecast]) -> None:
         len(results), 1, figsize=(10, 2.6 * len(results)), squeeze=False, layout="constrained"
     )
     for axis, item in zip(axes[:, 0], results, strict=True):
-        if item.past_times is None or item.past_values is None or item.score is None:
-            continue
         times = np.array([point.time.rstrip("Z") for point in item.points], dtype="datetime64[us]")
         bands = {level: [point.quantiles[level] for point in item.points] for level in LEVELS}
-        axis.plot(item.past_times, item.past_values, color="#30363d", linewidth=1)
+        past = frame.column(item.target)[-PLOTTED_ROWS:]
+        axis.plot(frame.times[-PLOTTED_ROWS:], past, color="#30363d", linewidth=1)
         axis.fill_between(times, bands["0.025"], bands["0.975"], color="#1f77b4", alpha=0.15)
         axis.fill_between(times, bands["0.1"], bands["0.9"], color="#1f77b4", alpha=0.3)
         axis.plot(times, [point.mean for point in item.points], color="#1f77b4", linewidth=1.8)
-        axis.set_title(
-            f"{item.target} ({item.score.model.replace('_', ' ')})", loc="left", fontsize=9
-        )
+        model = item.score.model.replace("_", " ") if item.score else ""
+        axis.set_title(f"{item.target} ({model})", loc="left", fontsize=9)
         axis.grid(alpha=0.25)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
 
 if __name__ == "__main__":
+    # as an interrupt, so that no process of the pool outlives this one
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

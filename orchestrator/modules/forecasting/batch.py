@@ -1,77 +1,118 @@
-"""Forecasts of many targets of one file on several processes."""
+"""Forecasts of many targets of one file: on the cores of this machine, or on a Ray cluster."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from contextlib import contextmanager
+from itertools import islice
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from orchestrator.errors import DanGError, WorkerLostError
-from orchestrator.modules.forecasting.forecast import physical_bounds, points_of, score
-from orchestrator.modules.forecasting.models import ForecastPoint, ModelScore
-from orchestrator.modules.forecasting.selection import select
-from orchestrator.modules.forecasting.series import Plan, history
+from orchestrator.errors import WorkerLostError
+from orchestrator.modules.forecasting.candidates import Models
+from orchestrator.modules.forecasting.chunks import (
+    Chunk,
+    Common,
+    TargetForecast,
+    chunks_of,
+    forecast_chunk,
+)
+from orchestrator.modules.forecasting.series import Plan
 from orchestrator.modules.frames import Frame
-from orchestrator.plant.tags import Plant
 from orchestrator.threads import ONE_THREAD
 
-RECENT = 200
-
-
-@dataclass(frozen=True, slots=True)
-class TargetForecast:
-    """What one process found for one target: a forecast, or ``error``.
-
-    ``past_times`` and ``past_values`` are the newest rows of the data, for a plot.
-    """
-
-    target: str
-    points: tuple[ForecastPoint, ...] = ()
-    score: ModelScore | None = None
-    past_times: NDArray[np.datetime64] | None = None
-    past_values: NDArray[np.float64] | None = None
-    error: DanGError | None = None
+Engine = Literal["local", "ray"]
+AHEAD = 2
+"""Chunks handed out a process: one at work and one waiting, so that memory stays bounded."""
 
 
 def forecast_all(
-    frame: Frame, targets: Sequence[str], grid: Plan, *, jobs: int, seed: int = 0
+    frame: Frame,
+    targets: Sequence[str],
+    grid: Plan,
+    *,
+    jobs: int | None,
+    seed: int = 0,
+    models: Models = "full",
+    engine: Engine = "local",
+    ray_address: str | None = None,
 ) -> Iterator[TargetForecast]:
-    """Forecast each target in a process of its own, ``jobs`` at a time, as they get done.
+    """Forecast each target, as they get done, in processes that live for the whole run.
 
-    The result of a target does not depend on ``jobs``.
+    The result of a target depends neither on ``jobs`` nor on ``engine``.
+
+    Args:
+        frame: Rows by ascending time.
+        targets: Columns to forecast, each once.
+        grid: Period and steps ahead.
+        jobs: Processes at a time; all cores (of the cluster) when ``None``.
+        seed: Seed of everything random.
+        models: Which models compete; ``fast`` for thousands of targets.
+        engine: ``local``, or ``ray``.
+        ray_address: ``host:port`` of a Ray cluster; one is started on this machine when ``None``.
 
     Raises:
+        UnknownTagError: a target is not in the data.
         WorkerLostError: a process died.
+        ConfigurationError: Ray is not installed.
+        UnavailableError: the Ray cluster does not answer.
     """
-    parts = {target: _part(frame, target) for target in targets}
-    if jobs == 1:
-        for target, part in parts.items():
-            yield forecast_target(part, target, grid, seed)
+    for target in targets:
+        frame.column(target)
+    common = Common(frame.times, grid, seed, models)
+    if engine == "ray":
+        from orchestrator.modules.forecasting.ray_engine import run_on_ray
+
+        yield from run_on_ray(
+            common, lambda count: chunks_of(frame, targets, count), jobs=jobs, address=ray_address
+        )
         return
-    # numerical libraries read these when the new process imports them
+    jobs = min(jobs or os.cpu_count() or 1, len(targets))
+    if jobs == 1:
+        for target in targets:
+            yield from forecast_chunk(common, Chunk((target,), frame.column(target)[:, None]))
+        return
+    yield from _on_processes(common, chunks_of(frame, targets, jobs), jobs)
+
+
+def _on_processes(common: Common, chunks: Iterator[Chunk], jobs: int) -> Iterator[TargetForecast]:
+    context = multiprocessing.get_context("spawn")
+    with (
+        _one_thread_each(),
+        ProcessPoolExecutor(
+            jobs, mp_context=context, initializer=_keep, initargs=(common,)
+        ) as pool,
+    ):
+        waiting: set[Future[list[TargetForecast]]] = set()
+        try:
+            while True:
+                free = AHEAD * jobs - len(waiting)
+                waiting |= {pool.submit(_forecast_kept, chunk) for chunk in islice(chunks, free)}
+                if not waiting:
+                    return
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield from future.result()
+        except BrokenProcessPool as error:
+            raise WorkerLostError(
+                "a forecasting process died",
+                why="usually for lack of memory",
+                remedy="try again with fewer --jobs",
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Numerical libraries read these when a new process imports them."""
     kept = {name: os.environ.get(name) for name in ONE_THREAD}
     os.environ.update(ONE_THREAD)
     try:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(jobs, len(parts)), mp_context=context) as pool:
-            waiting: list[Future[TargetForecast]] = [
-                pool.submit(forecast_target, part, target, grid, seed)
-                for target, part in parts.items()
-            ]
-            for done in as_completed(waiting):
-                yield done.result()
-    except BrokenProcessPool as error:
-        raise WorkerLostError(
-            "a forecasting process died",
-            why="usually for lack of memory",
-            remedy="try again with fewer --jobs",
-        ) from error
+        yield
     finally:
         for name, value in kept.items():
             if value is None:
@@ -80,22 +121,16 @@ def forecast_all(
                 os.environ[name] = value
 
 
-def forecast_target(frame: Frame, target: str, grid: Plan, seed: int) -> TargetForecast:
-    """Forecast one target; an error that concerns it alone is part of the result."""
-    try:
-        past = history(frame, target, grid)
-        found = select(past, grid.steps, seed, bounds=physical_bounds(None, past.values))
-    except DanGError as error:
-        return TargetForecast(target, error=error)
-    return TargetForecast(
-        target=target,
-        points=tuple(points_of(found, grid.steps)),
-        score=score(found, Plant()),
-        past_times=frame.times[-RECENT:],
-        past_values=frame.column(target)[-RECENT:],
-    )
+_common: Common | None = None
+"""In a process of the pool: what its targets share."""
 
 
-def _part(frame: Frame, target: str) -> Frame:
-    """Only the column that a process needs."""
-    return Frame(frame.times, (target,), frame.column(target)[:, None])
+def _keep(common: Common) -> None:
+    global _common  # noqa: PLW0603  sent once a process instead of once a chunk
+    _common = common
+
+
+def _forecast_kept(chunk: Chunk) -> list[TargetForecast]:
+    if _common is None:
+        raise RuntimeError("the process was started without what the targets share")
+    return forecast_chunk(_common, chunk)

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from orchestrator.modules.base import DataInput, OperationResult, TagName, TagNames
+from orchestrator.modules.forecasting.degradation_models import Degradation, DegradationForecast
 from orchestrator.plant.tags import Limits
 
 
@@ -292,6 +293,10 @@ class TimeToLimitInput(HorizonInput):
     health_limit: float = Field(
         default=0.5, ge=0, le=1, description="Health at which equipment counts as failing."
     )
+    degradation: dict[str, Degradation] = Field(
+        default_factory=dict,
+        description="Tags or equipment that foul, age or clog, how, and what cleaning them costs.",
+    )
 
 
 class LimitForecast(Part):
@@ -328,10 +333,17 @@ class LimitForecast(Part):
 class TimeToLimitResult(OperationResult):
     """Result of ``forecasting.time_to_limit``; most urgent first.
 
-    ``skipped`` says for each tag or equipment why nothing can be said.
+    Attributes:
+        limits: From forecast paths, within the horizon.
+        degradation: From curves of degradation, beyond it: what was asked for, and equipment whose
+            health falls steadily.
+        skipped: For each tag or equipment of which nothing can be said, the reason.
+        horizon: Steps ahead.
+        period_seconds: Length of a step, s.
     """
 
     limits: tuple[LimitForecast, ...]
+    degradation: tuple[DegradationForecast, ...] = ()
     skipped: dict[str, str] = Field(default_factory=dict)
     horizon: int
     period_seconds: float

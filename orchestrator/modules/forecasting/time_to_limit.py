@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from orchestrator.errors import DanGError, ParameterError
 from orchestrator.modules.base import OperationContext
+from orchestrator.modules.forecasting.degradation_results import in_words
+from orchestrator.modules.forecasting.degrading import degradations
 from orchestrator.modules.forecasting.forecast import physical_bounds
 from orchestrator.modules.forecasting.models import (
     LimitForecast,
@@ -18,7 +20,14 @@ from orchestrator.modules.forecasting.models import (
     TimeToLimitResult,
 )
 from orchestrator.modules.forecasting.selection import Selection, select
-from orchestrator.modules.forecasting.series import HISTORY_PER_STEP, Plan, history, plan, span
+from orchestrator.modules.forecasting.series import (
+    DAY,
+    HISTORY_PER_STEP,
+    Plan,
+    history,
+    plan,
+    span,
+)
 from orchestrator.modules.frames import Frame, iso, read_frame
 from orchestrator.plant.expressions import Expression
 from orchestrator.plant.tags import Plant
@@ -49,8 +58,10 @@ class Watched:
 def run(parameters: TimeToLimitInput, context: OperationContext) -> TimeToLimitResult:
     """Forecast paths of each limited tag and each equipment's health, and when they reach a limit.
 
-    Without a horizon it looks a third of the history ahead, at most a week. What has no limit, no
-    data or no change is listed in ``skipped`` with the reason.
+    Without a horizon it looks a third of the history ahead, at most a week. What is named in
+    ``degradation``, and equipment whose health falls steadily, is carried on along curves of degradation
+    too, beyond the horizon. What has no limit, no data or no change is listed in ``skipped`` with the
+    reason.
 
     Raises:
         UnknownTagError, ParameterError: a tag or equipment named is not there.
@@ -60,9 +71,10 @@ def run(parameters: TimeToLimitInput, context: OperationContext) -> TimeToLimitR
     frame = read_frame(context.table()).in_order()
     skipped: dict[str, str] = {}
     watched = list(_watched(parameters, context.plant, frame, skipped))
-    frame = _with_health(frame, context.plant, watched, skipped)
+    units = [item.name for item in watched if item.kind == "equipment"]
+    frame = _with_health(frame, context.plant, [*units, *parameters.degradation], skipped)
     watched = [item for item in watched if item.name not in skipped]
-    frame = _known_rows(frame, [item.name for item in watched])
+    frame = _known_rows(frame, [*(item.name for item in watched), *parameters.degradation])
     grid = _plan(frame, parameters)
     found: list[LimitForecast] = []
     for i, item in enumerate(watched):
@@ -76,10 +88,24 @@ def run(parameters: TimeToLimitInput, context: OperationContext) -> TimeToLimitR
             continue
         found += _reach(item, selection, grid, context.seed)
     found.sort(key=lambda item: (not item.beyond, -item.probability, item.hours or np.inf))
+    context.progress(1.0, "degradation")
+    degrading = degradations(
+        parameters.degradation,
+        units,
+        parameters.limits,
+        parameters.health_limit,
+        frame,
+        context.plant,
+        horizon_days=grid.steps * grid.period / DAY,
+        seed=context.seed,
+        skipped=skipped,
+    )
+    parts = [_summary(found, skipped, grid)] if found or not degrading else []
     return TimeToLimitResult(
-        summary=_summary(found, skipped, grid),
+        summary=" ".join([*parts, *in_words(degrading)]),
         warnings=grid.notes,
         limits=tuple(found),
+        degradation=tuple(degrading),
         skipped=skipped,
         horizon=grid.steps,
         period_seconds=grid.period,
@@ -113,7 +139,8 @@ def _watched(
         *parameters.limits,
         *(name for name in plant.tag_names if name not in parameters.limits),
     )
-    if parameters.equipment and not parameters.tags and not parameters.limits:
+    named = parameters.equipment or parameters.degradation
+    if named and not parameters.tags and not parameters.limits:
         tags = ()
     for name in tags:
         tag = plant.by_name.get(name)
@@ -144,30 +171,30 @@ def _watched(
                 where=plant.name,
                 remedy=f"there is: {', '.join(known)}" if known else "the plant file names none",
             )
-    if parameters.equipment or not parameters.tags:
+    if parameters.equipment or not (parameters.tags or parameters.degradation):
         for name in parameters.equipment or known:
             yield Watched(name, "equipment", "", (("health", parameters.health_limit),))
 
 
 def _with_health(
-    frame: Frame, plant: Plant, watched: list[Watched], skipped: dict[str, str]
+    frame: Frame, plant: Plant, names: Sequence[str], skipped: dict[str, str]
 ) -> Frame:
-    """The frame with one more column for each equipment: its health over time."""
+    """The frame with one more column for each equipment of these names: its health over time."""
     expressions: Mapping[str, str] = {item.id: item.health for item in plant.equipment}
-    names, columns = list(frame.names), [frame.values]
-    values = {name: frame.values[:, i] for i, name in enumerate(frame.names)}
-    for item in watched:
-        if item.kind != "equipment":
+    columns = dict(zip(frame.names, frame.values.T, strict=True))
+    values = dict(columns)
+    for name in dict.fromkeys(names):
+        if name not in expressions:
             continue
-        expression = Expression.parse(expressions[item.name])
+        expression = Expression.parse(expressions[name])
         lacking = sorted(expression.names - values.keys())
         if lacking:
-            skipped[item.name] = f"its health needs {', '.join(lacking)}, which the data lacks"
+            skipped[name] = f"its health needs {', '.join(lacking)}, which the data lacks"
             continue
         health = np.broadcast_to(np.asarray(expression.evaluate(values)), (len(frame.times),))
-        names.append(item.name)
-        columns.append(health[:, None])
-    return Frame(frame.times, tuple(names), np.column_stack(columns), frame.skipped)
+        columns[name] = health.astype(np.float64)
+    table = np.column_stack(list(columns.values())) if columns else frame.values
+    return Frame(frame.times, tuple(columns), table, frame.skipped)
 
 
 def _reach(item: Watched, selection: Selection, grid: Plan, seed: int) -> list[LimitForecast]:

@@ -99,7 +99,7 @@ def test_conflicting_values_at_one_time_are_refused(data: Path, capsys: pytest.C
     twice = lines[50].split(",")
     data.write_text("\n".join([*lines, ",".join([twice[0], "99", *twice[2:]])]))
     assert main(["--data", str(data), "--targets", "A", "--horizon", "2"]) == 2
-    assert "already has another one" in capsys.readouterr().err
+    assert "contradict one another stand at the same time (1)" in capsys.readouterr().err
 
 
 def test_a_missing_option_is_a_usage_error(capsys: pytest.CaptureFixture[str]):
