@@ -19,11 +19,12 @@ from orchestrator.commands.options import (
     UrlOption,
 )
 from orchestrator.commands.output import RemoteError, console, emit
-from orchestrator.errors import InputError, ParameterError
+from orchestrator.errors import DataError, InputError, InsufficientDataError, ParameterError
 from orchestrator.field_errors import field_errors
 
 if TYPE_CHECKING:
     from orchestrator.modules.base import Operation
+    from orchestrator.plant.tables import Table as TimedTable
 
 
 def invoke(
@@ -82,7 +83,8 @@ def invoke(
             parameters = {**stated, **parameters}
         else:
             timeless = declared is not None and not declared.needs_time
-            columns, notes = _columns(data, stated, timeless=timeless)
+            exact = _named(parameters) if declared is not None and declared.exact else None
+            columns, notes = _columns(data, stated, timeless=timeless, exact=exact)
             parameters["data"] = {"columns": columns}
     if report is not None:
         _check_folder(report)
@@ -226,7 +228,11 @@ def _text(path: Path) -> str:
 
 
 def _columns(
-    path: Path, stated: dict[str, Any], *, timeless: bool = False
+    path: Path,
+    stated: dict[str, Any],
+    *,
+    timeless: bool = False,
+    exact: frozenset[str] | None = None,
 ) -> tuple[dict[str, list[Any]], list[str]]:
     """The file's columns as JSON (times as ISO 8601, no number as null), and what was mended.
 
@@ -234,9 +240,11 @@ def _columns(
         path: The file.
         stated: What is stated about it.
         timeless: Whether it may hold no times; then there is no column ``time``.
+        exact: Columns of which nothing may be mended (all where empty), for an operation that is exact.
 
     Raises:
         DataError: the file cannot be used.
+        InsufficientDataError: a column that is to be exact has no value.
         ParameterError: what is stated about it cannot be read.
     """
     from pydantic import ValidationError
@@ -251,6 +259,8 @@ def _columns(
         raise ParameterError.of_fields(field_errors(error.errors(), stated)) from error
     file = Table(path, reading=Reading(**given, timeless=timeless))
     table = file.read()
+    if exact is not None:
+        _refuse_mended(file, exact)
     columns: dict[str, list[Any]] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         values = column.to_pylist()
@@ -260,6 +270,42 @@ def _columns(
             columns[name] = [_finite(value) for value in values]
     notes = [*file.notes, *([file.duplicates.note] if file.duplicates.note else [])]
     return columns, [f"{path.name}: {note}" for note in notes]
+
+
+def _named(parameters: dict[str, Any]) -> frozenset[str]:
+    """Columns that parameters name as targets or inputs."""
+    found: set[str] = set()
+    for key in ("target", "targets", "tags", "inputs", "known_future"):
+        value = parameters.get(key) or ()
+        named = [value] if isinstance(value, str) else value
+        if isinstance(named, list | tuple):
+            found.update(name for name in named if isinstance(name, str))
+    return frozenset(found)
+
+
+def _refuse_mended(file: TimedTable, names: frozenset[str]) -> None:
+    """Refuse what the reader would mend: two values at one time, infinite values, empty columns."""
+    for name in sorted(names & set(file.empty)):
+        raise InsufficientDataError(
+            f"all {file.rows} values are missing",
+            where=f"{file.name}, {name}",
+            remedy="give values, or name another column",
+        )
+    twice = file.duplicates.conflicting
+    if twice and file.timed:
+        raise DataError(
+            f"{twice} values stand at a time that already has another one",
+            where=file.name,
+            why="one value at one time is needed",
+            remedy="remove the duplicates, or resolve them with etl.ingest (duplicates: last, first or mean)",
+        )
+    for name, count in file.infinite.items():
+        if not names or name in names:
+            raise DataError(
+                f"{count} values are infinite",
+                where=f"{file.name}, {name}",
+                remedy="correct them, or leave them empty so that they count as missing",
+            )
 
 
 def _finite(value: Any) -> Any:

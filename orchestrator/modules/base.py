@@ -188,6 +188,8 @@ class Operation:
         needs: What it needs.
         as_given: Whether inline data reaches it as it was given; else its times are read as UTC first.
         needs_time: Whether its data must hold times; else rows in their order will do.
+        exact: Whether a file is refused in which a time has two values or a value is infinite; else the
+            reader's mending is told as a warning.
         appends: Field of its result that names a Parquet file in the run's folder, to be appended to
             the historian after the run; nothing is appended where the field is null.
     """
@@ -201,6 +203,7 @@ class Operation:
     needs: Needs = Needs()
     as_given: bool = False
     needs_time: bool = True
+    exact: bool = False
     appends: str | None = None
 
     @property

@@ -47,6 +47,9 @@ class OpcCodesError(Exception):
     """Small quality codes were taken for our own, and turn out to be those of OPC."""
 
 
+INFINITE = ("inf", "infinity", "1.#inf")
+
+
 def column_values(column: Any, decimal: str = ".") -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
     """Values and :class:`Quality` codes of a pyarrow array of any type, shape ``(n,)`` each."""
     import pyarrow as pa
@@ -149,11 +152,25 @@ def words_in(column: Any, bad: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return found
 
 
+def infinite_in(column: Any, bad: NDArray[np.bool_]) -> int:
+    """How many of the ``bad`` cells are infinite."""
+    import pyarrow as pa
+
+    rows = np.flatnonzero(bad)
+    if not len(rows) or pa.types.is_integer(column.type):
+        return 0
+    cells = column.take(pa.array(rows))
+    if pa.types.is_floating(cells.type):
+        return int(np.isinf(cells.to_numpy(zero_copy_only=False)).sum())
+    texts = cells.cast(pa.string()).fill_null("").to_pylist()
+    return sum(text.strip().casefold().lstrip("+-") in INFINITE for text in texts)
+
+
 def _why(text: str) -> str:
     plain = text.strip()
     if _STATE_WORDS.fullmatch(plain):
         return f"no good value, the source says {plain!r}"
-    if plain.casefold().lstrip("+-") in ("nan", "inf", "infinity", "1.#qnan", "1.#inf"):
+    if plain.casefold().lstrip("+-") in ("nan", "1.#qnan", *INFINITE):
         return "not a finite number"
     return NOT_A_NUMBER
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -87,6 +88,7 @@ class Scan:
     numbers: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     others: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     words: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    infinite: Counter[str] = field(default_factory=Counter)
     reading: Pass = field(default_factory=Pass)
 
     def add(self, times: NDArray[np.int64]) -> None:

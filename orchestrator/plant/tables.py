@@ -24,6 +24,7 @@ from orchestrator.plant.cells import (
     Cells,
     OpcCodesError,
     column_values,
+    infinite_in,
     long_rows,
     reject_cells,
     words_in,
@@ -67,6 +68,7 @@ class Table:
             in which order they stand.
         span: First and last time.
         unordered: Rows that are older than the row before.
+        infinite: Infinite cells by column of a wide file; they count as bad.
         rejects: What a lenient reader left out.
         clock: How local times were read; None where they were UTC.
         notes: What a reader should know: columns left out, rows out of order.
@@ -104,6 +106,7 @@ class Table:
         self.unordered = scan.unordered
         self.clock = scan.reading.clock
         self._ordered, self._repeated = scan.ordered, scan.repeated
+        self.infinite = dict(scan.infinite)
         self._classify(scan)
         self.rejects = (scan.reading.rejects or Rejects()).without((*self.texts, *self.empty))
         self._cells.rejects = None
@@ -215,6 +218,8 @@ class Table:
                 numbers[i] = np.count_nonzero(quality == Quality.GOOD)
                 others[i] = np.count_nonzero(bad)
                 words[i] = np.count_nonzero(words_in(column, bad))
+                if others[i] and (infinite := infinite_in(column, bad)):
+                    scan.infinite[names[i]] += infinite
                 if rejects is not None and others[i]:
                     reject_cells(
                         rejects, column, bad, names, np.full(len(bad), i, np.int32), rows.line

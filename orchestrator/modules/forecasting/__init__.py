@@ -33,6 +33,7 @@ MODULE = Module(
             input_model=ForecastInput,
             output_model=ForecastResult,
             handler="orchestrator.modules.forecasting.forecast:run",
+            exact=True,
             needs=Needs(
                 MIN_QUALITY, history=_WEEK, min_rows=_ROWS, cost_seconds=15.0, benefit_usd=1500.0
             ),
@@ -44,6 +45,7 @@ MODULE = Module(
             input_model=TimeToLimitInput,
             output_model=TimeToLimitResult,
             handler="orchestrator.modules.forecasting.time_to_limit:run",
+            exact=True,
             needs=Needs(
                 MIN_QUALITY,
                 history=timedelta(days=14),
@@ -59,6 +61,7 @@ MODULE = Module(
             input_model=BacktestInput,
             output_model=BacktestResult,
             handler="orchestrator.modules.forecasting.backtest:run",
+            exact=True,
             needs=Needs(MIN_QUALITY, history=_WEEK, cost_seconds=15.0, benefit_usd=200.0),
         ),
         Operation(
@@ -68,6 +71,7 @@ MODULE = Module(
             input_model=ExplainInput,
             output_model=ExplainResult,
             handler="orchestrator.modules.forecasting.explain:run",
+            exact=True,
             needs=Needs(MIN_QUALITY, history=_WEEK, cost_seconds=3.0, benefit_usd=200.0),
         ),
         Operation(
@@ -77,6 +81,7 @@ MODULE = Module(
             input_model=SoftSensorInput,
             output_model=SoftSensorResult,
             handler="orchestrator.modules.forecasting.soft_sensor.handler:run",
+            exact=True,
             needs=Needs(
                 MIN_QUALITY, history=timedelta(days=45), cost_seconds=15.0, benefit_usd=1000.0
             ),

@@ -105,6 +105,8 @@ def test_every_operation_makes_its_page_without_an_outside_file(context_for):
     data["gasoline_stock"] = 230_000 + 5_000 * np.sin(week / 9)
     data["gasoline_demand"] = 9_000 + 200 * np.sin(week / 9)
     for operation in MODULE.operations:
+        if "report" not in operation.input_model.model_fields:
+            continue  # what only fetches data has nothing to show
         parameters = operation.input_model.model_validate({"report": True})
         result = operation.load_handler()(
             parameters, context_for(data, plant=load_plant(PLANT_FILE))

@@ -17,8 +17,10 @@ from orchestrator.errors import (
     ParameterError,
 )
 from orchestrator.modules.analysis import fetch
-from orchestrator.modules.analysis.market import market, prices, stocks
-from orchestrator.modules.analysis.models import MarketInput
+from orchestrator.modules.analysis.market import run as market
+from orchestrator.modules.analysis.models import MarketInput, PricesInput, StocksInput
+from orchestrator.modules.analysis.prices import run as prices
+from orchestrator.modules.analysis.stocks import run as stocks
 from orchestrator.modules.analysis.stored import store_of
 from orchestrator.modules.analysis.update import run
 from orchestrator.modules.analysis.update_models import UpdateInput
@@ -61,39 +63,39 @@ def test_a_revision_between_two_downloads_is_seen_as_one(eia, weeks, market_cont
     assert (revision.series, revision.period) == ("WCESTUS1", "2026-03-06T00:00:00Z")
     assert (revision.before, revision.after) == (440_009, 445_000)
     assert "the latest WCESTUS1 of 2026-03-06, 440,009 to 445,000" in second.summary
-    now = stocks(MarketInput(), market_context([CRUDE])).stocks[0]
+    now = stocks(StocksInput(), market_context([CRUDE])).stocks[0]
     assert (now.last, now.time) == (446_000, "2026-03-13T00:00:00Z")
-    then = stocks(MarketInput(as_known_at=between), market_context([CRUDE])).stocks[0]
+    then = stocks(StocksInput(as_known_at=between), market_context([CRUDE])).stocks[0]
     assert (then.last, then.time) == (440_009, "2026-03-06T00:00:00Z")
     # A run at an earlier time knows what was known then, without being told to.
-    earlier = stocks(MarketInput(), market_context([CRUDE], now=between)).stocks[0]
+    earlier = stocks(StocksInput(), market_context([CRUDE], now=between)).stocks[0]
     assert earlier.last == 440_009
 
 
 def test_an_analysis_asked_for_with_the_update_knows_what_it_brought(weeks, market_context) -> None:
     at = datetime.now(UTC) - timedelta(minutes=10)
     run(UpdateInput(), market_context([CRUDE], now=at))
-    assert stocks(MarketInput(), market_context([CRUDE], now=at)).stocks[0].last == 440_009
+    assert stocks(StocksInput(), market_context([CRUDE], now=at)).stocks[0].last == 440_009
     before = market_context([CRUDE], now=at - timedelta(seconds=1))
     with pytest.raises(InsufficientDataError):
-        stocks(MarketInput(), before)
+        stocks(StocksInput(), before)
 
 
 def test_what_was_not_known_yet_is_not_read(weeks, market_context) -> None:
     run(UpdateInput(), market_context([CRUDE]))
     with pytest.raises(InsufficientDataError):
-        stocks(MarketInput(), market_context([CRUDE], now=datetime(2026, 3, 31, tzinfo=UTC)))
+        stocks(StocksInput(), market_context([CRUDE], now=datetime(2026, 3, 31, tzinfo=UTC)))
 
 
 def test_a_stated_lag_of_publication_gives_the_past_its_times(weeks, market_context) -> None:
     context = market_context([{**CRUDE, "publication_lag_days": 5}])
     run(UpdateInput(), context)
     at = datetime(2026, 2, 3, tzinfo=UTC)
-    then = stocks(MarketInput(), market_context([CRUDE], now=at)).stocks[0]
+    then = stocks(StocksInput(), market_context([CRUDE], now=at)).stocks[0]
     assert then.time == "2026-01-23T00:00:00Z"  # that of January 30 came on February 4
     weeks["2026-01-23"] = "1"
     run(UpdateInput(), context)
-    assert stocks(MarketInput(), market_context([CRUDE], now=at)).stocks[0].last == 440_003
+    assert stocks(StocksInput(), market_context([CRUDE], now=at)).stocks[0].last == 440_003
 
 
 def test_nothing_is_stored_or_sent_twice(eia, weeks, market_context, tmp_path: Path) -> None:
@@ -232,8 +234,8 @@ def test_archives_and_downloads_of_one_series_stand_side_by_side(
     for _ in range(2):
         assert run(UpdateInput(), market_context([CRUDE], **settings)).failed == ()
     then = datetime(2026, 1, 15, tzinfo=UTC)
-    assert stocks(MarketInput(), market_context(now=then)).stocks[0].last == 439_500
-    assert stocks(MarketInput(), market_context()).stocks[0].last == 440_009
+    assert stocks(StocksInput(), market_context(now=then)).stocks[0].last == 439_500
+    assert stocks(StocksInput(), market_context()).stocks[0].last == 440_009
     assert len(store_of(market_context()).revisions()) == 2
 
 
@@ -307,7 +309,7 @@ def test_real_prices_read_as_they_were_known(shared: Path, market_context, tmp_p
     result = run(UpdateInput(), market_context(**settings))
     assert len(result.series) == 11
     at = datetime(2020, 4, 22, tzinfo=UTC)
-    found = prices(MarketInput(tags=("RWTC",)), market_context(**settings, now=at))
+    found = prices(PricesInput(tags=("RWTC",)), market_context(**settings, now=at))
     assert found.prices[0].time == "2020-04-20T00:00:00Z"
     assert found.prices[0].last < 0
     assert store_of(market_context(**settings)).revisions() == []
