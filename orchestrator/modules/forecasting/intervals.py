@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from orchestrator.modules.forecasting.candidate import Array
 
-HALF_LIFE = 14
+HALF_LIFE = 10
 MIN_LOCAL = 3
 LEAST_LOCAL = 0.05
 LOCAL_HALF_LIFE = 5
-LOCAL_WEIGHT = 0.75
+LOCAL_WEIGHT = 0.5
 
 
 def recency(origins: int) -> Array:
@@ -27,7 +27,7 @@ def recency(origins: int) -> Array:
 def spread(errors: Array, ends: NDArray[np.intp], steps: int) -> tuple[Array, Array, float]:
     """How large errors are: by step, at each origin relative to that, and now.
 
-    The size at an origin is a quarter the usual one and three quarters the recent one (weighted, of the
+    The size at an origin is half the usual one and half the recent one (exponentially weighted, of the
     errors known by then), so that intervals widen in troubled times and narrow in calm ones: the
     residuals of a locally weighted conformal interval (Lei et al. 2018).
     """
