@@ -31,6 +31,8 @@ if __name__ in ("__main__", "__mp_main__"):
 from orchestrator.errors import DanGError, DataError, NotFoundError, OperationError, ParameterError
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from rich.console import Console
 
     from orchestrator.modules.forecasting.chunks import TargetForecast
@@ -42,6 +44,25 @@ LEVELS = ("0.025", "0.1", "0.9", "0.975")
 MAX_PLOTTED = 24
 PLOTTED_ROWS = 200
 ALL = "all"
+
+
+class _Interrupts:
+    """Interrupts, remembered: Python drops one that is raised in a destructor or a callback."""
+
+    seen = False
+
+    def take(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal."""
+        self.seen = True
+        signal.default_int_handler(number, frame)
+
+    def check(self) -> None:
+        """Raise again what was dropped."""
+        if self.seen:
+            raise KeyboardInterrupt
+
+
+_INTERRUPTS = _Interrupts()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -194,6 +215,7 @@ def _forecast(
         for item in results:
             found[item.target] = item
             progress.advance(task)
+            _INTERRUPTS.check()
     return [found[target] for target in targets]
 
 
@@ -243,6 +265,7 @@ def _plot(path: Path, results: list[TargetForecast], frame: Frame) -> None:
 
 
 if __name__ == "__main__":
-    # as an interrupt, so that no process of the pool outlives this one
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGTERM too, so that no process of the pool outlives this one
+    for _number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(_number, _INTERRUPTS.take)
     sys.exit(main())

@@ -22,7 +22,7 @@ MIN_ORIGINS_FOR_COVERAGE = 10
 TEST_SHARE = 1 / 3
 REFITS = 3
 NAIVE_MARGIN = 0.01
-BEYOND_CHANCE = 1.28
+BEYOND_CHANCE = 1.64
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ def _in_order(
 
 
 def _beats(errors: Array, others: Array, apart: float) -> bool:
-    """Whether the gain over other errors is above 1.28 standard errors (90 %, one-sided).
+    """Whether the gain over other errors is above 1.64 standard errors (95 %, one-sided).
 
     Origins nearer than the horizon share what came after them: the standard error is that of ``apart``
     independent ones (Diebold and Mariano 1995 correct for the same overlap).
