@@ -94,6 +94,12 @@ def _parser() -> argparse.ArgumentParser:
         help="tags to forecast, separated by commas; all: every numeric column",
     )
     parser.add_argument("--horizon", type=int, required=True, help="steps ahead, 1 or more")
+    parser.add_argument(
+        "--known-future",
+        default="",
+        help="columns known ahead, such as planned feed, separated by commas; their values for the "
+        "horizon stand in rows after the last value of the targets",
+    )
     parser.add_argument("--jobs", type=int, default=None, help="processes (default: all cores)")
     parser.add_argument(
         "--models",
@@ -112,12 +118,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _names(text: str) -> list[str]:
+    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
 def _run(options: argparse.Namespace, console: Console) -> None:
     from orchestrator.modules.forecasting.series import plan
 
-    targets = list(
-        dict.fromkeys(name.strip() for name in options.targets.split(",") if name.strip())
-    )
+    targets, known = _names(options.targets), _names(options.known_future)
     if not targets:
         raise ParameterError("no targets are given", where="--targets", remedy="name some: A,B")
     if options.jobs is not None and options.jobs < 1:
@@ -129,9 +137,9 @@ def _run(options: argparse.Namespace, console: Console) -> None:
             remedy="add --engine ray",
         )
     started = time.perf_counter()
-    frame, notes = _read(options.data, options.time_column, targets)
+    frame, notes = _read(options.data, options.time_column, [*targets, *known])
     if targets == [ALL] and ALL not in frame.names:
-        targets = list(frame.names)
+        targets = [name for name in frame.names if name not in known]
     if not targets:
         raise DataError(
             "no column holds numbers",
@@ -139,7 +147,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
             remedy="look at what it holds with: dan-g invoke etl validate",
         )
     grid = plan(frame, options.horizon, None)
-    results = _forecast(frame, targets, grid, options, console)
+    results = _forecast(frame, targets, known, grid, options, console)
     for note in (*notes, *grid.notes):
         console.print(f"note: {note}", markup=False)
     done = [item for item in results if item.error is None]
@@ -170,7 +178,7 @@ def _read(path: Path, time_column: str | None, targets: list[str]) -> tuple[Fram
             remedy="give the path of a CSV or Parquet file",
         )
     table = Table(path, time_column=time_column)
-    wanted = [] if targets == [ALL] and ALL not in table.tags else targets
+    wanted = [] if ALL in targets and ALL not in table.tags else targets
     frame = read_frame(table.read(wanted or None), wanted).in_order()
     twice = table.duplicates
     if twice.conflicting:
@@ -187,7 +195,12 @@ def _read(path: Path, time_column: str | None, targets: list[str]) -> tuple[Fram
 
 
 def _forecast(
-    frame: Frame, targets: list[str], grid: Plan, options: argparse.Namespace, console: Console
+    frame: Frame,
+    targets: list[str],
+    known: list[str],
+    grid: Plan,
+    options: argparse.Namespace,
+    console: Console,
 ) -> list[TargetForecast]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -206,6 +219,7 @@ def _forecast(
         grid,
         jobs=options.jobs,
         models=options.models,
+        known_future=known,
         engine=options.engine,
         ray_address=options.ray_address,
     )

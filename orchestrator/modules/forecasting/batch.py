@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Literal
 
+import numpy as np
+
 from orchestrator.errors import WorkerLostError
 from orchestrator.modules.forecasting.candidates import Models
 from orchestrator.modules.forecasting.chunks import (
@@ -37,6 +39,7 @@ def forecast_all(
     jobs: int | None,
     seed: int = 0,
     models: Models = "full",
+    known_future: Sequence[str] = (),
     engine: Engine = "local",
     ray_address: str | None = None,
 ) -> Iterator[TargetForecast]:
@@ -51,6 +54,7 @@ def forecast_all(
         jobs: Processes at a time; all cores (of the cluster) when ``None``.
         seed: Seed of everything random.
         models: Which models compete; ``fast`` for thousands of targets.
+        known_future: Columns known ahead, with rows after the last value of the targets.
         engine: ``local``, or ``ray``.
         ray_address: ``host:port`` of a Ray cluster; one is started on this machine when ``None``.
 
@@ -62,7 +66,13 @@ def forecast_all(
     """
     for target in targets:
         frame.column(target)
-    common = Common(frame.times, grid, seed, models)
+    names = tuple(known_future)
+    known = (
+        Frame(frame.times, names, np.column_stack([frame.column(name) for name in names]))
+        if names
+        else None
+    )
+    common = Common(frame.times, grid, seed, models, known)
     if engine == "ray":
         from orchestrator.modules.forecasting.ray_engine import run_on_ray
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from orchestrator.errors import DanGError
 from orchestrator.modules.forecasting.candidates import Models
 from orchestrator.modules.forecasting.forecast import physical_bounds, points_of, score
+from orchestrator.modules.forecasting.inputs import with_inputs
 from orchestrator.modules.forecasting.models import ForecastPoint, ModelScore
 from orchestrator.modules.forecasting.selection import select
 from orchestrator.modules.forecasting.series import Plan, history
@@ -32,12 +33,14 @@ class Common:
         grid: Period and steps ahead.
         seed: Seed of everything random.
         models: Which models compete.
+        known: Columns known ahead, on the same rows, if any.
     """
 
     times: NDArray[np.datetime64]
     grid: Plan
     seed: int
     models: Models = "full"
+    known: Frame | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,8 @@ def _forecast(frame: Frame, target: str, common: Common) -> TargetForecast:
     steps = common.grid.steps
     try:
         past = history(frame, target, common.grid)
+        if common.known is not None:
+            past = with_inputs(past, common.known, steps, common.known.names, ())
         bounds = physical_bounds(None, past.values)
         found = select(past, steps, common.seed, bounds=bounds, models=common.models)
     except DanGError as error:

@@ -61,6 +61,27 @@ def test_run_by_its_path_it_writes_a_table_and_a_plot_with_two_processes(
     assert rows(alone) == table
 
 
+def test_a_planned_input_is_used_on_every_process(tmp_path: Path):
+    rng = np.random.default_rng(4)
+    feed = np.repeat(rng.uniform(800, 1200, 40), 4)[: ROWS + 5]
+    path = tmp_path / "planned.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["time", "P", "Q", "feed"])
+        for i in range(ROWS + 5):
+            made = [0.3 * feed[i] + rng.normal(), 0.5 * feed[i] + rng.normal()]
+            at = np.datetime64("2025-01-01") + np.timedelta64(i, "D")
+            writer.writerow([at, *(made if i < ROWS else ["", ""]), feed[i]])
+    arguments = ["--data", str(path), "--targets", "P,Q", "--horizon", "5", "--models", "fast",
+                 "--known-future", "feed", "--jobs", "2", "--out", str(tmp_path)]  # fmt: skip
+    assert main(arguments) == 0
+    found = {
+        name: [float(r["mean"]) for r in rows(tmp_path) if r["target"] == name] for name in "PQ"
+    }
+    assert found["P"] == pytest.approx(0.3 * feed[ROWS:], rel=0.03)
+    assert found["Q"] == pytest.approx(0.5 * feed[ROWS:], rel=0.03)
+
+
 def test_a_target_that_cannot_be_forecast_is_said_and_the_others_are_done(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
