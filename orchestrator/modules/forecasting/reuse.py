@@ -1,6 +1,6 @@
 """Forecast with a stored model while it is fresh and good; fit a new one when it is not.
 
-A stored model is used again while the series only grew since, by no more than a tenth, and the errors of
+A stored model is used again while the series only grew since, by no more than a twentieth, and the errors of
 its forecasts on what came since (its live errors) are not half again as large as on its past. A version
 that does worse on what came since than the version before it is withdrawn.
 """
@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orchestrator.modules.forecasting.candidate import Array
+from orchestrator.modules.forecasting.intervals import spread
 from orchestrator.modules.forecasting.selection import Selection
 from orchestrator.modules.forecasting.series import History
 from orchestrator.modules.forecasting.store import (
@@ -24,11 +26,22 @@ from orchestrator.modules.forecasting.store import (
     withdrawn,
 )
 
-GROWTH = 0.1
+GROWTH = 0.05
 DRIFT = 1.5
 LEAST_LIVE = 10
 ROLLBACK = 0.9
-KEPT_FIELDS = ("baseline", "errors", "failed", "mean", "scale", "shapes", "lower", "upper", "mae")
+KEPT_FIELDS = (
+    "baseline",
+    "ends",
+    "errors",
+    "failed",
+    "mean",
+    "scale",
+    "shapes",
+    "lower",
+    "upper",
+    "mae",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +113,7 @@ def selection_for(
                 and live.mae > DRIFT * _past_mae(current)
             )
             if not drifted:
-                return _carried(current, history, steps), _origin(current, live)
+                return _carried(current, history, new_rows, steps), _origin(current, live)
             why = "the errors of the stored model have grown by half and more"
     found = fit()
     made = Stored(
@@ -131,11 +144,25 @@ def _restored(stored: Stored, history: History) -> Selection:
     return Selection(history=history, model=stored.load(), **fields)
 
 
-def _carried(stored: Stored, history: History, steps: int) -> Selection:
-    """The stored model's forecast from the end of a longer history."""
+def _carried(stored: Stored, history: History, new_rows: int, steps: int) -> Selection:
+    """The stored model's forecast from the end of a longer history.
+
+    The errors since count for its intervals as those of its back-test do.
+    """
     found = _restored(stored, history)
     mean = found.model.predict(history, [len(history.values)], steps)[0]
-    return replace(found, mean=np.clip(mean, found.lower, found.upper))
+    since, errors = _errors_since(found, history, new_rows, steps)
+    moved = found.ends + len(history.values) - new_rows - len(stored.values)
+    ends = np.concatenate((moved, since))
+    own = np.concatenate((found.errors[found.model.name], errors))
+    known = np.isfinite(own).any(axis=1)
+    profile, local, now = spread(own[known], ends[known], steps)
+    return replace(
+        found,
+        mean=np.clip(mean, found.lower, found.upper),
+        scale=profile * now,
+        shapes=own[known] / (profile * local[:, None]),
+    )
 
 
 def _best(
@@ -158,9 +185,29 @@ def _best(
 
 def _live(stored: Stored, history: History, new_rows: int, steps: int) -> Live | None:
     """Errors of the forecasts that the stored model makes from each of the last ``new_rows`` origins."""
+    found = _restored(stored, history)
+    _, signed = _errors_since(found, history, new_rows, steps)
+    known = np.isfinite(signed)
+    if not known.any():
+        return None
+    within = {
+        name: ((signed >= found.offset(low)) & (signed <= found.offset(high)))[known].mean()
+        for name, low, high in (("80", 0.1, 0.9), ("95", 0.025, 0.975))
+    }
+    return Live(
+        mae=float(np.abs(signed[known]).mean()),
+        values=int(known.sum()),
+        coverage_80=round(float(within["80"]), 4),
+        coverage_95=round(float(within["95"]), 4),
+    )
+
+
+def _errors_since(
+    found: Selection, history: History, new_rows: int, steps: int
+) -> tuple[NDArray[np.intp], Array]:
+    """The last ``new_rows`` origins, and actual minus forecast from each, NaN for what has not come."""
     size = len(history.values)
     ends = np.arange(size - new_rows, size)
-    found = _restored(stored, history)
     forecast = np.clip(
         found.model.predict(history, [int(end) for end in ends], steps), found.lower, found.upper
     )
@@ -168,19 +215,4 @@ def _live(stored: Stored, history: History, new_rows: int, steps: int) -> Live |
     inside = rows < size
     actual: Array = np.full(rows.shape, np.nan)
     actual[inside] = np.where(history.observed, history.values, np.nan)[rows[inside]]
-    errors = np.abs(actual - forecast)
-    known = np.isfinite(errors)
-    if not known.any():
-        return None
-    within = {
-        name: (
-            (actual >= forecast + found.offset(low)) & (actual <= forecast + found.offset(high))
-        )[known].mean()
-        for name, low, high in (("80", 0.1, 0.9), ("95", 0.025, 0.975))
-    }
-    return Live(
-        mae=float(errors[known].mean()),
-        values=int(known.sum()),
-        coverage_80=round(float(within["80"]), 4),
-        coverage_95=round(float(within["95"]), 4),
-    )
+    return ends, actual - forecast

@@ -33,6 +33,7 @@ class Selection:
         history: What it was made from.
         model: The candidate chosen, fitted on the whole history.
         baseline: Name of the best naive one.
+        ends: Rows known at each past moment from which was forecast, ``(origins,)``.
         errors: Actual minus forecast of every candidate, ``(origins, steps)``, NaN where there is no
             actual value to compare with.
         failed: Candidates that gave no forecast, with the reason.
@@ -46,6 +47,7 @@ class Selection:
     history: History
     model: Candidate
     baseline: str
+    ends: NDArray[np.intp]
     errors: dict[str, Array]
     failed: dict[str, str]
     mean: Array
@@ -169,6 +171,7 @@ def select(
         history=history,
         model=model,
         baseline=baseline,
+        ends=ends,
         errors=errors,
         failed=failed,
         mean=np.clip(mean, *bounds),

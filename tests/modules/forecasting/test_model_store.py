@@ -80,10 +80,10 @@ def test_many_new_values_call_for_a_new_version(ask, fits):
 
 def test_a_drift_calls_for_a_new_version(ask, fits):
     ask(VALUES[:DAYS])
-    moved = VALUES[: DAYS + 12].copy()
-    moved[DAYS:] = 100 + 40 * RNG.normal(size=12)
+    moved = VALUES[: DAYS + 10].copy()
+    moved[DAYS:] = 100 + 40 * RNG.normal(size=10)
     result = ask(moved)
-    assert fits == [DAYS, DAYS + 12]
+    assert fits == [DAYS, DAYS + 10]
     assert "have grown by half" in result.models["F"].fitted.why
 
 
