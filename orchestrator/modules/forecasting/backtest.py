@@ -28,7 +28,9 @@ def run(parameters: BacktestInput, context: OperationContext) -> BacktestResult:
     """
     context.progress(0.0, "reading")
     frame = read_columns(parameters, context)
-    targets = parameters.targets or default_targets(frame, context.plant)
+    targets = parameters.targets or default_targets(
+        frame, context.plant, leave_out=parameters.known_future
+    )
     grid = plan(frame, parameters.horizon, parameters.horizon_hours)
     rolled: list[Rolled] = []
     refused: dict[str, str] = {}
@@ -44,7 +46,7 @@ def run(parameters: BacktestInput, context: OperationContext) -> BacktestResult:
                     origins=parameters.origins,
                     refits=parameters.refits,
                     seed=context.seed,
-                    bounds=physical_bounds(context.plant.by_name.get(target), past.values),
+                    bounds=physical_bounds(context.plant.by_name.get(target), past.values, target),
                     models=parameters.models,
                 )
             )
@@ -85,8 +87,8 @@ def _summary(scores: tuple[BacktestScore, ...], ahead: str) -> str:
     better = sum(score.skill_pct > 0 for score in scores)
     best = max(scores, key=lambda score: score.skill_pct)
     worst = min(scores, key=lambda score: score.skill_pct)
-    detail = f"{best.target} gains most ({best.skill_pct:.0f} %)"
-    if worst is not best:
+    detail = f"{best.target} gains most ({best.skill_pct:.0f} %)" if better else "none gains"
+    if better and worst is not best:
         detail += f", {worst.target} least ({worst.skill_pct:.0f} %)"
     inside = sum(score.coverage["80"] for score in scores) / len(scores)
     return (

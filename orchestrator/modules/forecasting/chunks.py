@@ -82,7 +82,7 @@ def _forecast(frame: Frame, target: str, common: Common) -> TargetForecast:
         past = history(frame, target, common.grid)
         if common.known is not None:
             past = with_inputs(past, common.known, steps, common.known.names, ())
-        bounds = physical_bounds(None, past.values)
+        bounds = physical_bounds(None, past.values, target)
         found = select(past, steps, common.seed, bounds=bounds, models=common.models)
     except DanGError as error:
         return TargetForecast(target, error=error)

@@ -38,6 +38,7 @@ def coherent(
     frame: Frame,
     plant: Plant,
     sums: Mapping[str, tuple[str, ...]],
+    refused: Mapping[str, str],
 ) -> tuple[dict[str, Selection], dict[str, BalanceKept], list[str]]:
     """The selections moved so that balances hold, which ones were kept, and why others were not.
 
@@ -50,7 +51,7 @@ def coherent(
     known = _known(selections)
     usable: list[tuple[Sum, float]] = []
     notes: list[str] = []
-    for item in _candidates(selections, known, plant, sums):
+    for item in _candidates(selections, known, plant, sums, refused):
         share = _usual_share(frame, item)
         ends = {selections[name].history.last_time for name in item.factors if name in selections}
         if len(ends) > 1:
@@ -93,13 +94,16 @@ def _candidates(
     known: Mapping[str, Array],
     plant: Plant,
     sums: Mapping[str, tuple[str, ...]],
+    refused: Mapping[str, str],
 ) -> Iterator[Sum]:
     for total, parts in sums.items():
         lacking = [n for n in (total, *parts) if n not in selections and n not in known]
         if lacking:
+            why = next((refused[name] for name in lacking if name in refused), None)
             raise ParameterError(
                 f"{', '.join(lacking)} is neither forecast nor known ahead",
                 where=f"sums.{total}",
+                why=why,
                 remedy="add it to targets or known_future, or leave it out of the sum",
             )
         yield Sum(total, {total: 1.0} | dict.fromkeys(parts, -1.0))

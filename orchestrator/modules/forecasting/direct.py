@@ -21,10 +21,13 @@ PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 BLOCKS = 4
 MAX_LOOK_BACK = 336
 MIN_LOOK_BACK = 8
+INPUT_LAGS = (1, 2, 3, 5, 8)
 
 
 class DirectLinear:
     """Steps ahead as linear functions of a window of the past, past inputs and known inputs.
+
+    Past inputs count as they were 1, 2, 3, 5 and 8 steps ago, beside the level of the window.
 
     Args:
         look_back: Length of the window, in steps.
@@ -86,7 +89,9 @@ class DirectLinear:
         at = np.array([len(history.values)])
         features, _ = self._features(history, at)
         inputs = history.inputs
-        names = [*["past"] * self.look_back, *inputs.past_names]
+        names = ["past"] * self.look_back
+        if inputs.past_names:
+            names += [*len(INPUT_LAGS) * inputs.past_names, "past"]
         if features.shape[1] > len(names):
             names = ["past", *names]
         found = dict.fromkeys([*names, *inputs.known_names], 0.0)
@@ -124,7 +129,8 @@ class DirectLinear:
         features = windows - level[:, None]
         past = history.inputs.past
         if past is not None:
-            features = np.column_stack((features, past[ends - 1]))
+            newest = [past[np.maximum(ends - lag, 0)] for lag in INPUT_LAGS]
+            features = np.column_stack((features, *newest, level))
         if past is not None or history.inputs.known is not None:
             # windows less their mean need no constant, and on data that drifts it does harm
             features = np.column_stack((np.ones(len(ends)), features))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -31,6 +32,7 @@ from orchestrator.plant.tags import Plant, Tag
 
 MAX_DEFAULT_TARGETS = 12
 DEFAULT_KINDS = ("analyser", "lab", "temperature", "flow", "pressure", "level", "computed", "other")
+FLOW_OR_LEVEL = re.compile(r"flow|level|(?:^|[^a-z])rate", re.IGNORECASE)
 NOT_NEGATIVE_KINDS = ("flow", "level", "valve")
 STALE_STEPS = 2
 NOTHING_TO_FORECAST = "none of the tags can be forecast"
@@ -51,7 +53,7 @@ def run(parameters: ForecastInput, context: OperationContext) -> ForecastResult:
     notes: list[str] = []
     targets = parameters.targets
     if not targets:
-        targets = default_targets(frame, context.plant)
+        targets = default_targets(frame, context.plant, leave_out=parameters.known_future)
         notes.append(
             f"no targets were named: {len(targets)} of {len(frame.names)} tags were chosen"
         )
@@ -59,7 +61,7 @@ def run(parameters: ForecastInput, context: OperationContext) -> ForecastResult:
     chosen = select_all(frame, targets, grid, context, parameters)
     refused = chosen.refused
     selections, balances, open_balances = coherent(
-        chosen.selections, frame, context.plant, parameters.sums
+        chosen.selections, frame, context.plant, parameters.sums, refused
     )
     points = [point for found in selections.values() for point in points_of(found, grid.steps)]
     notes += [
@@ -92,7 +94,12 @@ def read_columns(parameters: SeriesInput, context: OperationContext) -> Frame:
     """
     named = (*parameters.targets, *parameters.known_future, *parameters.inputs)
     wanted = tuple(dict.fromkeys(named)) if parameters.targets else ()
-    return read_frame(context.table(), wanted).in_order()
+    frame = read_frame(context.table(), wanted).in_order()
+    # rows of other tags say nothing of the period of these
+    holds = np.isfinite(frame.values).any(axis=1) | np.isinf(frame.values).any(axis=1)
+    if not wanted or holds.all() or not holds.any():
+        return frame
+    return Frame(frame.times[holds], frame.names, frame.values[holds], frame.skipped)
 
 
 @dataclass(slots=True)
@@ -173,8 +180,8 @@ def history_of(
 def _stored_or_new(
     past: History, steps: int, context: OperationContext, models: Models, store: ModelStore
 ) -> tuple[Selection, Origin]:
-    bounds = physical_bounds(context.plant.by_name.get(past.tag), past.values)
-    key = key_of(past, steps, bounds=bounds, models=models, seed=context.seed)
+    bounds = physical_bounds(context.plant.by_name.get(past.tag), past.values, past.tag)
+    key = key_of(past, steps, bounds=bounds, models=models)
     return selection_for(
         past,
         steps,
@@ -185,7 +192,7 @@ def _stored_or_new(
     )
 
 
-def default_targets(frame: Frame, plant: Plant) -> tuple[str, ...]:
+def default_targets(frame: Frame, plant: Plant, leave_out: Sequence[str] = ()) -> tuple[str, ...]:
     """At most twelve tags when none are named: those with alarm limits first, then by kind.
 
     Tags without enough distinct values, set points and states are left out.
@@ -195,6 +202,8 @@ def default_targets(frame: Frame, plant: Plant) -> tuple[str, ...]:
     """
     ranked: list[tuple[bool, int, int, str]] = []
     for i, name in enumerate(frame.names):
+        if name in leave_out:
+            continue
         values = frame.values[:, i]
         values = values[np.isfinite(values)]
         if len(values) < 2 or np.ptp(values) == 0.0:
@@ -213,9 +222,16 @@ def default_targets(frame: Frame, plant: Plant) -> tuple[str, ...]:
     return tuple(name for *_, name in sorted(ranked)[:MAX_DEFAULT_TARGETS])
 
 
-def physical_bounds(tag: Tag | None, values: np.ndarray) -> tuple[float, float]:
-    """What the value cannot leave: no negative flow or level, percentages of valves and levels."""
-    if tag is None or tag.kind not in NOT_NEGATIVE_KINDS or float(values.min()) < 0:
+def physical_bounds(tag: Tag | None, values: np.ndarray, name: str = "") -> tuple[float, float]:
+    """What the value cannot leave: no negative flow or level, percentages of valves and levels.
+
+    Without a tag in the plant file its name tells, where no value was negative so far.
+    """
+    if float(values.min()) < 0:
+        return -np.inf, np.inf
+    if tag is None:
+        return (0.0 if FLOW_OR_LEVEL.search(name) else -np.inf), np.inf
+    if tag.kind not in NOT_NEGATIVE_KINDS:
         return -np.inf, np.inf
     percent = tag.unit in ("percent", "%") and float(values.max()) <= 100
     return 0.0, 100.0 if percent else np.inf

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from orchestrator.modules.forecasting.candidate import Candidate
+from orchestrator.modules.forecasting.candidate import Array, Candidate
 from orchestrator.modules.forecasting.combination import Combination
 from orchestrator.modules.forecasting.direct import DirectLinear
 from orchestrator.modules.forecasting.lagged import Lagged
 from orchestrator.modules.forecasting.reverting import RecentMedian, Reverting
 from orchestrator.modules.forecasting.series import History, span
 
+RECENT_SEASONS = 8
 RULES = {
     "naive": "the last value, carried forward: nothing in its past told its next move better",
     "window_average": "the mean of its last values: it wanders around a level without direction",
@@ -140,19 +141,33 @@ def _of_level(model: Reverting | RecentMedian, history: History, steps: int) -> 
 
 
 def _of_components(model: Candidate, history: History, steps: int) -> list[Effect]:
+    """Level, trend and season: the usual course of the season is taken out first, then a line."""
     mean = model.predict(history, [len(history.values)], steps)[0]
-    season = history.season if 1 < history.season <= len(mean) else 1
-    index = np.arange(len(mean))
-    slope = float(np.polyfit(index, mean, 1)[0]) if len(mean) > 1 else 0.0
-    swing = float(np.abs(mean - mean.mean() - slope * (index - index.mean())).mean())
-    level = float(mean[0] - history.values[-1])
+    last = float(history.values[-1])
+    course, now = _season_course(history, steps)
+    rest = mean - course
+    index = np.arange(steps)
+    slope = float(np.polyfit(index, rest, 1)[0]) if steps > 1 else 0.0
+    level = float(rest[0]) - (last - now)
     found = [
         Effect("level", level, f"its smoothed level, {level:+.4g} from the last value"),
-        Effect("trend", slope * (len(mean) - 1) / 2, f"its trend, {slope:+.4g} a step"),
+        Effect("trend", slope * (steps - 1) / 2, f"its trend, {slope:+.4g} a step"),
     ]
-    if season > 1:
-        found.append(Effect("season", swing, f"its season of {span(season * history.period)}"))
+    if history.season > 1:
+        size = float(np.mean(course - now))
+        text = f"its season of {span(history.season * history.period)}, {size:+.4g} on average from now"
+        found.append(Effect("season", size, text))
     return found
+
+
+def _season_course(history: History, steps: int) -> tuple[Array, float]:
+    """Usual distance from the seasonal mean at each step ahead, and at the last value."""
+    season, values = history.season, history.values
+    if season < 2 or len(values) < 2 * season:
+        return np.zeros(steps), 0.0
+    whole = values[len(values) - len(values) // season * season :].reshape(-1, season)
+    usual = (whole - whole.mean(axis=1, keepdims=True))[-RECENT_SEASONS:].mean(axis=0)
+    return usual[np.arange(steps) % season], float(usual[-1])
 
 
 def shares(effects: Iterable[Effect]) -> list[float]:

@@ -9,7 +9,8 @@ from orchestrator.modules.forecasting.candidate import Array
 
 HALF_LIFE = 10
 MIN_LOCAL = 3
-LEAST_LOCAL = 0.05
+LEAST_LOCAL = 0.3
+MOST_WIDENED = 3.0
 LOCAL_HALF_LIFE = 5
 LOCAL_WEIGHT = 0.5
 
@@ -48,21 +49,24 @@ def spread(errors: Array, ends: NDArray[np.intp], steps: int) -> tuple[Array, Ar
         return (1 - LOCAL_WEIGHT) * float(np.median(known)) + LOCAL_WEIGHT * recent
 
     local = np.array([size_at(int(end)) for end in ends])
-    floor = LEAST_LOCAL
-    return profile, np.maximum(local, floor), max(size_at(int(ends[-1]) + 2 * steps), floor)
+    now = max(size_at(int(ends[-1]) + 2 * steps), LEAST_LOCAL)
+    # the first large errors after a quiet stretch must not count as many times as large again
+    return profile, np.maximum(local, max(LEAST_LOCAL, now / MOST_WIDENED)), now
 
 
-def conformal(shapes: Array, level: float) -> float:
+def conformal(shapes: Array, level: float, ends: NDArray[np.intp]) -> float:
     """Split-conformal quantile of the standardised errors of all steps together, newer ones first.
 
     With n exchangeable errors the level is moved outwards by (n + 1) / n (Vovk et al. 2005). Errors
     of one origin are not independent and neither are those of overlapping ones: n is taken as the
-    geometric mean of the effective number of origins and of errors. With too few for the level, the
+    geometric mean of the number of origins and of errors, counting as many origins as fit into the time
+    without overlap, at most. With too few for the level, the
     largest error is widened as a Student one would be.
     """
     weights = recency(len(shapes))
     known = np.isfinite(shapes)
-    origins = float(weights.sum() ** 2 / (weights**2).sum())
+    apart = (float(ends[-1] - ends[0]) + 1) / shapes.shape[1] + 1
+    origins = min(apart, float(weights.sum() ** 2 / (weights**2).sum()))
     effective = origins * float(np.sqrt(known.sum() / len(shapes)))
     outward = max(level, 1 - level) * (effective + 1) / effective
     adjusted = 1 - outward if level < 0.5 else outward

@@ -92,9 +92,9 @@ def selection_for(
     """The stored selection carried on to the end of ``history``, or a new one from ``fit``."""
     versions = store.recall(key)
     why = "no model of this series is stored"
-    current = next((item for item in versions if not item.withdrawn), None)
-    if current is not None:
-        new_rows = current.rows_since(history)
+    fitting = [(item, item.rows_since(history)) for item in versions if not item.withdrawn]
+    if fitting:
+        current, new_rows = next((pair for pair in fitting if pair[1] is not None), fitting[0])
         if new_rows is None:
             why = "the history is not the one that the stored model was fitted to, continued"
         elif new_rows == 0 and current.same_plan(history):
@@ -123,6 +123,7 @@ def selection_for(
         fields={"name": found.model.name} | {name: getattr(found, name) for name in KEPT_FIELDS},
         values=history.values,
         known=history.inputs.known,
+        past=history.inputs.past,
         last_time=history.last_time,
         season=history.season,
         fingerprint=fingerprint(history),
@@ -160,6 +161,7 @@ def _carried(stored: Stored, history: History, new_rows: int, steps: int) -> Sel
     return replace(
         found,
         mean=np.clip(mean, found.lower, found.upper),
+        ends=ends[known],
         scale=profile * now,
         shapes=own[known] / (profile * local[:, None]),
     )
@@ -208,6 +210,9 @@ def _errors_since(
     """The last ``new_rows`` origins, and actual minus forecast from each, NaN for what has not come."""
     size = len(history.values)
     ends = np.arange(size - new_rows, size)
+    ends = ends[history.observed[ends - 1]]
+    if len(ends) == 0:
+        return ends, np.empty((0, steps))
     forecast = np.clip(
         found.model.predict(history, [int(end) for end in ends], steps), found.lower, found.upper
     )

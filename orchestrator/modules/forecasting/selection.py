@@ -14,6 +14,7 @@ from orchestrator.modules.forecasting.candidates import Models, candidates_for
 from orchestrator.modules.forecasting.combination import Combination, combine, combined_errors
 from orchestrator.modules.forecasting.intervals import complete, conformal, spread
 from orchestrator.modules.forecasting.naive import BASELINES
+from orchestrator.modules.forecasting.reverting import RecentMedian
 from orchestrator.modules.forecasting.series import History
 
 QUANTILES = (0.025, 0.1, 0.9, 0.975)
@@ -33,7 +34,7 @@ class Selection:
         history: What it was made from.
         model: The candidate chosen, fitted on the whole history.
         baseline: Name of the best naive one.
-        ends: Rows known at each past moment from which was forecast, ``(origins,)``.
+        ends: Rows known at each past moment whose errors shape the intervals, ``(origins,)``.
         errors: Actual minus forecast of every candidate, ``(origins, steps)``, NaN where there is no
             actual value to compare with.
         failed: Candidates that gave no forecast, with the reason.
@@ -71,23 +72,28 @@ class Selection:
 
     def offset(self, level: float) -> Array:
         """Distance of a quantile from the forecast at each step, ``(steps,)``."""
-        found: Array = conformal(self.shapes, level) * self.scale
+        found: Array = conformal(self.shapes, level, self.ends) * self.scale
         return found
 
     def coverage(self) -> dict[str, float] | None:
-        """Share of past values inside the 80 % and 95 % intervals, each origin left out in turn."""
+        """Share of past values inside the 80 % and 95 % intervals, each origin left out in turn
+        with those that overlap it."""
         origins = len(self.shapes)
         if origins < MIN_ORIGINS_FOR_COVERAGE:
             return None
         inside = {"80": 0, "95": 0}
         total = 0
         for left_out in range(origins):
-            others = np.delete(self.shapes, left_out, axis=0)
+            # origins nearer than the horizon share what came after them
+            apart = np.abs(self.ends - self.ends[left_out]) >= len(self.mean)
+            if apart.sum() < MIN_ORIGINS_FOR_COVERAGE // 2:
+                continue
+            others, ends = self.shapes[apart], self.ends[apart]
             row = self.shapes[left_out]
             row = row[np.isfinite(row)]
             total += len(row)
             for name, low, high in (("80", 0.1, 0.9), ("95", 0.025, 0.975)):
-                bounds = conformal(others, low), conformal(others, high)
+                bounds = conformal(others, low, ends), conformal(others, high, ends)
                 inside[name] += int(((row >= bounds[0]) & (row <= bounds[1])).sum())
         return {name: round(count / total, 4) for name, count in inside.items()} if total else None
 
@@ -195,15 +201,16 @@ def _in_order(
 
     Only those are taken that beat the best naive rule: by 1 %, and beyond chance. Near a random walk
     some model always looks better by luck, and is not afterwards. A model that knows inputs ahead,
-    which the naive rule does not, needs no such proof. Of these the combination comes first, but for
+    which the naive rule does not, needs no such proof, but must beat the plain share of the input too. Of these the combination comes first, but for
     single models that beat it beyond chance, as the best of many is lucky too.
     """
     apart = max(1.0, (ends[-1] - ends[0] + 1) / steps)
-    floor = (1 - NAIVE_MARGIN) * mae[baseline]
+    plain = min(mae[baseline], mae.get(RecentMedian.name, np.inf))
+    floor = (1 - NAIVE_MARGIN) * plain
     taken = [
         name
         for name in mae
-        if name not in BASELINES
+        if name not in (*BASELINES, RecentMedian.name)
         and mae[name] < floor
         and (informed or _beats(errors[name], errors[baseline], apart))
     ]
@@ -216,7 +223,8 @@ def _in_order(
         )
         for name in taken
     }
-    last = sorted((name for name in mae if name in BASELINES), key=lambda name: mae[name])
+    rules = (*BASELINES, RecentMedian.name)
+    last = sorted((name for name in mae if name in rules), key=lambda name: mae[name])
     return [*sorted(taken, key=lambda name: ranks[name]), *last]
 
 
@@ -242,17 +250,18 @@ def origins_of(history: History, steps: int, max_origins: int) -> NDArray[np.int
     test_rows = max(int(rows * TEST_SHARE), steps + MIN_ORIGINS_FOR_COVERAGE + 2)
     first = max(rows - test_rows, min(rows - steps, max(8, history.season + 1)))
     last = rows - steps
-    count = min(max_origins, last - first + 1)
-    ends: NDArray[np.intp] = np.unique(np.linspace(first, last, count).round().astype(np.intp))
-    usable = actual_after(history, ends, steps)
-    kept: NDArray[np.intp] = ends[np.isfinite(usable).any(axis=1)]
-    if len(kept) == 0:
+    ends: NDArray[np.intp] = np.arange(first, last + 1)
+    # a bridged value is made from the next measured one, which was not known then
+    ends = ends[history.observed[ends - 1]]
+    ends = ends[np.isfinite(actual_after(history, ends, steps)).any(axis=1)]
+    if len(ends) == 0:
         raise InsufficientDataError(
             "the newest third of the history holds no value to judge a forecast by",
             where=history.tag,
             remedy="give history with fewer gaps",
         )
-    return kept
+    count = min(max_origins, len(ends))
+    return ends[np.unique(np.linspace(0, len(ends) - 1, count).round().astype(np.intp))]
 
 
 def actual_after(history: History, ends: NDArray[np.intp], steps: int) -> Array:

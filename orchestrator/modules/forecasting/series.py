@@ -136,7 +136,7 @@ def plan(frame: Frame, horizon: int | None, horizon_hours: float | None) -> Plan
         )
     if len(times) < 2:
         raise InsufficientDataError(
-            f"there is {len(times)} row",
+            f"there is {len(times)} row with a value",
             remedy=f"a forecast needs at least {MIN_OBSERVATIONS} values at regular times",
         )
     steps_us = np.diff(times).astype("timedelta64[us]").astype(np.int64)

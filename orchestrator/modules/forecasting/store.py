@@ -36,6 +36,7 @@ class Stored:
         fields: The rest of the selection, by name.
         values: History that it was learned from, ``(n,)``.
         known: Known inputs on that history and the steps ahead, if any.
+        past: Past inputs on that history, if any.
         last_time: Time of its last value.
         season: Season length then.
     """
@@ -46,6 +47,7 @@ class Stored:
     fields: Mapping[str, Any]
     values: Array
     known: Array | None
+    past: Array | None
     last_time: np.datetime64
     season: int
     withdrawn: bool = False
@@ -71,12 +73,15 @@ class Stored:
         if count < len(self.values) // 2:
             return None
         same = np.array_equal(history.values[end - count : end], self.values[-count:])
-        known = history.inputs.known
-        if (known is None) != (self.known is None):
-            return None
-        if known is not None and self.known is not None:
-            before = self.known[: len(self.values)]
-            same = same and np.array_equal(known[end - count : end], before[-count:])
+        for now, then in (
+            (history.inputs.known, self.known),
+            (history.inputs.past, self.past),
+        ):
+            if now is not None and then is not None:
+                before = then[: len(self.values)]
+                same = same and np.array_equal(now[end - count : end], before[-count:])
+            elif now is not then:
+                return None
         return len(history.values) - end if same else None
 
     def same_plan(self, history: History) -> bool:

@@ -12,9 +12,15 @@ from orchestrator.modules.forecasting.explain import run as explain
 from orchestrator.modules.forecasting.forecast import history_of, read_columns
 from orchestrator.modules.forecasting.influences import effects_of
 from orchestrator.modules.forecasting.lagged import GradientBoosting, Ridge
-from orchestrator.modules.forecasting.models import BacktestInput, ExplainInput, ForecastInput
+from orchestrator.modules.forecasting.models import (
+    BacktestInput,
+    ExplainInput,
+    ForecastInput,
+    SeriesInput,
+)
 from orchestrator.modules.forecasting.rolling import Rolled, roll
 from orchestrator.modules.forecasting.series import history, plan
+from orchestrator.modules.forecasting.statistical import ExponentialSmoothing
 
 ROWS = 300
 TIMES = np.datetime64("2025-01-01", "us") + np.arange(ROWS) * np.timedelta64(3600, "s")
@@ -136,6 +142,16 @@ def test_effects_are_shap_values_that_add_up_to_the_forecast(context_for):
             regressor, _ = model.regressor()
             constant = float(regressor.intercept_) * past.values.std() + past.values.mean()  # noqa: PD011
             assert rest == pytest.approx(constant)
+
+
+def test_a_season_is_not_called_a_trend(context_for):
+    """A horizon shorter than the season rises with it; the level does not."""
+    frame = read_columns(SeriesInput(targets=("D",)), context_for({"time": TIMES, "D": DAILY}))
+    past = history(frame, "D", plan(frame, 6, None))
+    model = ExponentialSmoothing(24)
+    model.fit(past, ROWS)
+    effects = {effect.feature: effect.size for effect in effects_of(model, past, 6)}
+    assert abs(effects["season"]) > 5 * abs(effects["trend"])
 
 
 def test_a_planned_feed_explains_the_product_made_of_it(context_for):

@@ -11,6 +11,10 @@ from pydantic import ValidationError
 from orchestrator.errors import DataError, InsufficientDataError, UnknownTagError
 from orchestrator.modules.forecasting.forecast import run
 from orchestrator.modules.forecasting.models import ForecastInput, ForecastResult
+from orchestrator.modules.forecasting.naive import Naive
+from orchestrator.modules.forecasting.selection import origins_of
+from orchestrator.modules.forecasting.series import history, plan
+from orchestrator.modules.frames import Frame
 from orchestrator.plant.tags import Limits, Plant, Tag
 
 DAYS = 260
@@ -184,7 +188,11 @@ INFINITE[10] = np.inf
     [
         (np.full(DAYS, np.nan), InsufficientDataError, "all 260 values are missing"),
         (np.full(DAYS, 7.0), InsufficientDataError, "never changes"),
-        (np.where(np.arange(DAYS) == 9, 1.0, np.nan), InsufficientDataError, "there are 1 values"),
+        (
+            np.where(np.arange(DAYS) == 9, 1.0, np.nan),
+            InsufficientDataError,
+            "there is 1 row with a value",
+        ),
         (
             np.where(np.arange(DAYS) < 10, walk(), np.nan),
             InsufficientDataError,
@@ -252,3 +260,74 @@ def test_naive_times_and_zoned_times_are_both_utc(context_for):
     with_zone = run(parameters, context_for({"time": zoned, "F": walk()}))
     without = run(parameters, context_for({"time": days(), "F": walk()}))
     assert with_zone.forecasts == without.forecasts
+
+
+def test_no_past_moment_lies_in_a_gap_that_later_values_bridge(context_for):
+    """What comes after a gap changes no forecast that was made before it ended."""
+    values = walk(240)
+    values[200:203] = np.nan
+    raised = values.copy()
+    raised[203:] += 40
+
+    def errors(column: np.ndarray) -> np.ndarray:
+        frame = Frame(days(240), ("F",), column[:, None])
+        past = history(frame, "F", plan(frame, 2, None))
+        ends = origins_of(past, 2, 200)
+        assert not {201, 202, 203} & set(ends.tolist())
+        return Naive().predict(past, [int(end) for end in ends if end <= 203], 2)
+
+    assert errors(values) == pytest.approx(errors(raised))
+
+
+def test_intervals_after_a_quiet_stretch_stay_in_proportion(context_for):
+    """Long almost constant, then moving: no interval many times as wide as all that was seen."""
+    rng = np.random.default_rng(4)
+    values = np.concatenate((1 + 1e-4 * rng.normal(size=150), 1 + rng.normal(size=25)))
+    context = context_for({"time": days(175), "F": values})
+    result = run(ForecastInput(targets=("F",), horizon=5, models="fast"), context)
+    widest = max(p.quantiles["0.975"] - p.quantiles["0.025"] for p in result.forecasts)
+    assert widest < 6 * np.ptp(values)
+
+
+@pytest.mark.parametrize(("name", "floor"), [("Total_Flowrate", True), ("TI101", False)])
+def test_without_a_plant_file_a_name_tells_what_cannot_be_negative(context_for, name, floor):
+    values = np.abs(np.random.default_rng(8).normal(scale=3, size=DAYS))
+    result = run(
+        ForecastInput(targets=(name,), horizon=7, models="fast"),
+        context_for({"time": days(), name: values}),
+    )
+    lowest = min(point.quantiles["0.025"] for point in result.forecasts)
+    assert (lowest >= 0) is floor
+
+
+def test_rows_of_other_tags_do_not_thin_out_a_slow_one(context_for):
+    """A value each eight hours in hourly rows is forecast in steps of eight hours."""
+    hours = np.datetime64("2024-01-01", "us") + np.arange(8 * 90) * np.timedelta64(1, "h")
+    slow = np.full(len(hours), np.nan)
+    slow[::8] = walk(90)
+    context = context_for({"time": hours, "L": slow, "F": walk(len(hours))})
+    result = run(ForecastInput(targets=("L",), horizon=6, models="fast"), context)
+    assert result.period_seconds == 8 * 3600
+    assert result.models["L"].missing == 0
+
+
+def test_inputs_that_lead_are_used_whatever_their_course(context_for):
+    """y(t + 1) = 10 + 2 x(t): a wandering input explains what the target's own past does not."""
+    lead = np.cumsum(np.random.default_rng(6).normal(size=DAYS))
+    target = np.full(DAYS, 10.0)
+    target[1:] += 2 * lead[:-1]
+    target += np.random.default_rng(7).normal(scale=0.1, size=DAYS)
+    context = context_for({"time": days(), "P": target, "x": lead})
+    asked = ForecastInput(targets=("P",), horizon=1, inputs=("x",), models="fast")
+    errors = run(asked, context).models["P"].errors
+    assert errors["direct_linear"] < 0.3 * errors["naive"]
+
+
+def test_known_columns_are_not_chosen_as_targets(context_for):
+    times = days(DAYS + 3)
+    feed = walk(DAYS + 3, seed=2)
+    product = np.append(walk(DAYS), np.full(3, np.nan))
+    context = context_for({"time": times, "P": product, "feed": feed})
+    result = run(ForecastInput(horizon=3, known_future=("feed",), models="fast"), context)
+    assert set(result.models) == {"P"}
+    assert not result.refused

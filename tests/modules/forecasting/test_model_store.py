@@ -97,6 +97,42 @@ def test_a_model_that_has_seen_other_values_is_not_used(ask, fits, change):
     assert fits == [DAYS, len(other)]
 
 
+def test_changed_plans_and_inputs_are_seen(context_for, tmp_path, fits):
+    """With the same history another plan is another forecast, another past input another model."""
+    times = np.datetime64("2024-01-01", "us") + np.arange(DAYS + 3) * np.timedelta64(1, "D")
+    feed = np.repeat(np.random.default_rng(1).uniform(900, 1100, 75), 3)[: DAYS + 3]
+    made = np.append(0.3 * feed[:DAYS] + RNG.normal(size=DAYS), np.full(3, np.nan))
+    other = RNG.normal(size=DAYS + 3)
+    asked = ForecastInput(
+        targets=("P",), horizon=3, known_future=("feed",), inputs=("x",), models="fast"
+    )
+
+    def ask_with(plan: np.ndarray, x: np.ndarray) -> ForecastResult:
+        columns = {"time": times, "P": made, "feed": plan, "x": x}
+        return run(asked, context_for(columns, folder=tmp_path / "module"))
+
+    first = ask_with(feed, other)
+    raised = feed.copy()
+    raised[DAYS:] += 200
+    second = ask_with(raised, other)
+    assert len(fits) == 1
+    assert second.models["P"].fitted.reused
+    for before, after in zip(first.forecasts, second.forecasts, strict=True):
+        assert after.mean - before.mean == pytest.approx(60, rel=0.15)
+    moved = other.copy()
+    moved[DAYS - 1] += 30
+    assert not ask_with(feed, moved).models["P"].fitted.reused
+
+
+def test_two_sources_under_one_name_do_not_fit_each_other_again(ask, fits):
+    ask(VALUES[:DAYS])
+    ask(VALUES[:DAYS] * 1.3)
+    assert len(fits) == 2
+    assert ask(VALUES[:DAYS]).models["F"].fitted.reused
+    assert ask(VALUES[:DAYS] * 1.3).models["F"].fitted.reused
+    assert len(fits) == 2
+
+
 def test_another_horizon_or_pool_is_another_model(ask, fits):
     ask(VALUES[:DAYS])
     ask(VALUES[:DAYS], horizon=3)
