@@ -78,8 +78,7 @@ def _course(item: Rolled) -> Chart:
     step = item.actual.shape[1] - 1
     history = item.history
     back = np.array([history.kept[end - 1] for end in item.ends], dtype=np.int64)
-    ahead = np.rint((back + step + 1) * history.period * 1e6).astype("timedelta64[us]")
-    times = [iso(time) for time in history.last_time + ahead]
+    times = [iso(time) for time in history.times_at(back + step + 1)]
     actual = [float(v) if np.isfinite(v) else None for v in item.actual[:, step]]
     band = {level: [float(v) for v in item.quantiles[level][:, step]] for level in (0.1, 0.9)}
     return Chart(

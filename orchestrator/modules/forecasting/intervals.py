@@ -59,14 +59,14 @@ def conformal(shapes: Array, level: float, ends: NDArray[np.intp]) -> float:
 
     With n exchangeable errors the level is moved outwards by (n + 1) / n (Vovk et al. 2005). Errors
     of one origin are not independent and neither are those of overlapping ones: n is taken as the
-    geometric mean of the number of origins and of errors, counting as many origins as fit into the time
-    without overlap, at most. With too few for the level, the
+    geometric mean of the number of origins and of errors, counting at most twice as many origins as fit
+    into the time without overlap. With too few for the level, the
     largest error is widened as a Student one would be.
     """
     weights = recency(len(shapes))
     known = np.isfinite(shapes)
     apart = (float(ends[-1] - ends[0]) + 1) / shapes.shape[1] + 1
-    origins = min(apart, float(weights.sum() ** 2 / (weights**2).sum()))
+    origins = min(2 * apart, float(weights.sum() ** 2 / (weights**2).sum()))
     effective = origins * float(np.sqrt(known.sum() / len(shapes)))
     outward = max(level, 1 - level) * (effective + 1) / effective
     adjusted = 1 - outward if level < 0.5 else outward

@@ -91,7 +91,7 @@ def truncated(history: History, end: int, steps: int) -> History:
         values=values,
         observed=history.observed[:end],
         seams=history.seams[history.seams < end],
-        last_time=history.last_time + np.timedelta64(round(back * history.period * 1e6), "us"),
+        last_time=history.times_at(np.array([back]))[0],
         season=season_of(values, history.period),
         kept=history.kept[:end] - back,
         inputs=replace(

@@ -14,7 +14,6 @@ from orchestrator.modules.forecasting.candidates import Models, candidates_for
 from orchestrator.modules.forecasting.combination import Combination, combine, combined_errors
 from orchestrator.modules.forecasting.intervals import complete, conformal, spread
 from orchestrator.modules.forecasting.naive import BASELINES
-from orchestrator.modules.forecasting.reverting import RecentMedian
 from orchestrator.modules.forecasting.series import History
 
 QUANTILES = (0.025, 0.1, 0.9, 0.975)
@@ -201,16 +200,15 @@ def _in_order(
 
     Only those are taken that beat the best naive rule: by 1 %, and beyond chance. Near a random walk
     some model always looks better by luck, and is not afterwards. A model that knows inputs ahead,
-    which the naive rule does not, needs no such proof, but must beat the plain share of the input too. Of these the combination comes first, but for
+    which the naive rule does not, needs no such proof. Of these the combination comes first, but for
     single models that beat it beyond chance, as the best of many is lucky too.
     """
     apart = max(1.0, (ends[-1] - ends[0] + 1) / steps)
-    plain = min(mae[baseline], mae.get(RecentMedian.name, np.inf))
-    floor = (1 - NAIVE_MARGIN) * plain
+    floor = (1 - NAIVE_MARGIN) * mae[baseline]
     taken = [
         name
         for name in mae
-        if name not in (*BASELINES, RecentMedian.name)
+        if name not in BASELINES
         and mae[name] < floor
         and (informed or _beats(errors[name], errors[baseline], apart))
     ]
@@ -223,8 +221,7 @@ def _in_order(
         )
         for name in taken
     }
-    rules = (*BASELINES, RecentMedian.name)
-    last = sorted((name for name in mae if name in rules), key=lambda name: mae[name])
+    last = sorted((name for name in mae if name in BASELINES), key=lambda name: mae[name])
     return [*sorted(taken, key=lambda name: ranks[name]), *last]
 
 

@@ -9,6 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.errors import DataError, InsufficientDataError, ParameterError
+from orchestrator.modules.forecasting.calendar_months import (
+    MONTH_SECONDS,
+    add_months,
+    months_apart,
+    months_since,
+)
 from orchestrator.modules.forecasting.inputs import NO_INPUTS, Inputs
 from orchestrator.modules.frames import Frame, iso
 
@@ -23,6 +29,7 @@ OFF_GRID_SHARE = 0.05
 SEASON_CORRELATION = 0.3
 MAX_SEASON = 300
 DAY = 86_400.0
+YEAR = 365.2425 * DAY
 NICE_PERIODS = (
     *(1.0, 2.0, 5.0, 10.0, 15.0, 30.0),
     *(60.0 * minutes for minutes in (1, 2, 3, 5, 10, 15, 20, 30)),
@@ -40,6 +47,7 @@ class Plan:
         native: Sampling period of the data, s.
         regular: Whether the data lies on the grid of ``native``.
         notes: What was assumed or changed.
+        months: Calendar months of a step; 0 where steps have a fixed length.
     """
 
     period: float
@@ -47,6 +55,7 @@ class Plan:
     native: float
     regular: bool
     notes: tuple[str, ...] = ()
+    months: int = 0
 
     @property
     def resampled(self) -> bool:
@@ -70,6 +79,7 @@ class History:
         bridged: Of these, how many were interpolated.
         kept: Steps from each value to the last one on the grid, zero or negative, ``(n,)``.
         floors: Whether values are means over a step that begins at its time.
+        months: Calendar months of a step; 0 where steps have a fixed length.
         inputs: Other columns that a model may use, on the same rows.
     """
 
@@ -84,11 +94,18 @@ class History:
     bridged: int
     kept: NDArray[np.intp]
     floors: bool
+    months: int = 0
     inputs: Inputs = NO_INPUTS
 
     def future(self, steps: int) -> NDArray[np.datetime64]:
         """Times of the next ``steps`` steps."""
-        ahead = np.rint(np.arange(1, steps + 1) * self.period * 1e6).astype("timedelta64[us]")
+        return self.times_at(np.arange(1, steps + 1))
+
+    def times_at(self, steps: NDArray[np.int64]) -> NDArray[np.datetime64]:
+        """Times some steps from the last value; the past is negative."""
+        if self.months:
+            return add_months(self.last_time, steps * self.months)
+        ahead = np.rint(steps * self.period * 1e6).astype("timedelta64[us]")
         times: NDArray[np.datetime64] = self.last_time + ahead
         return times
 
@@ -100,6 +117,8 @@ class History:
 
     def steps_from_last(self, times: NDArray[np.datetime64]) -> NDArray[np.intp]:
         """Whole steps from the last value to each of ``times``; the past is negative."""
+        if self.months:
+            return (months_since(times, self.last_time) // self.months).astype(np.intp)
         seconds = (times - self.last_time).astype("timedelta64[us]").astype(np.int64) / 1e6
         rounded = np.floor if self.floors else np.rint
         steps: NDArray[np.intp] = rounded(seconds / self.period + 1e-9).astype(np.intp)
@@ -139,6 +158,9 @@ def plan(frame: Frame, horizon: int | None, horizon_hours: float | None) -> Plan
             f"there is {len(times)} row with a value",
             remedy=f"a forecast needs at least {MIN_OBSERVATIONS} values at regular times",
         )
+    months = months_apart(times)
+    if months:
+        return _by_months(times, months, horizon, horizon_hours)
     steps_us = np.diff(times).astype("timedelta64[us]").astype(np.int64)
     native = _snap(float(np.median(steps_us)) / 1e6)
     multiples = steps_us / 1e6 / native
@@ -169,6 +191,17 @@ def plan(frame: Frame, horizon: int | None, horizon_hours: float | None) -> Plan
         whole_periods = int(rows * native // period) - 1  # the first and last may be incomplete
         steps = max(1, min(steps, whole_periods // HISTORY_PER_STEP))
     return Plan(period, steps, native, regular, tuple(notes))
+
+
+def _by_months(
+    times: NDArray[np.datetime64], months: int, horizon: int | None, hours: float | None
+) -> Plan:
+    period = months * MONTH_SECONDS
+    if hours is not None:
+        horizon = max(1, math.ceil(hours * 3600 / period))
+    rows = int(months_since(times[-1:], times[0])[0]) // months + 1
+    steps = horizon or max(1, min(7, rows // HISTORY_PER_STEP))
+    return Plan(period, steps, period, regular=True, months=months)
 
 
 def history(frame: Frame, tag: str, grid: Plan) -> History:
@@ -215,7 +248,11 @@ def history(frame: Frame, tag: str, grid: Plan) -> History:
             why="there is nothing to learn from",
             remedy="check whether the meter is frozen with etl.validate",
         )
-    last = first + np.timedelta64(round((len(values) - 1) * grid.period * 1e6), "us")
+    last = (
+        frame.times[present][-1].astype("datetime64[us]")
+        if grid.months
+        else first + np.timedelta64(round((len(values) - 1) * grid.period * 1e6), "us")
+    )
     values = values[-MAX_HISTORY:]
     observed = np.isfinite(values)
     season = season_of(values, grid.period)
@@ -233,11 +270,15 @@ def history(frame: Frame, tag: str, grid: Plan) -> History:
         bridged=int((~measured).sum()),
         kept=np.flatnonzero(keep) - (len(values) - 1),
         floors=grid.resampled,
+        months=grid.months,
     )
 
 
 def span(seconds: float) -> str:
     """A duration in words: ``30 s``, ``3 min``, ``8 h``, ``1 d``."""
+    if seconds >= MONTH_SECONDS and seconds % MONTH_SECONDS < 1:
+        count = round(seconds / MONTH_SECONDS)
+        return f"{count} month{'s' if count > 1 else ''}"
     for size, unit in ((DAY, "d"), (3600.0, "h"), (60.0, "min")):
         if seconds >= size and (seconds >= 2 * size or seconds % size < 0.01 * size):
             return f"{seconds / size:.4g} {unit}"
@@ -268,7 +309,10 @@ def _on_grid(
 ) -> tuple[np.datetime64, Array]:
     """Time of the first step, and the values on the grid with NaN in the gaps."""
     seconds = times.astype("datetime64[us]").astype(np.int64) / 1e6
-    if grid.resampled:
+    if grid.months:
+        bins = months_since(times, times[0]) // grid.months
+        first = times[0].astype("datetime64[us]")
+    elif grid.resampled:
         bins = np.floor(seconds / grid.period + 1e-9).astype(np.int64)
         first = np.datetime64(round(int(bins[0]) * grid.period * 1e6), "us")
     else:
@@ -285,7 +329,7 @@ def _on_grid(
 def season_of(values: Array, period: float) -> int:
     """The daily, weekly or yearly season that shows in the autocorrelation, or 1."""
     candidates: list[int] = []
-    for cycle in (DAY, 7 * DAY, 364 * DAY):
+    for cycle in (DAY, 7 * DAY, 364 * DAY, YEAR):
         length = cycle / period
         if 2 <= length <= MAX_SEASON and abs(length - round(length)) < 1e-6:
             candidates.append(round(length))

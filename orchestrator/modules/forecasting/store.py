@@ -21,6 +21,7 @@ from orchestrator.modules.forecasting.candidate import Array, Candidate
 from orchestrator.modules.forecasting.series import History
 
 VERSIONS_KEPT = 3
+SERIES_KEPT = 2000
 FORMAT = 1
 LIBRARIES = ("dan-g-orchestrator", "numpy", "statsforecast", "mlforecast", "lightgbm")
 
@@ -120,10 +121,21 @@ class ModelStore:
             with os.fdopen(handle, "wb") as file:
                 pickle.dump(versions[:VERSIONS_KEPT], file, protocol=pickle.HIGHEST_PROTOCOL)
             Path(name).replace(self._folder / f"{key}.pkl")
+            self._forget()
         except BaseException:
             with contextlib.suppress(OSError):
                 Path(name).unlink()
             raise
+
+    def _forget(self) -> None:
+        """Remove the series that were not fitted for longest, beyond :data:`SERIES_KEPT`."""
+        assert self._folder is not None
+        files = list(self._folder.glob("*.pkl"))
+        if len(files) <= SERIES_KEPT:
+            return
+        with contextlib.suppress(FileNotFoundError):
+            for path in sorted(files, key=lambda file: file.stat().st_mtime)[:-SERIES_KEPT]:
+                path.unlink(missing_ok=True)
 
 
 def key_of(history: History, steps: int, **settings: Any) -> str:

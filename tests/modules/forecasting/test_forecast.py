@@ -331,3 +331,21 @@ def test_known_columns_are_not_chosen_as_targets(context_for):
     result = run(ForecastInput(horizon=3, known_future=("feed",), models="fast"), context)
     assert set(result.models) == {"P"}
     assert not result.refused
+
+
+@pytest.mark.parametrize(("months", "season"), [(1, 12), (3, 4)])
+@pytest.mark.parametrize("last_day", [False, True])
+def test_months_and_quarters_are_steps_of_the_calendar(context_for, months, season, last_day):
+    count = 96
+    starts = np.datetime64("2000-01", "M") + months * np.arange(count + 1)
+    dates = starts.astype("datetime64[D]")
+    if last_day:
+        dates = (starts + 1).astype("datetime64[D]") - np.timedelta64(1, "D")
+    rng = np.random.default_rng(2)
+    values = 50 + 8 * np.sin(2 * np.pi * np.arange(count) / season) + rng.normal(size=count)
+    context = context_for({"time": dates[:count].astype("datetime64[us]"), "F": values})
+    result = run(ForecastInput(targets=("F",), horizon=3, models="fast"), context)
+    assert result.models["F"].season == season
+    assert result.models["F"].missing == 0
+    assert not any("irregular" in note for note in result.warnings)
+    assert result.forecasts[0].time == f"{dates[count]}T00:00:00Z"

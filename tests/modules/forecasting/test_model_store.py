@@ -163,6 +163,14 @@ def test_a_damaged_file_counts_as_absent(ask, fits, tmp_path):
     assert len(fits) == 2
 
 
+def test_series_not_fitted_for_long_are_forgotten(ask, tmp_path, monkeypatch):
+    monkeypatch.setattr("orchestrator.modules.forecasting.store.SERIES_KEPT", 2)
+    for horizon in (2, 3, 4):
+        ask(VALUES[:DAYS], horizon=horizon)
+    assert len(list((tmp_path / "module" / "models").glob("*.pkl"))) == 2
+    assert not ask(VALUES[:DAYS], horizon=2).models["F"].fitted.reused
+
+
 class TooHigh:
     """A model whose forecasts are twenty too high."""
 
