@@ -21,7 +21,7 @@ def months_apart(times: NDArray[np.datetime64]) -> int:
     left = ((months + 1).astype("datetime64[D]") - times.astype("datetime64[D]")).astype(np.int64)
     if np.ptp(day) != 0 and np.ptp(left) != 0:
         return 0
-    steps: NDArray[np.int64] = np.diff(months.astype(np.int64))
+    steps = np.diff(months_since(times, times[0])).view(np.int64)
     usual = int(np.median(steps))
     return usual if usual in STEPS and steps.min() > 0 and not (steps % usual).any() else 0
 
