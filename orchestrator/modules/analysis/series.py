@@ -94,6 +94,8 @@ def load(parameters: SeriesInput, context: OperationContext, default: Role | Non
     """The series of the data; a listed column takes the role ``default`` unless an identifier or tag says
     what it is.
 
+    Data given with the request stand alone. Without them the price tags of the historian, the files of the
+    option ``market_files`` and the stored series are read; of one name the first of these counts.
     Values after ``context.now`` are not known yet and are left out.
 
     Raises:
@@ -108,11 +110,11 @@ def load(parameters: SeriesInput, context: OperationContext, default: Role | Non
         if table.num_rows:
             frames.append(read_frame(table))
     files = context.settings.get("market_files") or ()
-    if files and parameters.data is None:
+    if files and not context.data_given:
         frames += [_file(path) for path in ([files] if isinstance(files, str | Path) else files)]
     names = {name for frame in frames for name in frame.names}
     roles = dict(parameters.roles)
-    if parameters.data is None:
+    if not context.data_given:
         stored = [
             f for f in stored_frames(context, parameters.as_known_at) if f.names[0] not in names
         ]
