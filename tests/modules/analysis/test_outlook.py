@@ -141,6 +141,28 @@ def test_intervals_hold_what_they_promise_on_steady_noise(series_of):
     assert 0.9 < found.score.coverage["95"] <= 1.0
 
 
+def test_what_never_was_negative_is_not_forecast_below_zero(series_of):
+    falling = np.linspace(10_000, 1, 600) + 30 * np.sin(np.arange(600) * 2 * np.pi / 52.18)
+    values = np.maximum(falling, 1.0)
+    found = outlook(series_of(values), [], 20)
+    for point in found.points:
+        assert point.quantiles["0.1"] <= point.mean <= point.quantiles["0.9"]
+        assert point.quantiles["0.025"] >= 0
+    kept = track(panel(series_of(values), []), 20, 300)
+    for name in ("combination", "last_value", "season_average"):
+        assert (values[kept.origins][:, None] + kept.forecasts[name] >= -1e-9).all()
+    # The members would have gone below.
+    below = np.mean([kept.forecasts[name] for name in kept.members], axis=0)
+    assert (values[-1] + below[-1] < 0).any()
+
+
+def test_a_series_that_goes_below_zero_is_forecast_there_too(series_of):
+    found = outlook(series_of(seasonal() - 260_000), [], STEPS)
+    for point in found.points:
+        assert point.mean < 0
+        assert point.quantiles["0.1"] < point.mean < point.quantiles["0.9"]
+
+
 def test_listed_columns_alone_are_analysed_whatever_they_are_called(context_for):
     times = [str(np.datetime64("2012-01-06") + 7 * i) for i in range(600)]
     data = {"time": times, "TANKS": seasonal(), "OTHER": seasonal(seed=2), "wti": seasonal(seed=3)}
