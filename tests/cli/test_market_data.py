@@ -77,7 +77,9 @@ def test_data_given_with_a_command_stand_alone(dan_g: Run, tmp_path: Path) -> No
     dates = [f"{day - timedelta(days=n)}" for n in range(30, 1, -1)]
     archive, given = tmp_path / "archive.csv", tmp_path / "given.csv"
     archive.write_text("\n".join(["date,RBRTE", *(f"{d},80" for d in dates)]) + "\n")
-    given.write_text("\n".join(["date,wti", *(f"{d},{70 + n}" for n, d in enumerate(dates))]) + "\n")
+    given.write_text(
+        "\n".join(["date,wti", *(f"{d},{70 + n}" for n, d in enumerate(dates))]) + "\n"
+    )
     with EiaServer() as eia:
         eia.data[ROUTE] = DataSet("daily", "$/BBL", series={"RWTC": dict.fromkeys(dates, "60")})
         file = site(tmp_path, eia)
