@@ -127,7 +127,7 @@ def _against_season(series: Series) -> tuple[Build | None, tuple[Anomaly, ...]]:
     if len(values) < 3 * round(grid.per_year):
         return None, ()
     changes = season.change(values, 1)
-    usual = season.usual_change(changes, grid.per_year, HALF_LIFE_YEARS)
+    usual = season.usual_change(changes, grid.per_year, HALF_LIFE_YEARS, 1)
     surprise = changes - usual
     scale = season.lagged(season.running_scale(surprise), 1)
     row = len(values) - 2

@@ -73,6 +73,30 @@ def test_what_came_after_an_origin_does_not_change_its_forecast(series_of):
     assert np.isnan(cut.actual[-1]).all()
 
 
+def test_what_came_after_an_origin_does_not_change_its_monthly_forecast_over_years(series_of):
+    month = np.arange(240)
+    rng = np.random.default_rng(9)
+    target = 500 + 40 * np.sin(2 * np.pi * month / 12) + np.cumsum(rng.normal(0, 5, 240))
+    other = 300 + np.cumsum(rng.normal(0, 5, 240))
+    times = (np.datetime64("2000-01", "M") + month).astype("datetime64[us]")
+    monthly = {"period": "month", "per_year": 12.0}
+
+    def forecasts(rows):
+        made, beside = (
+            dataclasses.replace(series_of(values[:rows], **stated), times=times[:rows])
+            for values, stated in (
+                (target, monthly),
+                (other, {**monthly, "name": "other", "product": "diesel"}),
+            )
+        )
+        return track(panel(made, [beside]), 26, 60)
+
+    whole, cut = forecasts(240), forecasts(210)
+    at = np.flatnonzero(whole.origins == cut.origins[-1])[0]
+    for name, values in cut.forecasts.items():
+        np.testing.assert_allclose(whole.forecasts[name][at], values[-1], err_msg=name)
+
+
 def test_the_choice_at_an_origin_rests_on_errors_known_there(series_of):
     found = track(panel(series_of(seasonal()), []), STEPS, 300)
     at = 200
