@@ -23,7 +23,7 @@ from orchestrator.modules.analysis.outlook_models import (
     HorizonScore,
     OutlookScore,
 )
-from orchestrator.modules.analysis.panel import Panel, panel
+from orchestrator.modules.analysis.panel import Panel, has_grid, panel
 from orchestrator.modules.forecasting.models import ForecastPoint
 from orchestrator.modules.frames import iso
 
@@ -133,8 +133,16 @@ def outlook(target: Series, others: Sequence[Series], steps: int) -> Outlook:
     """Forecast ``target``; ``others`` may hold what moves with it.
 
     Raises:
-        InsufficientDataError: the history is too short to judge a forecast.
+        InsufficientDataError: the history is too short to judge a forecast, or its values lie too far or
+            too unevenly apart.
     """
+    if not has_grid(target):
+        raise InsufficientDataError(
+            f"the values of {target.name} are usually {365.25 / target.per_year:.0f} days apart",
+            where=target.name,
+            why="the season is known by days, weeks, fortnights or months",
+            remedy="give values of one of these",
+        )
     given = panel(target, others)
     values = given.values[target.name]
     year = round(given.per_year)
@@ -151,6 +159,13 @@ def outlook(target: Series, others: Sequence[Series], steps: int) -> Outlook:
     learned = 2 * year if enough else LEAST_VALUES // 2
     found = track(given, steps, min(JUDGED_YEARS * year, len(values) - learned))
     now = len(found.origins) - 1
+    if math.isnan(found.mae("last_value", now, len(found.origins))):
+        raise InsufficientDataError(
+            f"no two values of {target.name} lie each of 1 to {steps} {target.period}s apart",
+            where=target.name,
+            why="a forecast is judged by what it would have said of the past",
+            remedy="give values without gaps, or ask for a shorter horizon",
+        )
     model = choose(found, now, len(found.origins))
     widths = {
         name: [

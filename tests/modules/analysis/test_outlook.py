@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from orchestrator.errors import InsufficientDataError, UnknownTagError
-from orchestrator.modules.analysis.models import DemandInput, StocksInput
+from orchestrator.modules.analysis.demand import run as demand
+from orchestrator.modules.analysis.market import run as market
+from orchestrator.modules.analysis.models import DemandInput, MarketInput, StocksInput
 from orchestrator.modules.analysis.outlook import choose, outlook, track
 from orchestrator.modules.analysis.panel import panel
 from orchestrator.modules.analysis.stocks import run as stocks
@@ -156,6 +158,46 @@ def test_monthly_series_are_forecast_month_by_month(series_of):
     found = outlook(made, [], 3)
     assert [point.time[:10] for point in found.points] == ["2020-01-31", "2020-02-29", "2020-03-31"]
     assert found.score.errors["combination"] < found.score.errors["last_value"]
+
+
+APART = {"quarter": 3, "year": 12, "period": 2}
+
+
+@pytest.mark.parametrize("period", APART)
+def test_what_is_not_daily_to_monthly_is_described_and_not_forecast(period, context_for):
+    months = np.datetime64("1930-01", "M") + APART[period] * np.arange(90)
+    data = {
+        "time": [f"{month}-01" for month in months],
+        "gasoline_stock": seasonal(90),
+        "gasoline_demand": 9_000 + np.random.default_rng(2).normal(0, 100, 90),
+    }
+    result = market(MarketInput(), context_for(data))
+    assert {item.period for item in (*result.stocks, *result.demand)} == {period}
+    assert result.forecasts == ()
+    days = round(30.44 * APART[period])
+    assert f"{days} days apart" in result.not_forecast["gasoline_stock"]
+    assert demand(DemandInput(), context_for(data)).not_forecast.keys() == {"gasoline_demand"}
+
+
+def test_a_series_of_every_second_week_is_forecast_by_fortnights(context_for):
+    times = [str(np.datetime64("2005-01-07") + 14 * i) for i in range(300)]
+    values = 230_000 + 8_000 * np.sin(2 * np.pi * np.arange(300) / 26.09)
+    values += np.random.default_rng(4).normal(0, 300, 300)
+    result = stocks(StocksInput(series=("made",)), context_for({"time": times, "made": values}))
+    assert [item.period for item in result.stocks] == ["fortnight"]
+    assert [point.time[:10] for point in result.forecasts] == [
+        str(np.datetime64(times[-1]) + 14 * i) for i in range(1, 5)
+    ]
+    errors = result.models["made"].errors
+    assert errors["combination"] < 0.5 * errors["last_value"]
+
+
+def test_a_step_over_which_nothing_is_known_is_not_forecast(series_of):
+    sparse = series_of(seasonal(300))
+    every = np.r_[np.arange(0, 300, 2)]
+    sparse = dataclasses.replace(sparse, times=sparse.times[every], values=sparse.values[every])
+    with pytest.raises(InsufficientDataError, match="without gaps"):
+        outlook(sparse, [], STEPS)
 
 
 def test_intervals_hold_what_they_promise_on_steady_noise(series_of):
