@@ -70,3 +70,26 @@ def test_without_a_key_and_without_an_answer_the_command_says_what_to_do(
     assert mute.code == 5
     assert "no answer within" in mute.problem()["detail"]
     assert KEY not in mute.err
+
+
+def test_data_given_with_a_command_stand_alone(dan_g: Run, tmp_path: Path) -> None:
+    day = datetime.now(UTC).date()
+    dates = [f"{day - timedelta(days=n)}" for n in range(30, 1, -1)]
+    archive, given = tmp_path / "archive.csv", tmp_path / "given.csv"
+    archive.write_text("\n".join(["date,RBRTE", *(f"{d},80" for d in dates)]) + "\n")
+    given.write_text(
+        "\n".join(["date,wti", *(f"{d},{70 + n}" for n, d in enumerate(dates))]) + "\n"
+    )
+    with EiaServer() as eia:
+        eia.data[ROUTE] = DataSet("daily", "$/BBL", series={"RWTC": dict.fromkeys(dates, "60")})
+        file = site(tmp_path, eia)
+        options = f"options:\n                market_files: [{archive}]"
+        file.write_text(file.read_text().replace("options:", options))
+        config = ("--config", file, "--json")
+        done = dan_g("invoke", "analysis", "update", *config, EIA_API_KEY=KEY)
+        assert done.code == 0, done.err
+    prices = ("invoke", "analysis", "prices", *config)
+    kept = dan_g(*prices)
+    assert {item["name"] for item in kept.json()["prices"]} == {"RBRTE", "RWTC"}
+    alone = dan_g(*prices, "--data", given)
+    assert [item["name"] for item in alone.json()["prices"]] == ["wti"]

@@ -51,7 +51,8 @@ def run(parameters: MarketInput, context: OperationContext) -> MarketResult:
     context.progress(0.8, "assessing")
     deck, left_out = price_deck(prices, parameters.deck_days, parameters.price_names)
     moving = [item for item in loaded.asked if item.role != "flow" and item.contract is None]
-    moves = largest_moves(prices or moving, parameters.top)
+    leading = prices or moving
+    moves = largest_moves(leading, parameters.top)
     whole = [s for s in moving if s.role == "price" or s.region in (None, UNITED_STATES)]
     recent = recent_moves([*whole, *(item.series for item in spreads)], parameters.top)
     said = [price_words(item) for item in price_facts if item.product == "crude"][:1]
@@ -60,7 +61,7 @@ def run(parameters: MarketInput, context: OperationContext) -> MarketResult:
     said += [f"most unusual now: {recent[0].text}"] if recent else []
     result = MarketResult(
         summary=sentence(
-            [*said, *moves_words(prices, moves)] or [f"{len(loaded.asked)} series read"]
+            [*said, *moves_words(leading, moves)] or [f"{len(loaded.asked)} series read"]
         ),
         warnings=(
             *warnings,

@@ -57,8 +57,8 @@ class Members:
         """Name -> forecast change from each origin over ``steps`` rows, ``(n,)``."""
         name = self._panel.target.name
         changes = season.change(self._panel.values[name], steps)
-        long = season.usual_change(changes, self._year, np.inf)
-        recent = season.usual_change(changes, self._year, HALF_LIFE_YEARS)
+        long = season.usual_change(changes, self._year, np.inf, steps)
+        recent = season.usual_change(changes, self._year, HALF_LIFE_YEARS, steps)
         base = (long + recent) / 2
         found = {"season_long": long[self.origins], "season_recent": recent[self.origins]}
         rest = season.clipped(changes - base, np.zeros(len(base)), CLIP)
@@ -75,7 +75,7 @@ class Members:
     def baselines(self, steps: int) -> dict[str, Array]:
         """The two plain forecasts: no change, and the average change of the season."""
         changes = season.change(self._panel.values[self._panel.target.name], steps)
-        average = season.average_change(changes, self._year)
+        average = season.average_change(changes, self._year, steps)
         return {
             "last_value": np.zeros(len(self.origins)),
             "season_average": average[self.origins],
@@ -87,7 +87,7 @@ class Members:
     def _surprise(self, name: str) -> Array:
         """Change up to each row less what the season let expect, from history before it."""
         changes = season.change(self._panel.values[name], 1)
-        usual = season.usual_change(changes, self._year, HALF_LIFE_YEARS)
+        usual = season.usual_change(changes, self._year, HALF_LIFE_YEARS, 1)
         return season.lagged(changes - usual, 1)
 
     def _features(self, name: str) -> Array:
@@ -114,7 +114,7 @@ class Members:
         """A flow against its mean of a year and against what is usual in the season."""
         values = self._panel.values[name]
         apart = values - running_mean(values, round(self._year))
-        usual = season.usual_change(apart, self._year, HALF_LIFE_YEARS)
+        usual = season.usual_change(apart, self._year, HALF_LIFE_YEARS, 0)
         return np.column_stack([apart - usual, running_mean(apart - usual, 4)])
 
     def _pooled(self, rest: Array, steps: int, first: int) -> Array:
@@ -129,7 +129,7 @@ class Members:
                 apart, own_scale = rest, scale
             else:
                 changes = season.change(self._panel.values[name], steps)
-                usual = season.usual_change(changes, self._year, HALF_LIFE_YEARS)
+                usual = season.usual_change(changes, self._year, HALF_LIFE_YEARS, steps)
                 apart = season.clipped(changes - usual, np.zeros(len(usual)), CLIP)
             sums = moments(
                 self._own[name] / scale[:, None],

@@ -23,7 +23,7 @@ from orchestrator.modules.analysis.outlook_models import (
     HorizonScore,
     OutlookScore,
 )
-from orchestrator.modules.analysis.panel import Panel, panel
+from orchestrator.modules.analysis.panel import Panel, has_grid, panel
 from orchestrator.modules.forecasting.models import ForecastPoint
 from orchestrator.modules.frames import iso
 
@@ -96,7 +96,10 @@ class Track:
 
 
 def track(given: Panel, steps: int, count: int) -> Track:
-    """Forecasts from the last ``count`` rows that hold a value, the very last one included."""
+    """Forecasts from the last ``count`` rows that hold a value, the very last one included.
+
+    Where no value up to an origin is negative, the combination and the baselines forecast none that is.
+    """
     values = given.values[given.target.name]
     known = np.flatnonzero(np.isfinite(values))
     origins = known[max(0, len(known) - count) :]
@@ -107,6 +110,9 @@ def track(given: Panel, steps: int, count: int) -> Track:
     forecasts = {name: np.column_stack([step[name] for step in by_step]) for name in names}
     forecasts[COMBINATION] = np.mean([forecasts[name] for name in names], axis=0)
     forecasts.update({name: np.column_stack([step[name] for step in plain]) for name in BASELINES})
+    least = np.where(np.fmin.accumulate(values) >= 0, -values, -np.inf)[origins][:, None]
+    for name in (COMBINATION, *BASELINES):
+        forecasts[name] = np.maximum(forecasts[name], least)
     ends = origins[:, None] + np.arange(1, steps + 1)
     inside = ends < len(values)
     later = np.where(inside, values[np.minimum(ends, len(values) - 1)], np.nan)
@@ -127,8 +133,16 @@ def outlook(target: Series, others: Sequence[Series], steps: int) -> Outlook:
     """Forecast ``target``; ``others`` may hold what moves with it.
 
     Raises:
-        InsufficientDataError: the history is too short to judge a forecast.
+        InsufficientDataError: the history is too short to judge a forecast, or its values lie too far or
+            too unevenly apart.
     """
+    if not has_grid(target):
+        raise InsufficientDataError(
+            f"the values of {target.name} are usually {365.25 / target.per_year:.0f} days apart",
+            where=target.name,
+            why="the season is known by days, weeks, fortnights or months",
+            remedy="give values of one of these",
+        )
     given = panel(target, others)
     values = given.values[target.name]
     year = round(given.per_year)
@@ -145,6 +159,13 @@ def outlook(target: Series, others: Sequence[Series], steps: int) -> Outlook:
     learned = 2 * year if enough else LEAST_VALUES // 2
     found = track(given, steps, min(JUDGED_YEARS * year, len(values) - learned))
     now = len(found.origins) - 1
+    if math.isnan(found.mae("last_value", now, len(found.origins))):
+        raise InsufficientDataError(
+            f"no two values of {target.name} lie each of 1 to {steps} {target.period}s apart",
+            where=target.name,
+            why="a forecast is judged by what it would have said of the past",
+            remedy="give values without gaps, or ask for a shorter horizon",
+        )
     model = choose(found, now, len(found.origins))
     widths = {
         name: [
@@ -152,13 +173,14 @@ def outlook(target: Series, others: Sequence[Series], steps: int) -> Outlook:
         ]
         for name, level in LEVELS.items()
     }
-    last = float(values[-1])
+    means = values[-1] + found.forecasts[model][-1]
+    least = 0.0 if target.values.min() >= 0 else -math.inf
     points = tuple(
         ForecastPoint(
             target=target.name,
             time=iso(time),
-            mean=last + float(found.forecasts[model][-1, step]),
-            quantiles=_quantiles(last + float(found.forecasts[model][-1, step]), widths, step),
+            mean=float(means[step]),
+            quantiles=_quantiles(float(means[step]), widths, step, least),
         )
         for step, time in enumerate(given.ahead(steps))
     )
@@ -177,11 +199,12 @@ def width(errors: Array, level: float) -> float:
     return float(np.sort(np.abs(errors))[min(rank, len(errors)) - 1])
 
 
-def _quantiles(mean: float, widths: dict[str, list[float]], step: int) -> dict[str, float]:
+def _quantiles(
+    mean: float, widths: dict[str, list[float]], step: int, least: float
+) -> dict[str, float]:
     wide, narrow = widths["95"][step], widths["80"][step]
     found = {"0.025": mean - wide, "0.1": mean - narrow, "0.9": mean + narrow, "0.975": mean + wide}
-    # Neither stocks nor demand can be negative.
-    return {level: max(value, 0.0) for level, value in found.items() if math.isfinite(value)}
+    return {level: max(value, least) for level, value in found.items() if math.isfinite(value)}
 
 
 def _score(given: Panel, found: Track, model: str, now: int, scored: int) -> OutlookScore:

@@ -1,4 +1,4 @@
-"""A series and its companions on one regular grid of weeks, months or days."""
+"""A series and its companions on one regular grid of days, weeks, fortnights or months."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-STEP_DAYS = {"day": 1, "week": 7}
+STEP_DAYS = {"day": 1, "week": 7, "fortnight": 14}
 LEAST_SHARE = 0.9
 RECENT_YEARS = 8
 
@@ -64,6 +64,11 @@ class Panel:
             start = (month + i).astype("datetime64[us]")
             found.append(following - DAY if end else min(start + within, following - DAY))
         return found
+
+
+def has_grid(series: Series) -> bool:
+    """Whether :func:`panel` can lay the series on a grid: by quarters and years a season is too coarse."""
+    return series.period == "month" or series.period in STEP_DAYS
 
 
 def panel(target: Series, others: Sequence[Series]) -> Panel:

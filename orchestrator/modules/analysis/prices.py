@@ -130,12 +130,12 @@ def price_words(fact: PriceFact) -> str:
     return f"{fact.label} {quantity(fact.last, fact.unit)}{change}, {fact.trend.direction}"
 
 
-def moves_words(prices: Sequence[Series], moves: Sequence[LargeMove]) -> list[str]:
-    """The five largest moves with their dates; nothing where there are none."""
+def moves_words(series: Sequence[Series], moves: Sequence[LargeMove]) -> list[str]:
+    """The five largest moves of ``series`` with their dates; nothing where there are none."""
     if not moves:
         return []
-    first = min(item.times[0] for item in prices)
-    last = max(item.times[-1] for item in prices)
+    first = min(item.times[0] for item in series)
+    last = max(item.times[-1] for item in series)
     shown = []
     for move in moves[:5]:
         size = (

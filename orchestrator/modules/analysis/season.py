@@ -1,8 +1,8 @@
 """What the season does to a series: its usual change from any date over the next periods.
 
 Changes over ``steps`` periods are held by the row from which they start, so that row ``t`` is known only
-``steps`` rows later. All functions look back a year and more: what they give at a row rests on rows that
-were known then, as long as ``steps`` is well under a year.
+``steps`` rows later. What is given at a row rests on those rows of a year and more before that were known
+by then.
 """
 
 from __future__ import annotations
@@ -42,24 +42,24 @@ def change(values: Array, steps: int) -> Array:
     return found
 
 
-def average_change(changes: Array, per_year: float) -> Array:
+def average_change(changes: Array, per_year: float, steps: int) -> Array:
     """Mean change from the same period of all earlier years; 0 where there is no earlier year.
 
     This is the plain seasonal forecast that a better one has to beat.
     """
-    return _kernel_mean(changes, per_year, bandwidth=0.0, half_life=np.inf)
+    return _kernel_mean(changes, per_year, steps, bandwidth=0.0, half_life=np.inf)
 
 
-def usual_change(changes: Array, per_year: float, half_life: float) -> Array:
+def usual_change(changes: Array, per_year: float, half_life: float, steps: int) -> Array:
     """Mean change from about the same date of earlier years, without the weight of odd years.
 
     Neighbouring periods count by a Gaussian of :data:`BANDWIDTH_DAYS`; a year counts half after
     ``half_life`` years. Changes further than :data:`CLIP` robust standard deviations from a first such
-    mean are drawn in to there (one step of Huber's estimator).
+    mean are drawn in to there (one step of Huber's estimator). A level instead of a change has 0 ``steps``.
     """
     bandwidth = BANDWIDTH_DAYS * per_year / 365.25
-    first = _kernel_mean(changes, per_year, bandwidth, half_life)
-    return _kernel_mean(clipped(changes, first, CLIP), per_year, bandwidth, half_life)
+    first = _kernel_mean(changes, per_year, steps, bandwidth, half_life)
+    return _kernel_mean(clipped(changes, first, CLIP), per_year, steps, bandwidth, half_life)
 
 
 def clipped(values: Array, centre: Array, width: float) -> Array:
@@ -89,14 +89,17 @@ def running_scale(apart: Array) -> Array:
     return found
 
 
-def _kernel_mean(changes: Array, per_year: float, bandwidth: float, half_life: float) -> Array:
+def _kernel_mean(
+    changes: Array, per_year: float, steps: int, bandwidth: float, half_life: float
+) -> Array:
     rows = len(changes)
     total, weight = np.zeros(rows), np.zeros(rows)
     reach = int(np.ceil(2.5 * bandwidth))
     for years in range(1, int((rows + reach) / per_year) + 1):
         back = round(years * per_year)
         age = 0.5 ** (years / half_life)
-        for offset in range(-reach, reach + 1):
+        # A change that began under ``steps`` rows before is not known yet.
+        for offset in range(-reach, min(reach, back - steps) + 1):
             share = age * (np.exp(-0.5 * (offset / bandwidth) ** 2) if bandwidth > 0 else 1.0)
             past = lagged(changes, back - offset)
             known = np.isfinite(past)

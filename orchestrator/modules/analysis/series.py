@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 
 GALLONS_A_BARREL = 42.0
 DAY = np.timedelta64(86_400_000_000, "us")
+PERIODS = (
+    ("week", 4.0, 9.5, 52.18),
+    ("fortnight", 12.5, 14.5, 26.09),
+    ("month", 26.0, 35.0, 12.0),
+    ("quarter", 85.0, 95.0, 4.0),
+    ("year", 355.0, 375.0, 1.0),
+)
+"""Name, days from and to, how many a year; what comes more often than a week is daily."""
 SOURCES = (
     "give data with a column of dates, or set the option market_files of modules.analysis to a list "
     "of CSV files, or keep series with analysis.update, or run with a source that has price tags"
@@ -48,7 +56,7 @@ class Series:
         unit: Its unit, where known.
         times: ``datetime64[us]``, UTC.
         values: ``float64``, finite.
-        period: ``day``, ``week`` or ``month``.
+        period: ``day``, ``week``, ``fortnight``, ``month``, ``quarter``, ``year``; else just ``period``.
         per_year: Values in a year.
         region: Where it is, where known.
         contract: Delivery month of a futures price.
@@ -94,6 +102,8 @@ def load(parameters: SeriesInput, context: OperationContext, default: Role | Non
     """The series of the data; a listed column takes the role ``default`` unless an identifier or tag says
     what it is.
 
+    Data given with the request stand alone. Without them the price tags of the historian, the files of the
+    option ``market_files`` and the stored series are read; of one name the first of these counts.
     Values after ``context.now`` are not known yet and are left out.
 
     Raises:
@@ -108,11 +118,11 @@ def load(parameters: SeriesInput, context: OperationContext, default: Role | Non
         if table.num_rows:
             frames.append(read_frame(table))
     files = context.settings.get("market_files") or ()
-    if files and parameters.data is None:
+    if files and not context.data_given:
         frames += [_file(path) for path in ([files] if isinstance(files, str | Path) else files)]
     names = {name for frame in frames for name in frame.names}
     roles = dict(parameters.roles)
-    if parameters.data is None:
+    if not context.data_given:
         stored = [
             f for f in stored_frames(context, parameters.as_known_at) if f.names[0] not in names
         ]
@@ -254,12 +264,16 @@ def _daily(times: NDArray[np.datetime64], values: Array) -> tuple[NDArray[np.dat
 
 
 def _period(times: NDArray[np.datetime64]) -> tuple[str, float]:
+    """What usually lies between two values, and how many of these make a year."""
     usual = float(np.median(np.diff(times) / DAY))
     if usual < 4.0:
         # Trading days where weekends are missing, calendar days where they are not.
         rate = len(times) / max(float((times[-1] - times[0]) / DAY), 1.0)
         return "day", 365.25 if rate > 0.9 else 252.0
-    return ("week", 52.18) if usual < 15.0 else ("month", 12.0)
+    for name, least, most, per_year in PERIODS:
+        if least <= usual <= most:
+            return name, per_year
+    return "period", max(1.0, 365.25 / usual)
 
 
 def _file(path: Any) -> Frame:

@@ -14,7 +14,7 @@ from orchestrator.modules.analysis.facts import Anomaly, Build, Evidence, StockF
 from orchestrator.modules.analysis.members import HALF_LIFE_YEARS
 from orchestrator.modules.analysis.outlook import Outlook, outlook
 from orchestrator.modules.analysis.outlook_models import OutlookScore
-from orchestrator.modules.analysis.panel import panel
+from orchestrator.modules.analysis.panel import has_grid, panel
 from orchestrator.modules.analysis.results import StocksResult
 from orchestrator.modules.analysis.series import Loaded, Series, load
 from orchestrator.modules.analysis.words import (
@@ -122,12 +122,14 @@ def _matching(stock_unit: str | None, demand_unit: str | None) -> bool:
 
 def _against_season(series: Series) -> tuple[Build | None, tuple[Anomaly, ...]]:
     """The last change and the odd ones of the last year against what was usual in the years before."""
+    if not has_grid(series):
+        return None, ()
     grid = panel(series, ())
     values = grid.values[series.name]
     if len(values) < 3 * round(grid.per_year):
         return None, ()
     changes = season.change(values, 1)
-    usual = season.usual_change(changes, grid.per_year, HALF_LIFE_YEARS)
+    usual = season.usual_change(changes, grid.per_year, HALF_LIFE_YEARS, 1)
     surprise = changes - usual
     scale = season.lagged(season.running_scale(surprise), 1)
     row = len(values) - 2

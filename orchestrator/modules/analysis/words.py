@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Result = TypeVar("Result", bound=AnalysisResult)
 
-_OLD_DAYS = {"day": 7, "week": 21, "month": 75}
+_OLD_DAYS = {"day": 7, "week": 21, "fortnight": 35, "month": 75, "quarter": 200, "year": 600}
 
 
 def as_of(series: Iterable[Series]) -> str | None:
@@ -38,13 +38,17 @@ def old_data(series: Sequence[Series], context: OperationContext) -> list[str]:
     old = [
         (item, age)
         for item in series
-        if (age := float((now - item.times[-1]) / DAY)) > _OLD_DAYS[item.period]
+        if (age := float((now - item.times[-1]) / DAY)) > _old_days(item)
     ]
     if len(old) > 3:
         youngest = min(age for _, age in old)
         count = f"{len(old)} of {len(series)} series"
         return [f"the newest values of {count} are {youngest:.0f} days old or older"]
     return [f"the newest value of {item.label} is {age:.0f} days old" for item, age in old]
+
+
+def _old_days(series: Series) -> float:
+    return _OLD_DAYS.get(series.period, 2.5 * 365.25 / series.per_year)
 
 
 def none_of(what: str) -> str:

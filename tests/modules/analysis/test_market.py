@@ -120,6 +120,22 @@ def test_price_tags_of_the_simulated_plant_are_understood(context_for):
     assert "Crude price" in result.summary
 
 
+def test_stocks_and_demand_alone_make_an_assessment(context_for):
+    weeks = [NOW - timedelta(weeks=300 - i) for i in range(300)]
+    data = {
+        "time": weeks,
+        "WCESTUS1": walk(430_000, 1, 300),
+        "WGTSTUS1": walk(230_000, 2, 300),
+        "WGFUPUS2": walk(9_000, 3, 300),
+    }
+    result = market(MarketInput(), context_for(data))
+    assert result.prices == ()
+    assert {item.name for item in result.stocks} == {"WCESTUS1", "WGTSTUS1"}
+    assert [item.name for item in result.demand] == ["WGFUPUS2"]
+    assert result.largest_moves
+    assert f"largest moves from {weeks[0]:%Y-%m-%d} to {weeks[-1]:%Y-%m-%d}" in result.summary
+
+
 def test_one_product_is_asked_for_and_its_crude_comes_along(context_for):
     data = columns()
     given = {"wti": SeriesRole(product="crude", unit="USD/bbl")}

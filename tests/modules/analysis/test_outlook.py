@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from orchestrator.errors import InsufficientDataError, UnknownTagError
-from orchestrator.modules.analysis.models import DemandInput, StocksInput
+from orchestrator.modules.analysis.demand import run as demand
+from orchestrator.modules.analysis.market import run as market
+from orchestrator.modules.analysis.models import DemandInput, MarketInput, StocksInput
 from orchestrator.modules.analysis.outlook import choose, outlook, track
 from orchestrator.modules.analysis.panel import panel
 from orchestrator.modules.analysis.stocks import run as stocks
@@ -73,6 +75,30 @@ def test_what_came_after_an_origin_does_not_change_its_forecast(series_of):
     assert np.isnan(cut.actual[-1]).all()
 
 
+def test_what_came_after_an_origin_does_not_change_its_monthly_forecast_over_years(series_of):
+    month = np.arange(240)
+    rng = np.random.default_rng(9)
+    target = 500 + 40 * np.sin(2 * np.pi * month / 12) + np.cumsum(rng.normal(0, 5, 240))
+    other = 300 + np.cumsum(rng.normal(0, 5, 240))
+    times = (np.datetime64("2000-01", "M") + month).astype("datetime64[us]")
+    monthly = {"period": "month", "per_year": 12.0}
+
+    def forecasts(rows):
+        made, beside = (
+            dataclasses.replace(series_of(values[:rows], **stated), times=times[:rows])
+            for values, stated in (
+                (target, monthly),
+                (other, {**monthly, "name": "other", "product": "diesel"}),
+            )
+        )
+        return track(panel(made, [beside]), 26, 60)
+
+    whole, cut = forecasts(240), forecasts(210)
+    at = np.flatnonzero(whole.origins == cut.origins[-1])[0]
+    for name, values in cut.forecasts.items():
+        np.testing.assert_allclose(whole.forecasts[name][at], values[-1], err_msg=name)
+
+
 def test_the_choice_at_an_origin_rests_on_errors_known_there(series_of):
     found = track(panel(series_of(seasonal()), []), STEPS, 300)
     at = 200
@@ -134,11 +160,73 @@ def test_monthly_series_are_forecast_month_by_month(series_of):
     assert found.score.errors["combination"] < found.score.errors["last_value"]
 
 
+APART = {"quarter": 3, "year": 12, "period": 2}
+
+
+@pytest.mark.parametrize("period", APART)
+def test_what_is_not_daily_to_monthly_is_described_and_not_forecast(period, context_for):
+    months = np.datetime64("1930-01", "M") + APART[period] * np.arange(90)
+    data = {
+        "time": [f"{month}-01" for month in months],
+        "gasoline_stock": seasonal(90),
+        "gasoline_demand": 9_000 + np.random.default_rng(2).normal(0, 100, 90),
+    }
+    result = market(MarketInput(), context_for(data))
+    assert {item.period for item in (*result.stocks, *result.demand)} == {period}
+    assert result.forecasts == ()
+    days = round(30.44 * APART[period])
+    assert f"{days} days apart" in result.not_forecast["gasoline_stock"]
+    assert demand(DemandInput(), context_for(data)).not_forecast.keys() == {"gasoline_demand"}
+
+
+def test_a_series_of_every_second_week_is_forecast_by_fortnights(context_for):
+    times = [str(np.datetime64("2005-01-07") + 14 * i) for i in range(300)]
+    values = 230_000 + 8_000 * np.sin(2 * np.pi * np.arange(300) / 26.09)
+    values += np.random.default_rng(4).normal(0, 300, 300)
+    result = stocks(StocksInput(series=("made",)), context_for({"time": times, "made": values}))
+    assert [item.period for item in result.stocks] == ["fortnight"]
+    assert [point.time[:10] for point in result.forecasts] == [
+        str(np.datetime64(times[-1]) + 14 * i) for i in range(1, 5)
+    ]
+    errors = result.models["made"].errors
+    assert errors["combination"] < 0.5 * errors["last_value"]
+
+
+def test_a_step_over_which_nothing_is_known_is_not_forecast(series_of):
+    sparse = series_of(seasonal(300))
+    every = np.r_[np.arange(0, 300, 2)]
+    sparse = dataclasses.replace(sparse, times=sparse.times[every], values=sparse.values[every])
+    with pytest.raises(InsufficientDataError, match="without gaps"):
+        outlook(sparse, [], STEPS)
+
+
 def test_intervals_hold_what_they_promise_on_steady_noise(series_of):
     found = outlook(series_of(seasonal(900, seed=11)), [], STEPS)
     assert found.score.coverage is not None
     assert 0.7 < found.score.coverage["80"] < 0.9
     assert 0.9 < found.score.coverage["95"] <= 1.0
+
+
+def test_what_never_was_negative_is_not_forecast_below_zero(series_of):
+    falling = np.linspace(10_000, 1, 600) + 30 * np.sin(np.arange(600) * 2 * np.pi / 52.18)
+    values = np.maximum(falling, 1.0)
+    found = outlook(series_of(values), [], 20)
+    for point in found.points:
+        assert point.quantiles["0.1"] <= point.mean <= point.quantiles["0.9"]
+        assert point.quantiles["0.025"] >= 0
+    kept = track(panel(series_of(values), []), 20, 300)
+    for name in ("combination", "last_value", "season_average"):
+        assert (values[kept.origins][:, None] + kept.forecasts[name] >= -1e-9).all()
+    # The members would have gone below.
+    below = np.mean([kept.forecasts[name] for name in kept.members], axis=0)
+    assert (values[-1] + below[-1] < 0).any()
+
+
+def test_a_series_that_goes_below_zero_is_forecast_there_too(series_of):
+    found = outlook(series_of(seasonal() - 260_000), [], STEPS)
+    for point in found.points:
+        assert point.mean < 0
+        assert point.quantiles["0.1"] < point.mean < point.quantiles["0.9"]
 
 
 def test_listed_columns_alone_are_analysed_whatever_they_are_called(context_for):

@@ -10,7 +10,7 @@ from orchestrator.modules.analysis import regression, season
 def test_the_average_change_is_that_of_the_same_weeks_of_all_years_before():
     rng = np.random.default_rng(1)
     values = np.cumsum(rng.normal(size=400))
-    found = season.average_change(season.change(values, 3), 365.25 / 7)
+    found = season.average_change(season.change(values, 3), 365.25 / 7, 3)
     for row in (60, 200, 390):
         past = []
         for years in range(1, 9):
@@ -25,11 +25,21 @@ def test_what_is_usual_at_a_row_does_not_change_with_what_comes_after_it():
     rng = np.random.default_rng(2)
     values = np.cumsum(rng.normal(size=500))
     changes = season.change(values, 4)
-    whole = season.usual_change(changes, 52.18, 8.0)
+    whole = season.usual_change(changes, 52.18, 8.0, 4)
     for row in (150, 320, 480):
         known = season.change(values[: row + 1], 4)
-        cut = season.usual_change(known, 52.18, 8.0)
+        cut = season.usual_change(known, 52.18, 8.0, 4)
         assert whole[row] == pytest.approx(cut[row])
+
+
+@pytest.mark.parametrize("steps", [11, 12, 13, 24, 26])
+def test_a_change_over_a_year_and_more_counts_once_it_is_known(steps):
+    values = np.cumsum(np.random.default_rng(8).normal(size=240))
+    whole = season.average_change(season.change(values, steps), 12.0, steps)
+    for row in (100, 200, 230):
+        begins = [at for at in range(row - 12, -1, -12) if at + steps <= row]
+        past = [values[at + steps] - values[at] for at in begins]
+        assert whole[row] == pytest.approx(np.mean(past))
 
 
 def test_an_odd_year_weighs_little():
@@ -39,8 +49,10 @@ def test_an_odd_year_weighs_little():
     odd = changes.copy()
     odd[week[:-60][-52:]] += 400
     row = len(week) - 60 + 52 + 5
-    moved = season.usual_change(odd, 52.18, np.inf) - season.usual_change(changes, 52.18, np.inf)
-    plain = season.average_change(odd, 52.18) - season.average_change(changes, 52.18)
+    moved = season.usual_change(odd, 52.18, np.inf, 1) - season.usual_change(
+        changes, 52.18, np.inf, 1
+    )
+    plain = season.average_change(odd, 52.18, 1) - season.average_change(changes, 52.18, 1)
     assert abs(moved[row]) < 0.6 * abs(plain[row])
 
 
