@@ -58,6 +58,7 @@ def price_deck(
         return None, [*notes, f"no price deck: {driver.name} has fewer than 20 returns"]
     moves: dict[str, float] = {}
     bases: dict[str, float] = {}
+    units: dict[str, str] = {}
     for item in usable:
         found = of_driver if item is driver else _spread(item, days)
         together = 1.0 if item is driver else correlation(item, driver)
@@ -70,6 +71,7 @@ def price_deck(
         barrels = item.in_barrels
         assert barrels is not None
         bases[name] = float(barrels[-1])
+        units[name] = str(item.unit)
         moves[name] = together * QUANTILE * found.horizon_deviation(_periods(item, days))
     signs = {"low": -1.0, "base": 0.0, "high": 1.0}
     return (
@@ -89,6 +91,7 @@ def price_deck(
             ),
             as_of=day_of(max(item.times[-1] for item in usable)),
             horizon_days=days,
+            units=units,
             method=METHOD.format(driver=driver.label, days=days, model=of_driver.model.upper()),
         ),
         notes,
