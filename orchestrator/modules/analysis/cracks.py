@@ -17,6 +17,7 @@ from orchestrator.modules.analysis.facts import (
     NetbackFact,
     SpreadValue,
 )
+from orchestrator.modules.analysis.freshness import ended, living_first, newest
 from orchestrator.modules.analysis.netbacks import netbacks
 from orchestrator.modules.analysis.results import CracksResult
 from orchestrator.modules.analysis.series import Series, load, spot_prices
@@ -91,8 +92,11 @@ def run(parameters: CracksInput, context: OperationContext) -> CracksResult:
 
 
 def spreads_of(series: Sequence[Series], parameters: CracksInput) -> tuple[list[Spread], list[str]]:
-    """All spreads that the series allow, the asked place first, and what stands in the way of others."""
-    prices = spot_prices(list(series))
+    """All spreads that the series allow, the asked place first, and what stands in the way of others.
+
+    Of several series the first one that goes on is taken, unless one is named.
+    """
+    prices = living_first(spot_prices(list(series)))
     crude = _named(prices, parameters.crude, "crude") or _first(prices, "crude")
     products = [item for item in prices if item.product in SIMPLE]
     if crude is None or not products:
@@ -135,6 +139,8 @@ def _places(
         pair = _first(here, "gasoline"), _first(here, "diesel")
         if pair[0] is not None and pair[1] is not None:
             found.append((place, pair[0], pair[1]))
+    latest = newest(usable)
+    found.sort(key=lambda item: ended(item[1], latest) or ended(item[2], latest))
     if parameters.region is not None:
         asked = _plain(parameters.region)
         first = [item for item in found if item[0] and asked in _plain(item[0])]
@@ -291,9 +297,10 @@ def _values(series: Series, parameters: CracksInput) -> tuple[SpreadValue, ...]:
 
 
 def crack_words(item: CrackFact) -> str:
-    """One spread in words."""
-    change = f", {item.change_5_pct:+.1f} % over 5 periods" if item.change_5_pct is not None else ""
-    return f"{item.label} {item.last:,.4g} {item.unit}{change}"
+    """One spread in words, with its date: that of its legs which ends first."""
+    moved = next((c for c in item.changes if c.periods == MOVE_PERIODS), None)
+    change = f", {moved.absolute:+,.2f} {item.unit} over {MOVE_PERIODS} periods" if moved else ""
+    return f"{item.label} {item.last:,.4g} {item.unit} on {item.time[:10]}{change}"
 
 
 def netback_words(item: NetbackFact) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orchestrator.modules.analysis.freshness import ended, newest
 from orchestrator.modules.analysis.series import DAY, Series
 from orchestrator.modules.analysis.volatility import Spread, log_returns, spread
 from orchestrator.modules.analysis.words import day_of
@@ -36,17 +37,21 @@ METHOD = (
 def price_deck(
     prices: Sequence[Series], days: int, names: Mapping[str, str]
 ) -> tuple[PriceDeck | None, list[str]]:
-    """The deck of all prices in USD/bbl or USD/gal, driven by the first crude (else the first price).
+    """The deck of all prices in USD/bbl or USD/gal that go on, driven by the first crude (else the first price).
 
     With normal log returns, the driver's move over the horizon is ±1.28 σ and another price moves with
     it by ρ times ±1.28 of its own σ. The second part says what is left out, and why.
     """
     usable, notes = [], []
+    latest = newest(prices)
     for item in prices:
         if item.in_barrels is None:
             notes.append(f"{item.name} is not in the price deck: no unit in USD/bbl or USD/gal")
         elif item.values[-1] <= 0:
             notes.append(f"{item.name} is not in the price deck: its last price is not positive")
+        elif ended(item, latest):
+            day = day_of(item.times[-1])
+            notes.append(f"{item.name} is not in the price deck: it ended on {day}")
         else:
             usable.append(item)
     driver = next((item for item in usable if item.product == "crude"), None)

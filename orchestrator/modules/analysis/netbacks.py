@@ -12,6 +12,7 @@ from orchestrator.errors import UnknownTagError
 from orchestrator.modules.analysis import measures
 from orchestrator.modules.analysis.catalogue import product_of
 from orchestrator.modules.analysis.facts import Evidence, NetbackFact
+from orchestrator.modules.analysis.freshness import living_first
 from orchestrator.modules.analysis.series import Series, spot_prices
 from orchestrator.modules.analysis.words import day_of
 from orchestrator.modules.frames import iso
@@ -52,7 +53,8 @@ def netbacks(
     Raises:
         UnknownTagError: a grade names a price column that the data does not hold.
     """
-    prices = {item.name: item for item in spot_prices(list(series)) if item.in_barrels is not None}
+    spot = living_first(spot_prices(list(series)))
+    prices = {item.name: item for item in spot if item.in_barrels is not None}
     for name, grade in parameters.grades.items():
         if isinstance(grade.price, str) and grade.price not in prices:
             raise UnknownTagError(
