@@ -99,7 +99,7 @@ def spreads_of(series: Sequence[Series], parameters: CracksInput) -> tuple[list[
     prices = living_first(spot_prices(list(series)))
     crude = _named(prices, parameters.crude, "crude") or _first(prices, "crude")
     products = [item for item in prices if item.product in SIMPLE]
-    if crude is None or not products:
+    if crude is None or not (products or parameters.yields):
         return [], []
     warnings = [
         f"{item.name} has no unit in USD/bbl or USD/gal, so no crack spread uses it"
@@ -118,7 +118,9 @@ def spreads_of(series: Sequence[Series], parameters: CracksInput) -> tuple[list[
             name = kind if number == 0 else f"{kind} {place}"
             found.append(_spread(name, kind, place, crude, legs))
     if parameters.yields:
-        found.insert(0, _own(parameters.yields, usable, crude))
+        # Also of products that are too small for a spread of their own, such as propane.
+        sold = [item for item in prices if item.product != "crude" and item.in_barrels is not None]
+        found.insert(0, _own(parameters.yields, sold, crude))
     found += [
         _spread(f"{item.name} crack", "simple", item.region, crude, ((item, 1.0),))
         for item in usable
@@ -165,10 +167,10 @@ def _plain(place: str) -> str:
     return place.casefold().replace("_", " ").removeprefix("us ").removeprefix("u.s. ").strip()
 
 
-def _own(yields: Mapping[Product, float], usable: Sequence[Series], crude: Series) -> Spread:
+def _own(yields: Mapping[Product, float], sold: Sequence[Series], crude: Series) -> Spread:
     legs = []
     for product, share in yields.items():
-        leg = _first(usable, product)
+        leg = _first(sold, product)
         if leg is None and share > 0:
             raise ParameterError(
                 f"the yields name {product}, of which there is no price in USD/bbl or USD/gal",

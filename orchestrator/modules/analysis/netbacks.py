@@ -83,7 +83,9 @@ def netbacks(
             notes.append(f"crude {crude.name} is not valued: {worth}")
         else:
             found.append(worth)
-    return tuple(sorted(found, key=lambda item: -item.margin)), notes if found else []
+    return tuple(
+        sorted(found, key=lambda item: -item.margin)
+    ), notes if found or parameters.grades else []
 
 
 def _in_barrels(price: str | float, prices: Mapping[str, Series]) -> str:
