@@ -12,7 +12,7 @@ class PriceScenario(BaseModel):
     """Prices that belong together, and how likely they are.
 
     ``prices`` go by the name that the plan's model has for them: a tag in its price expressions, or one
-    of its crudes or products. Money per unit as in that model (USD/bbl here).
+    of its crudes or products. They are in the deck's ``unit``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -30,6 +30,8 @@ class PriceDeck(BaseModel):
         as_of: Date of the prices from which they are made.
         horizon_days: Days after it for which they hold; null where the maker of the deck says none.
         unit: Unit of the prices.
+        units: Unit of the series behind a price, where known: an expression of the plan that reads the
+            name gets the price in it, as it would from the data.
         method: How they were made.
     """
 
@@ -39,6 +41,7 @@ class PriceDeck(BaseModel):
     as_of: str | None = None
     horizon_days: int | None = None
     unit: str = "USD/bbl"
+    units: dict[str, str] = Field(default_factory=dict)
     method: str = ""
 
     @model_validator(mode="after")

@@ -17,6 +17,7 @@ from orchestrator.modules.analysis.facts import (
     NetbackFact,
     SpreadValue,
 )
+from orchestrator.modules.analysis.freshness import ended, living_first, newest
 from orchestrator.modules.analysis.netbacks import netbacks
 from orchestrator.modules.analysis.results import CracksResult
 from orchestrator.modules.analysis.series import Series, load, spot_prices
@@ -91,11 +92,14 @@ def run(parameters: CracksInput, context: OperationContext) -> CracksResult:
 
 
 def spreads_of(series: Sequence[Series], parameters: CracksInput) -> tuple[list[Spread], list[str]]:
-    """All spreads that the series allow, the asked place first, and what stands in the way of others."""
-    prices = spot_prices(list(series))
+    """All spreads that the series allow, the asked place first, and what stands in the way of others.
+
+    Of several series the first one that goes on is taken, unless one is named.
+    """
+    prices = living_first(spot_prices(list(series)))
     crude = _named(prices, parameters.crude, "crude") or _first(prices, "crude")
     products = [item for item in prices if item.product in SIMPLE]
-    if crude is None or not products:
+    if crude is None or not (products or parameters.yields):
         return [], []
     warnings = [
         f"{item.name} has no unit in USD/bbl or USD/gal, so no crack spread uses it"
@@ -114,7 +118,9 @@ def spreads_of(series: Sequence[Series], parameters: CracksInput) -> tuple[list[
             name = kind if number == 0 else f"{kind} {place}"
             found.append(_spread(name, kind, place, crude, legs))
     if parameters.yields:
-        found.insert(0, _own(parameters.yields, usable, crude))
+        # Also of products that are too small for a spread of their own, such as propane.
+        sold = [item for item in prices if item.product != "crude" and item.in_barrels is not None]
+        found.insert(0, _own(parameters.yields, sold, crude))
     found += [
         _spread(f"{item.name} crack", "simple", item.region, crude, ((item, 1.0),))
         for item in usable
@@ -135,6 +141,8 @@ def _places(
         pair = _first(here, "gasoline"), _first(here, "diesel")
         if pair[0] is not None and pair[1] is not None:
             found.append((place, pair[0], pair[1]))
+    latest = newest(usable)
+    found.sort(key=lambda item: ended(item[1], latest) or ended(item[2], latest))
     if parameters.region is not None:
         asked = _plain(parameters.region)
         first = [item for item in found if item[0] and asked in _plain(item[0])]
@@ -159,10 +167,10 @@ def _plain(place: str) -> str:
     return place.casefold().replace("_", " ").removeprefix("us ").removeprefix("u.s. ").strip()
 
 
-def _own(yields: Mapping[Product, float], usable: Sequence[Series], crude: Series) -> Spread:
+def _own(yields: Mapping[Product, float], sold: Sequence[Series], crude: Series) -> Spread:
     legs = []
     for product, share in yields.items():
-        leg = _first(usable, product)
+        leg = _first(sold, product)
         if leg is None and share > 0:
             raise ParameterError(
                 f"the yields name {product}, of which there is no price in USD/bbl or USD/gal",
@@ -291,9 +299,10 @@ def _values(series: Series, parameters: CracksInput) -> tuple[SpreadValue, ...]:
 
 
 def crack_words(item: CrackFact) -> str:
-    """One spread in words."""
-    change = f", {item.change_5_pct:+.1f} % over 5 periods" if item.change_5_pct is not None else ""
-    return f"{item.label} {item.last:,.4g} {item.unit}{change}"
+    """One spread in words, with its date: that of its legs which ends first."""
+    moved = next((c for c in item.changes if c.periods == MOVE_PERIODS), None)
+    change = f", {moved.absolute:+,.2f} {item.unit} over {MOVE_PERIODS} periods" if moved else ""
+    return f"{item.label} {item.last:,.4g} {item.unit} on {item.time[:10]}{change}"
 
 
 def netback_words(item: NetbackFact) -> str:

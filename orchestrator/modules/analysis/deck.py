@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orchestrator.modules.analysis.freshness import ended, newest
 from orchestrator.modules.analysis.series import DAY, Series
 from orchestrator.modules.analysis.volatility import Spread, log_returns, spread
 from orchestrator.modules.analysis.words import day_of
@@ -36,17 +37,21 @@ METHOD = (
 def price_deck(
     prices: Sequence[Series], days: int, names: Mapping[str, str]
 ) -> tuple[PriceDeck | None, list[str]]:
-    """The deck of all prices in USD/bbl or USD/gal, driven by the first crude (else the first price).
+    """The deck of all prices in USD/bbl or USD/gal that go on, driven by the first crude (else the first price).
 
     With normal log returns, the driver's move over the horizon is ±1.28 σ and another price moves with
     it by ρ times ±1.28 of its own σ. The second part says what is left out, and why.
     """
     usable, notes = [], []
+    latest = newest(prices)
     for item in prices:
         if item.in_barrels is None:
             notes.append(f"{item.name} is not in the price deck: no unit in USD/bbl or USD/gal")
         elif item.values[-1] <= 0:
             notes.append(f"{item.name} is not in the price deck: its last price is not positive")
+        elif ended(item, latest):
+            day = day_of(item.times[-1])
+            notes.append(f"{item.name} is not in the price deck: it ended on {day}")
         else:
             usable.append(item)
     driver = next((item for item in usable if item.product == "crude"), None)
@@ -58,6 +63,7 @@ def price_deck(
         return None, [*notes, f"no price deck: {driver.name} has fewer than 20 returns"]
     moves: dict[str, float] = {}
     bases: dict[str, float] = {}
+    units: dict[str, str] = {}
     for item in usable:
         found = of_driver if item is driver else _spread(item, days)
         together = 1.0 if item is driver else correlation(item, driver)
@@ -70,6 +76,7 @@ def price_deck(
         barrels = item.in_barrels
         assert barrels is not None
         bases[name] = float(barrels[-1])
+        units[name] = str(item.unit)
         moves[name] = together * QUANTILE * found.horizon_deviation(_periods(item, days))
     signs = {"low": -1.0, "base": 0.0, "high": 1.0}
     return (
@@ -89,6 +96,7 @@ def price_deck(
             ),
             as_of=day_of(max(item.times[-1] for item in usable)),
             horizon_days=days,
+            units=units,
             method=METHOD.format(driver=driver.label, days=days, model=of_driver.model.upper()),
         ),
         notes,

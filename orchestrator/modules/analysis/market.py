@@ -9,6 +9,7 @@ from orchestrator.modules.analysis.catalogue import UNITED_STATES
 from orchestrator.modules.analysis.cracks import crack_words, fact, spreads_of
 from orchestrator.modules.analysis.deck import price_deck
 from orchestrator.modules.analysis.demand import demand_fact
+from orchestrator.modules.analysis.freshness import ended, living_first, newest
 from orchestrator.modules.analysis.futures import ABSENT, term_structures
 from orchestrator.modules.analysis.moves import largest_moves, recent_moves
 from orchestrator.modules.analysis.netbacks import netbacks
@@ -38,7 +39,8 @@ def run(parameters: MarketInput, context: OperationContext) -> MarketResult:
     """Prices, spreads, stocks and demand in one assessment, with a price deck for the plan."""
     context.progress(0.05, "reading market series")
     loaded = load(parameters, context)
-    prices = spot_prices(loaded.asked)
+    prices = living_first(spot_prices(loaded.asked))
+    latest = newest(loaded.asked)
     spreads, warnings = spreads_of(loaded.asked, parameters)
     context.progress(0.1, "measuring prices and spreads")
     price_facts = tuple(price_fact(item, parameters.period_days) for item in prices)
@@ -54,7 +56,10 @@ def run(parameters: MarketInput, context: OperationContext) -> MarketResult:
     leading = prices or moving
     moves = largest_moves(leading, parameters.top)
     whole = [s for s in moving if s.role == "price" or s.region in (None, UNITED_STATES)]
-    recent = recent_moves([*whole, *(item.series for item in spreads)], parameters.top)
+    recent = recent_moves(
+        [s for s in (*whole, *(item.series for item in spreads)) if not ended(s, latest)],
+        parameters.top,
+    )
     said = [price_words(item) for item in price_facts if item.product == "crude"][:1]
     said += [crack_words(item) for item in crack_facts[:1]]
     said += [stock_words(item) for item in stocks if item.product != "crude"][:1]
@@ -72,8 +77,12 @@ def run(parameters: MarketInput, context: OperationContext) -> MarketResult:
         ),
         as_of=as_of(loaded.asked),
         statements=statements(
-            prices,
-            list(zip(spreads, crack_facts, strict=True)),
+            [item for item in prices if not ended(item, latest)],
+            [
+                (item, of)
+                for item, of in zip(spreads, crack_facts, strict=True)
+                if not ended(item.series, latest)
+            ],
             stocks,
             demand,
             worth,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,12 @@ if TYPE_CHECKING:
 
 FRED_DATES = ("observation_date", "date")
 """Names of the column of dates in a file of FRED, today and before 2024, without regard to case."""
+
+_NUMBER = {
+    mark: re.compile(rf"[+-]?([0-9]+({shown}[0-9]*)?|{shown}[0-9]+)([eE][+-]?[0-9]+)?")
+    for mark, shown in ((".", r"\."), (",", ","))
+}
+"""Numbers by decimal mark. Digits in groups are none: with a decimal comma 1.234 may be either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,22 +211,22 @@ def _period(cell: Any, mapping: FileMapping, path: Path, row: int, column: str) 
 
 
 def _number(cell: Any, mapping: FileMapping, path: Path, row: int, column: str) -> float | None:
-    from math import isfinite
-
     if cell is None:
         return None
     text = str(cell).strip()
     if text in mapping.missing:
         return None
-    try:
-        value = float(text.replace(mapping.decimal, ".") if mapping.decimal != "." else text)
-    except ValueError:
-        value = float("nan")
+    value = float("nan")
+    if isinstance(cell, float | int | Decimal) and not isinstance(cell, bool):
+        value = float(cell)
+    elif _NUMBER[mapping.decimal].fullmatch(text):
+        value = float(text.replace(mapping.decimal, "."))
     if not isfinite(value):
         raise DataError(
             f"{text!r} is no number",
             where=_place(path, row, column),
-            remedy="correct the cell, or add the text to missing in the mapping file",
+            remedy=f"correct the cell (the decimal mark is {mapping.decimal!r}, and digits are not "
+            "grouped), or decimal in the mapping file, or add the text to missing there",
         )
     return value
 

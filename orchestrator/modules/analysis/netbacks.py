@@ -12,10 +12,12 @@ from orchestrator.errors import UnknownTagError
 from orchestrator.modules.analysis import measures
 from orchestrator.modules.analysis.catalogue import product_of
 from orchestrator.modules.analysis.facts import Evidence, NetbackFact
+from orchestrator.modules.analysis.freshness import living_first
 from orchestrator.modules.analysis.series import Series, spot_prices
 from orchestrator.modules.analysis.words import day_of
 from orchestrator.modules.frames import iso
 from orchestrator.modules.optimization.plan import configured_model
+from orchestrator.modules.price_units import per_barrel
 from orchestrator.plant.expressions import Expression
 
 if TYPE_CHECKING:
@@ -51,17 +53,8 @@ def netbacks(
     Raises:
         UnknownTagError: a grade names a price column that the data does not hold.
     """
-    prices = {item.name: item for item in spot_prices(list(series)) if item.in_barrels is not None}
-    given = [
-        _Crude(
-            name,
-            f"{_reference(grade.price)} + {grade.differential!r}",
-            {str(product): share for product, share in grade.yields.items()},
-            grade.cost,
-            grade.transport,
-        )
-        for name, grade in parameters.grades.items()
-    ]
+    spot = living_first(spot_prices(list(series)))
+    prices = {item.name: item for item in spot if item.in_barrels is not None}
     for name, grade in parameters.grades.items():
         if isinstance(grade.price, str) and grade.price not in prices:
             raise UnknownTagError(
@@ -70,6 +63,16 @@ def netbacks(
                 where=f"parameters, grades.{name}.price",
                 remedy=f"name one of: {', '.join(prices) or 'none'}; or give a number in USD/bbl",
             )
+    given = [
+        _Crude(
+            name,
+            f"{_in_barrels(grade.price, prices)} + {grade.differential!r}",
+            {str(product): share for product, share in grade.yields.items()},
+            grade.cost,
+            grade.transport,
+        )
+        for name, grade in parameters.grades.items()
+    ]
     if not given:
         model = configured_model(context)
         given = _of_model(model) if model is not None else []
@@ -80,12 +83,16 @@ def netbacks(
             notes.append(f"crude {crude.name} is not valued: {worth}")
         else:
             found.append(worth)
-    return tuple(sorted(found, key=lambda item: -item.margin)), notes if found else []
+    return tuple(
+        sorted(found, key=lambda item: -item.margin)
+    ), notes if found or parameters.grades else []
 
 
-def _reference(price: str | float) -> str:
-    """A column or number as an expression names it."""
-    return f"`{price}`" if isinstance(price, str) else repr(price)
+def _in_barrels(price: str | float, prices: Mapping[str, Series]) -> str:
+    """A column or number in USD/bbl, as an expression writes it."""
+    if isinstance(price, str):
+        return f"{per_barrel(prices[price].unit)!r} * `{price}`"
+    return repr(price)
 
 
 def _of_model(model: PlanModel) -> list[_Crude]:
@@ -130,7 +137,9 @@ def _netback(crude: _Crude, prices: Mapping[str, Series]) -> NetbackFact | str:
         ),
         np.zeros(len(times)),
     )
-    price = np.zeros(len(times)) + formula.evaluate({n: barrels[n] for n in formula.names})
+    # A formula is written for its tags as the data give them, in their own units.
+    own = {n: prices[n].values[np.searchsorted(prices[n].times, times)] for n in formula.names}
+    price = np.zeros(len(times)) + formula.evaluate(own)
     netback = gross - crude.cost - crude.transport
     margin = netback - price
     at = times[-1]

@@ -19,6 +19,7 @@ from orchestrator.modules.analysis.catalogue import PREFERRED, classify, public
 from orchestrator.modules.analysis.models import SeriesRole
 from orchestrator.modules.analysis.stored import stored_frames, stored_roles
 from orchestrator.modules.frames import Frame, read_frame
+from orchestrator.modules.price_units import per_barrel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-GALLONS_A_BARREL = 42.0
 DAY = np.timedelta64(86_400_000_000, "us")
 PERIODS = (
     ("week", 4.0, 9.5, 52.18),
@@ -77,12 +77,8 @@ class Series:
     @property
     def in_barrels(self) -> Array | None:
         """The price in USD/bbl; ``None`` where its unit does not tell."""
-        unit = (self.unit or "").replace(" ", "").casefold()
-        if unit in ("usd/bbl", "$/bbl", "usd/oil_bbl", "usd/barrel"):
-            return self.values
-        if unit in ("usd/gal", "$/gal", "usd/gallon"):
-            return self.values * GALLONS_A_BARREL
-        return None
+        factor = per_barrel(self.unit)
+        return None if factor is None else self.values * factor
 
 
 @dataclass(frozen=True, slots=True)

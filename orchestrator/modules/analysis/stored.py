@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.plant.tags import Plant
 
 FOLDER = "vintages"
-_SAYS = frozenset({"role", "product", "unit", "label", "region"})
+_SAYS = frozenset({"role", "product", "unit", "label", "region", "contract"})
 
 
 def store_of(context: OperationContext) -> VintageStore | None:
@@ -94,13 +94,20 @@ def role_of(name: str, described: StoredSeries | None, plant: Plant) -> SeriesRo
     label = described.label or (f"{name} ({described.region})" if described.region else None)
     if known is None:
         return SeriesRole(
-            role=described.role, product=described.product, unit=described.unit, label=label
+            role=described.role,
+            product=described.product,
+            unit=described.unit,
+            label=label,
+            region=described.region,
+            contract=described.contract,
         )
     return SeriesRole(
         role=described.role if "role" in said else known.role,
         product=described.product or known.product,
         unit=described.unit or known.unit,
         label=label or known.label,
+        region=described.region or known.region,
+        contract=described.contract or known.contract,
     )
 
 

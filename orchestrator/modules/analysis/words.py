@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from orchestrator.modules.analysis.freshness import ended, ended_words, newest
 from orchestrator.modules.analysis.series import DAY, SOURCES, Series
 from orchestrator.modules.frames import iso
 
@@ -33,18 +34,26 @@ def day_of(time: np.datetime64) -> str:
 
 
 def old_data(series: Sequence[Series], context: OperationContext) -> list[str]:
-    """Warnings of series whose newest value is old; one where most are."""
+    """Warnings of series that ended before the others, and of those whose newest value is old; one where
+    most are.
+    """
+    latest = newest(series)
+    said = ended_words(series)
     now = np.datetime64(context.now.replace(tzinfo=None), "us")
     old = [
         (item, age)
         for item in series
-        if (age := float((now - item.times[-1]) / DAY)) > _old_days(item)
+        if not ended(item, latest)
+        and (age := float((now - item.times[-1]) / DAY)) > _old_days(item)
     ]
     if len(old) > 3:
         youngest = min(age for _, age in old)
         count = f"{len(old)} of {len(series)} series"
-        return [f"the newest values of {count} are {youngest:.0f} days old or older"]
-    return [f"the newest value of {item.label} is {age:.0f} days old" for item, age in old]
+        return [*said, f"the newest values of {count} are {youngest:.0f} days old or older"]
+    return [
+        *said,
+        *(f"the newest value of {item.label} is {age:.0f} days old" for item, age in old),
+    ]
 
 
 def _old_days(series: Series) -> float:

@@ -6,9 +6,11 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import ParameterError
+from orchestrator.modules.analysis.catalogue import public
 from orchestrator.modules.optimization.plan import explain, price_of
 from orchestrator.modules.optimization.plan_program import PlanProgram
 from orchestrator.modules.optimization.plan_result import PlanResult, ScenarioPlan
+from orchestrator.modules.price_units import conversion
 from orchestrator.plant.expressions import Expression
 
 if TYPE_CHECKING:
@@ -23,15 +25,18 @@ def plan_by_deck(
     """The plan of the base scenario, with the plan of every scenario beside it.
 
     Raises:
-        ParameterError: no price of the model goes by a name of the deck.
+        ParameterError: no price of the model goes by a name of the deck, or an expression reads one in a
+            unit into which the deck's cannot be turned.
         InsufficientDataError: a price needs a tag that neither the deck nor the data gives.
     """
     warnings = _fit(model, deck)
+    factors = _factors(model, deck, context)
     programs = {}
     solutions = {}
     for number, scenario in enumerate(deck.scenarios):
         context.progress(0.1 + 0.8 * number / len(deck.scenarios), f"planning: {scenario.name}")
-        built = PlanProgram(priced(model, scenario.prices), price_of(context, scenario.prices))
+        read = {name: price * factors.get(name, 1.0) for name, price in scenario.prices.items()}
+        built = PlanProgram(priced(model, scenario.prices), price_of(context, read))
         programs[scenario.name] = built
         ranging = scenario.name == deck.base.name
         solutions[scenario.name] = built.program.solve(time_limit, ranging=ranging)
@@ -111,6 +116,41 @@ def _fit(model: PlanModel, deck: PriceDeck) -> list[str]:
     if not own:
         return []
     return [f"the deck does not price {', '.join(own)}: the model's own prices stand"]
+
+
+def _factors(model: PlanModel, deck: PriceDeck, context: OperationContext) -> dict[str, float]:
+    """By name that an expression reads: from the deck's unit to that of the tag or series of the name.
+
+    Raises:
+        ParameterError: the units are not both by the barrel or gallon.
+    """
+    read: set[str] = set()
+    for _, name, price in _prices(model):
+        # A crude or product whose name is in the deck takes that price, whatever its expression.
+        if isinstance(price, str) and name not in deck.base.prices:
+            read |= Expression.parse(price).names
+    found = {}
+    for name in sorted(read & deck.base.prices.keys()):
+        unit = _unit(name, deck, context)
+        factor = conversion(deck.unit, unit)
+        if factor is None:
+            raise ParameterError(
+                f"the deck gives {name} in {deck.unit}, but a price of {model.name} reads it in {unit}",
+                where="parameters, deck",
+                why="the plan would reckon with a price of another size",
+                remedy=f"give the deck in {unit}, or correct its unit or that of {name}",
+            )
+        found[name] = factor
+    return found
+
+
+def _unit(name: str, deck: PriceDeck, context: OperationContext) -> str:
+    """Unit in which data under a name come: of the tag, of the deck's series, or of the identifier."""
+    tag = context.plant.by_name.get(name)
+    if tag is not None and tag.unit:
+        return tag.unit
+    known = public(name)
+    return deck.units.get(name) or (known.unit if known is not None else None) or deck.unit
 
 
 def _prices(model: PlanModel) -> Iterator[tuple[str, str, Price]]:

@@ -145,6 +145,26 @@ def test_a_grade_is_valued_by_its_yields_less_cost_and_transport(context_for):
         cracks(CracksInput(grades=missing), context_for(columns()))
 
 
+def test_a_grade_that_cannot_be_valued_is_said(context_for):
+    grades = {"A": Grade(price=70.0, yields={"naphtha": 0.5})}
+    result = cracks(CracksInput(grades=grades), context_for(columns()))
+    assert result.netbacks == ()
+    assert "crude A is not valued: under half of what it yields has a price" in result.warnings
+
+
+def test_own_yields_can_hold_propane(context_for):
+    data = columns() | {"EER_EPLLPA_PF4_Y44MB_DPG": np.full(ROWS, 0.8)}
+    yields = {"gasoline": 0.5, "diesel": 0.3, "propane": 0.05}
+    result = cracks(CracksInput(yields=yields), context_for(data))
+    last = {name: values[-1] for name, values in data.items()}
+    assert result.cracks[0].last == pytest.approx(
+        42 * (0.5 * last[GASOLINE] + 0.3 * last[DIESEL] + 0.05 * 0.8) - last[WTI]
+    )
+    assert not any("EPLLPA" in item.name for item in result.cracks)
+    with pytest.raises(ParameterError, match="crude"):
+        cracks(CracksInput(yields={"crude": 0.5}), context_for(data))
+
+
 def test_crudes_of_the_simulated_plant_are_valued_by_its_own_plan(context_for):
     prices = {
         "PR_CRUDE": 74.0,

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 from orchestrator.errors import ParameterError
+from orchestrator.modules.analysis.cracks import run as cracks
 from orchestrator.modules.analysis.deck import correlation, price_deck
 from orchestrator.modules.analysis.market import run as market
-from orchestrator.modules.analysis.models import MarketInput
+from orchestrator.modules.analysis.models import CracksInput, MarketInput
 from orchestrator.modules.analysis.volatility import spread
 from orchestrator.modules.optimization.plan import run as plan
 from orchestrator.modules.optimization.plan_result import PlanInput
 from orchestrator.modules.price_deck import PriceDeck
-from orchestrator.plant.tags import load_plant
+from orchestrator.plant.tags import Plant, load_plant
 from orchestrator.plant.twin import PLANT_FILE
 
 USUAL = {
@@ -162,3 +163,67 @@ def test_what_a_deck_does_not_price_is_said(context_for):
             PlanInput.model_validate({"model": SMALL, "deck": scenarios(RWTC=(60, 70, 80))}),
             context,
         )
+
+
+GALLON = "EER_EPMRU_PF4_Y35NY_DPG"
+BY_GALLON = {
+    "crudes": {"light": {"price": "RWTC", "max": 100}},
+    "units": {"cdu": {"feeds": {"light": {"yields": {"gasoline": 0.9}}}}},
+    "products": {"gasoline": {"price": f"42 * {GALLON}"}},
+}
+
+
+def by_gallon_prices():
+    rng = np.random.default_rng(6)
+    crude = 70 * np.exp(np.cumsum(rng.normal(0, 0.01, 300)))
+    return {
+        "time": [str(np.datetime64("2024-03-01") + i) for i in range(300)],
+        "RWTC": crude,
+        GALLON: crude * 1.25 / 42,
+    }
+
+
+def test_a_plan_reads_a_price_by_the_gallon_from_the_deck_as_from_the_data(context_for):
+    data = by_gallon_prices()
+    deck = market(MarketInput(), context_for(data)).price_deck
+    assert deck.units == {"RWTC": "USD/bbl", GALLON: "USD/gal"}
+    given = {"model": BY_GALLON, "deck": deck.model_dump(mode="json")}
+    result = plan(PlanInput.model_validate(given), context_for(data))
+    worth = 100 * (0.9 * 1.25 - 1) * data["RWTC"][-1]
+    assert result.objective == pytest.approx(worth, rel=1e-3)
+    last = {"time": ["2024-12-31T00:00:00", "2024-12-31T00:01:00"]}
+    last |= {name: [values[-1]] * 2 for name, values in data.items() if name != "time"}
+    plain = plan(PlanInput.model_validate({"model": BY_GALLON}), context_for(last))
+    assert plain.objective == pytest.approx(worth)
+    # The name of a product is its price in the deck's own unit.
+    named = market(MarketInput(price_names={GALLON: "gasoline"}), context_for(data)).price_deck
+    result = plan(PlanInput.model_validate({"model": BY_GALLON, "deck": named}), context_for(data))
+    assert result.objective == pytest.approx(worth, rel=1e-3)
+
+
+def test_a_tag_of_the_plant_is_read_in_its_own_unit_or_refused(context_for):
+    def at(unit):
+        plant = Plant.model_validate({"tags": [{"name": "PR", "kind": "price", "unit": unit}]})
+        return context_for({"time": ["2024-12-31"], "x": [1.0]}, plant=plant)
+
+    deck = scenarios(PR=(75.6, 84, 92.4), light=(70, 70, 70))
+    model = {**BY_GALLON, "products": {"gasoline": {"price": "42 * PR"}}}
+    result = plan(PlanInput.model_validate({"model": model, "deck": deck}), at("USD/gal"))
+    assert result.objective == pytest.approx(100 * (0.9 * 84 - 70))
+    with pytest.raises(ParameterError, match=r"PR in USD/bbl, .* reads it in USD/t"):
+        plan(PlanInput.model_validate({"model": model, "deck": deck}), at("USD/t"))
+
+
+def test_a_netback_reads_a_formula_in_the_units_of_its_series(context_for):
+    model = {
+        **BY_GALLON,
+        "crudes": {"light": {"price": f"0.9 * 42 * {GALLON} - 1"}},
+    }
+    data = by_gallon_prices()
+    context = context_for(data, settings={"plan_model": model})
+    (found,) = cracks(CracksInput(), context).netbacks
+    assert found.price == pytest.approx(0.9 * 42 * data[GALLON][-1] - 1)
+    assert found.margin == pytest.approx(1)
+    grades = {"by the gallon": {"price": GALLON, "yields": {"gasoline": 1.0}}}
+    (found,) = cracks(CracksInput.model_validate({"grades": grades}), context).netbacks
+    assert found.margin == pytest.approx(0)

@@ -135,6 +135,20 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, text: str, mapping: dict, 
     assert error.value.remedy
 
 
+@pytest.mark.parametrize("cell", ["1.234", "1.5", "1_000", "1.234,5", "1e5_0"])
+def test_only_the_decimal_mark_of_the_mapping_is_one(tmp_path: Path, cell: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"day;X\n2025-01-02;{cell}\n")
+    comma = {"time": "day", "separator": ";", "decimal": ",", "columns": {"X": {}}}
+    with pytest.raises(DataError, match=f"row 1 of values, column X: '{cell}' is no number"):
+        read(path, **comma)
+    path.write_text("day;X\n2025-01-02;-1,5\n2025-01-03;+2\n2025-01-04;1,5e3\n2025-01-05;,5\n")
+    assert list(values(read(path, **comma), "X").values()) == [-1.5, 2.0, 1500.0, 0.5]
+    parquet = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"day": ["2025-01-02"], "X": [1.5]}), parquet)
+    assert values(read(parquet, **comma), "X") == {"2025-01-02": 1.5}
+
+
 def test_a_mapping_file_finds_its_files_beside_it(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for name in ("b.csv", "a.csv"):

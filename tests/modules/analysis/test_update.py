@@ -209,6 +209,42 @@ def test_files_and_what_the_mapping_says_of_them_reach_the_analyses(
     assert result.cracks[0].last == pytest.approx(2.29 * 42 - 89)
 
 
+def test_places_and_delivery_months_of_the_mapping_reach_margins_and_term_structure(
+    market_context, tmp_path: Path
+) -> None:
+    first = datetime(2026, 1, 2, tzinfo=UTC)
+    rows = [
+        f"{first + timedelta(days=n):%Y-%m-%d},{60 + n},{61 + n},{62 + n},80,81,90,91"
+        for n in range(30)
+    ]
+    (tmp_path / "a.csv").write_text("\n".join(["day,O,F1,F2,GN,DN,GS,DS", *rows]))
+    (tmp_path / "market.yaml").write_text(
+        """
+        files:
+          - path: a.csv
+            time: day
+            columns:
+              O: {product: crude, unit: USD/bbl}
+              F1: {product: crude, unit: USD/bbl, contract: 1}
+              F2: {product: crude, unit: USD/bbl, contract: 2}
+              GN: {product: gasoline, unit: USD/bbl, region: North}
+              DN: {product: diesel, unit: USD/bbl, region: North}
+              GS: {product: gasoline, unit: USD/bbl, region: South}
+              DS: {product: diesel, unit: USD/bbl, region: South}
+        """
+    )
+    context = market_context(mapping=str(tmp_path / "market.yaml"))
+    run(UpdateInput(), context)
+    result = market(MarketInput(region="South"), context)
+    sets = {(item.kind, item.place) for item in result.cracks if item.kind == "3-2-1"}
+    assert sets == {("3-2-1", "North"), ("3-2-1", "South")}
+    assert result.cracks[0].place == "South"
+    assert result.cracks[0].crude == "O"
+    (structure,) = result.term_structure
+    assert structure.prices == {1: 90.0, 2: 91.0}
+    assert structure.shape == "contango"
+
+
 def test_files_that_overlap_are_one_source_and_revise_nothing(
     market_context, tmp_path: Path
 ) -> None:
