@@ -18,13 +18,13 @@ from orchestrator.modules.forecasting.degradation_fit import (
     of_last_run,
     solve,
 )
+from orchestrator.modules.forecasting.drift import drift_ratio
 
 Array = NDArray[np.float64]
 
 SHAPES_JUDGED = 30
 """Shapes looked through for a forecast from a past moment."""
 DRAWS = 1000
-BOOTSTRAPS = 400
 MIN_ALONE = 12
 """Points of the present run from which it may be fitted alone."""
 STRAY_SD = 5.0
@@ -32,7 +32,10 @@ CUTS = (0.5, 0.6, 0.7, 0.8, 0.9)
 MIN_POINTS_JUDGED = 30
 WORSE = 1.25
 LEAST_WEIGHT = 0.02
-SURE = 0.95
+LEAST_RATIO = 3.0
+"""Slope over its standard error from which a value degrades; cleanings found in a random walk make it look so."""
+LEAST_RATIO_ALONE = 5.0
+"""The same of the present run alone, whose few points say less of how far it wanders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ def degraded(record: Record, curves: Sequence[Curve], name: str, seed: int) -> D
     """
     rng = np.random.default_rng(seed)
     record = _without_stray(record, curves)
-    _require_degradation(record, curves[0].sign, name, rng)
+    _require_degradation(record, curves[0].sign, name)
     fits = [_judged(fit, record) for fit in _fits(record, curves)]
     if not fits:
         raise InsufficientDataError(
@@ -135,21 +138,20 @@ def _without_stray(record: Record, curves: Sequence[Curve]) -> Record:
     return record.without(bad) if usable else record
 
 
-def _require_degradation(record: Record, sign: Sign, name: str, rng: np.random.Generator) -> None:
-    """A straight slope has to point towards the limit in 95 % of the draws: of all runs, or of the present one."""
-    change = 0.0
-    for part in (record, record.last_run())[: min(2, len(record.starts))]:
-        fit = fit_curve(part, Curve("linear", sign), checked=False)
-        if fit is None:
-            continue
-        if float(np.mean(sign * _draw(fit, BOOTSTRAPS, rng).gain > 0)) >= SURE:
-            return
-        change = fit.gain
+def _require_degradation(record: Record, sign: Sign, name: str) -> None:
+    """The slope has to rise above what the value wanders by, in all runs or in the present one."""
+    ratio = sign * drift_ratio(record)
+    if ratio >= LEAST_RATIO:
+        return
+    last = record.last_run()
+    enough = len(record.starts) > 1 and len(last.values) >= MIN_ALONE
+    if enough and sign * drift_ratio(last) >= LEAST_RATIO_ALONE:
+        return
     raise InsufficientDataError(
-        f"it does not degrade: it changes by {change:.3g} a day, and would have to "
-        f"{'rise' if sign > 0 else 'fall'}",
+        f"it does not degrade: it would have to {'rise' if sign > 0 else 'fall'} by {LEAST_RATIO:g} "
+        f"standard errors of its slope, and does by {ratio:.2g}",
         where=name,
-        why="a date would be made up",
+        why="a value that only wanders would be given a date",
         remedy="give more history, the direction, or a tag that shows the degradation",
     )
 

@@ -22,6 +22,7 @@ Array = NDArray[np.float64]
 
 WANDERS = 0.9
 """Correlation of the residuals from point to point above which the draws say too little."""
+WANDERING = "the level wanders about the curve; what comes may lie outside the interval"
 FAR = 2.0
 """Lengths of the record beyond which a date is said to be far from what was seen."""
 
@@ -83,8 +84,10 @@ def by_curve(
         notes.append(
             "no cleaning is in the record: its first level is taken for clean, unless value_after is given"
         )
-    if fit.correlation > WANDERS:
-        notes.append("the level wanders about the curve; what comes may lie outside the interval")
+    # residuals show too little memory once a curve is taken out (Kendall 1954)
+    memory = fit.correlation + (2 + 4 * fit.correlation) / len(fit.residuals)
+    if memory > WANDERS:
+        notes.append(WANDERING)
     if fit.alone:
         notes.append("the present run differs from earlier ones and is followed alone")
     names = [f.name for f in found.fits]
@@ -219,6 +222,8 @@ def in_words(found: Sequence[DegradationForecast]) -> list[str]:
                 for time in (item.earliest_time, item.latest_time)
             )
             text += f" about {item.median_time[:10]} (80 %: {first} to {last})"
+        if WANDERING in item.notes:
+            text += f"; {WANDERING}"
         sentences.append(f"{text}.")
         if item.cleaning is not None:
             sentences.append(item.cleaning.text)

@@ -88,6 +88,17 @@ def test_a_limit_before_the_economic_date_is_what_counts(context_for):
     assert item.cleaning.week_later_usd is None
 
 
+def test_a_wandering_level_is_said_in_the_summary(context_for):
+    wander = np.cumsum(np.random.default_rng(3).normal(0, 0.1, DAYS))
+    drifting = context_for({"time": TIMES, "R": 0.08 * np.arange(DAYS) + wander})
+    result = run(TimeToLimitInput(degradation={"R": {"limit": 20}}), drifting)
+    assert "R degrades and reaches 20" in result.summary
+    assert "wanders about the curve; what comes may lie outside the interval" in result.summary
+    steady = context_for({"time": TIMES, "R": rising()})
+    result = run(TimeToLimitInput(degradation={"R": {"limit": 12}}), steady)
+    assert "wanders" not in result.summary
+
+
 def test_cleaning_that_never_pays_is_said(context_for):
     age = np.arange(DAYS)
     values = 2 + 1 - np.exp(-age / 20) + np.random.default_rng(3).normal(0, 0.01, DAYS)

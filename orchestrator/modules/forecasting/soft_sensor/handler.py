@@ -204,7 +204,9 @@ def _result(
             f"{', '.join(inputs.left_out[:8])}{', …' if len(inputs.left_out) > 8 else ''}"
         )
     if slips:
-        warnings.append(f"{slips} value(s) far outside all others are left out as slips")
+        warnings.append(
+            f"{slips} value(s) learnt from, each far outside all others, are left out as slips"
+        )
     if estimates.coverage is not None and estimates.coverage < LEAST_COVERAGE:
         warnings.append(
             f"{estimates.coverage:.0%} of the validated values were within their intervals, which are "

@@ -21,7 +21,9 @@ NEWEST = 200
 NEWEST_SHARE = 5
 """And never more than one row in so many."""
 GROSS = 20.0
-"""Values further than this many robust standard deviations from the median are slips of the pen."""
+"""Values further than this many robust standard deviations from the median may be slips of the pen."""
+MOST_SLIPS = 0.02
+"""Share of the samples that may be slips; at least one may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +79,28 @@ def align(column: Array, delay: int, stamp: Stamp) -> Samples:
 def without_slips(samples: Samples, count: int) -> tuple[Samples, int]:
     """The samples less those that no plant makes, such as a lost decimal point, and how many went.
 
+    A slip stands alone: the sample before and the one after lie nearer to the median than to it. Where more
+    than one sample in fifty is such a one, they are another way to run the plant, and all stay.
+
     Args:
         samples: All samples.
-        count: How many of them may say what is usual: the middle half of these sets the scale, and nothing
-            is judged where that half is one value.
+        count: How many of them are learnt from. Only these are judged, by one another: their middle half sets
+            the scale, and nothing is judged where that half is one value.
     """
     if not count:
         return samples, 0
-    low, middle, high = np.quantile(samples.values[:count], [0.25, 0.5, 0.75])
-    kept = np.abs(samples.values - middle) <= GROSS * (high - low) / 1.349
-    if high == low or kept.all():
+    values = samples.values[:count]
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    away = np.abs(values - middle)
+    # the first and the last have one neighbour
+    beside = np.pad(np.abs(np.diff(values)), 1, constant_values=np.inf)
+    nearest = np.minimum(beside[:-1], beside[1:])
+    slips = (away > GROSS * (high - low) / 1.349) & (nearest > away / 2)
+    if high == low or not slips.any() or slips.sum() > max(1, MOST_SLIPS * count):
         return samples, 0
-    return samples.taken(kept), int((~kept).sum())
+    kept = np.ones(len(samples), dtype=bool)
+    kept[:count] = ~slips
+    return samples.taken(kept), int(slips.sum())
 
 
 @dataclass(frozen=True, slots=True)

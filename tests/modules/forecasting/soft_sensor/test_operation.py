@@ -211,7 +211,30 @@ def test_spikes_scales_gaps_slips_and_dead_inputs_do_little_harm(context_for):
     error, cleaner = (np.sqrt(np.mean((means(r) - newest) ** 2)) for r in (result, clean))
     assert error < 2 * cleaner + 0.2
     assert any("dead, absent" in warning for warning in result.warnings)
-    assert any("1 value(s) far outside" in warning for warning in result.warnings)
+    assert any("1 value(s) learnt from, each far outside" in warning for warning in result.warnings)
+
+
+def test_another_grade_is_learnt_and_judged(context_for):
+    rng = np.random.default_rng(4)
+    grade = (rng.random(ROWS) < 0.2).astype(float)
+    temperature = rng.normal(350, 2, ROWS)
+    quality = 10 + 5 * grade + 0.01 * (temperature - 350) + rng.normal(0, 0.05, ROWS)
+    data = {"T": temperature, "G": grade + rng.normal(0, 0.01, ROWS), "Q": quality}
+    result = sensor(context_for, data, train_rows=(0, 1199), predict_rows=(1200, 1499))
+    assert not any("slips" in warning for warning in result.warnings)
+    assert result.held_out.samples == 300
+    second = grade[1200:] > 0
+    assert np.abs(means(result) - quality[1200:])[second].max() < 1.0
+    assert result.held_out.rmse < 0.3
+
+
+def test_a_slip_among_the_rows_asked_for_counts_in_the_score(context_for):
+    data, _ = plant()
+    data["Q"][1405] *= 100
+    result = sensor(context_for, data, train_rows=(0, 1199), predict_rows=(1200, 1499))
+    assert not any("slips" in warning for warning in result.warnings)
+    assert result.held_out.samples == np.isfinite(data["Q"][1200:]).sum()
+    assert result.held_out.rmse > 1000
 
 
 def test_thirty_samples_will_do_and_twenty_nine_will_not(context_for):

@@ -163,6 +163,14 @@ def test_only_what_no_plant_makes_is_a_slip():
     assert without_slips(steady, 100) == (steady, 0)
 
 
+@pytest.mark.parametrize("away", [range(40, 44), range(0, 100, 5)], ids=["stretch", "often"])
+def test_another_grade_is_no_slip(away):
+    values = np.random.default_rng(3).normal(50, 1, 100)
+    values[list(away)] = 500.0
+    rows = np.arange(100)
+    assert without_slips(Samples(rows, values, rows + 1), 100)[1] == 0
+
+
 def test_the_bias_is_the_weighted_mean_of_past_errors():
     errors = np.array([1.0, -2.0, 4.0])
     expected = [0, 0.3, 0.3 * 0.7 - 0.6, (0.3 * 0.7 - 0.6) * 0.7 + 1.2]
