@@ -198,14 +198,21 @@ def outlooks(
 
 
 def floor_words(models: dict[str, OutlookScore]) -> list[str]:
-    """Where a plain forecast stands in for the combination."""
+    """Where a plain forecast stands in for the combination, and what was worse than one of late."""
     names = {"last_value": "the last value", "season_average": "the average change of the season"}
-    return [
+    plain = [
         f"{name} is forecast by {names[score.model]}: the combination of models was not better over "
         f"the last {score.judged_origins} forecasts"
         for name, score in models.items()
         if score.model in names
     ]
+    worse = [
+        f"{name}: the error of the last {score.origins} forecasts was {-score.skill_pct:.1f} % larger than that "
+        f"of {names[score.baseline]}; over all {score.judged_origins} the model used was the better"
+        for name, score in models.items()
+        if score.skill_pct < 0
+    ]
+    return plain + worse
 
 
 def forecast_words(
