@@ -282,6 +282,12 @@ def test_a_build_is_compared_with_what_the_season_expects(context_for):
     assert fact.storage_use_pct == pytest.approx(values[-1] / 5_000)
 
 
+@pytest.mark.parametrize("capacity", [0, -1])
+def test_a_capacity_is_positive(capacity):
+    with pytest.raises(ValueError, match=r"capacity\.tank"):
+        StocksInput(capacity={"tank": capacity})
+
+
 def test_the_horizon_has_a_limit():
     with pytest.raises(ValueError, match="26"):
         DemandInput(horizon=27)
