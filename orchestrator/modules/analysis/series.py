@@ -53,7 +53,7 @@ class Series:
     Attributes:
         name: Column or tag.
         label: For people.
-        role: Price, stock, demand or other.
+        role: Price, stock, demand, flow or other.
         product: What it is of.
         unit: Its unit, where known.
         times: ``datetime64[us]``, UTC.
@@ -281,7 +281,7 @@ def _same(asked: str, product: str | None, name: str) -> bool:
 
 
 def _daily(times: NDArray[np.datetime64], values: Array) -> tuple[NDArray[np.datetime64], Array]:
-    """Means of each UTC day where samples come more often; of equal dates the last one else."""
+    """Means of each UTC day that holds several values; else the values at their own times."""
     if len(times) < 2:
         return times, values
     days = times.astype("datetime64[D]")
