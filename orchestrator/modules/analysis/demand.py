@@ -13,9 +13,11 @@ from orchestrator.modules.analysis.words import (
     as_of,
     day_of,
     none_of,
+    of_other_roles,
     old_data,
     quantity,
     sentence,
+    unmatched,
     with_report,
 )
 from orchestrator.modules.frames import iso
@@ -36,12 +38,16 @@ def run(parameters: DemandInput, context: OperationContext) -> DemandResult:
             [demand_words(item) for item in found[:3]] + forecast_words(points, models, loaded)
             or [none_of("demand")]
         ),
-        warnings=(*floor_words(models), *old_data(loaded.asked, context)),
+        warnings=(
+            *unmatched(loaded, parameters),
+            *floor_words(models),
+            *old_data(loaded.asked, context),
+        ),
         as_of=as_of(loaded.asked),
         demand=found,
         forecasts=points,
         models=models,
-        not_forecast=refused,
+        not_forecast={**of_other_roles(loaded, parameters, "demand"), **refused},
     )
     return with_report(result, parameters, context, loaded)
 

@@ -21,14 +21,14 @@ from orchestrator.modules.analysis.prices import (
     swings_of,
 )
 from orchestrator.modules.analysis.results import MarketResult
-from orchestrator.modules.analysis.series import load, spot_prices
+from orchestrator.modules.analysis.series import load, require, spot_prices
 from orchestrator.modules.analysis.stocks import (
     floor_words,
     outlooks,
     stock_facts,
     stock_words,
 )
-from orchestrator.modules.analysis.words import as_of, old_data, sentence, with_report
+from orchestrator.modules.analysis.words import as_of, old_data, sentence, unmatched, with_report
 
 if TYPE_CHECKING:
     from orchestrator.modules.analysis.models import MarketInput
@@ -36,9 +36,15 @@ if TYPE_CHECKING:
 
 
 def run(parameters: MarketInput, context: OperationContext) -> MarketResult:
-    """Prices, spreads, stocks and demand in one assessment, with a price deck for the plan."""
+    """Prices, spreads, stocks and demand in one assessment, with a price deck for the plan.
+
+    Raises:
+        UnknownTagError: ``capacity`` names no stock of the data, or ``price_names`` no price.
+    """
     context.progress(0.05, "reading market series")
     loaded = load(parameters, context)
+    known = [item.name for item in loaded.all if item.role == "price"]
+    require(parameters.price_names, known, "price_names", "price")
     prices = living_first(spot_prices(loaded.asked))
     latest = newest(loaded.asked)
     spreads, warnings = spreads_of(loaded.asked, parameters)
@@ -69,6 +75,7 @@ def run(parameters: MarketInput, context: OperationContext) -> MarketResult:
             [*said, *moves_words(leading, moves)] or [f"{len(loaded.asked)} series read"]
         ),
         warnings=(
+            *unmatched(loaded, parameters),
             *warnings,
             *unvalued,
             *left_out,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
 from orchestrator.modules.base import DataInput
 
@@ -148,7 +148,7 @@ class DemandInput(SeriesInput):
 class StocksInput(DemandInput):
     """Parameters of ``analysis.stocks``."""
 
-    capacity: dict[str, float] = Field(
+    capacity: dict[str, PositiveFloat] = Field(
         default_factory=dict,
         description="Column -> working storage capacity, in the column's unit, for the share in use.",
     )

@@ -20,9 +20,11 @@ from orchestrator.modules.analysis.words import (
     as_of,
     day_of,
     none_of,
+    of_other_roles,
     old_data,
     quantity,
     sentence,
+    unmatched,
     with_report,
 )
 from orchestrator.modules.frames import iso
@@ -48,7 +50,11 @@ def run(parameters: PricesInput, context: OperationContext) -> PricesResult:
     said = [price_words(item) for item in crude_first[:3]] or [none_of("price")]
     result = PricesResult(
         summary=sentence([*said, *moves_words(prices, moves)]),
-        warnings=tuple(old_data(loaded.asked, context)),
+        warnings=(
+            *of_other_roles(loaded, parameters, "price").values(),
+            *unmatched(loaded, parameters),
+            *old_data(loaded.asked, context),
+        ),
         as_of=as_of(loaded.asked),
         prices=found,
         largest_moves=moves,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -13,6 +14,7 @@ from orchestrator.errors import (
     ConfigurationError,
     DataError,
     InsufficientDataError,
+    ParameterError,
     UnknownTagError,
 )
 from orchestrator.modules.analysis.catalogue import PREFERRED, classify, public
@@ -51,7 +53,7 @@ class Series:
     Attributes:
         name: Column or tag.
         label: For people.
-        role: Price, stock, demand or other.
+        role: Price, stock, demand, flow or other.
         product: What it is of.
         unit: Its unit, where known.
         times: ``datetime64[us]``, UTC.
@@ -106,8 +108,15 @@ def load(parameters: SeriesInput, context: OperationContext, default: Role | Non
         ConfigurationError: a configured file cannot be read.
         DataError: rows or times cannot be used.
         InsufficientDataError: no column is a market series.
+        ParameterError: ``as_known_at`` is asked of data given with the request.
         UnknownTagError: a listed column is not among the data.
     """
+    if context.data_given and parameters.as_known_at is not None:
+        raise ParameterError(
+            "as_known_at is about stored series, but data were given with the request",
+            where="parameters, as_known_at",
+            remedy="leave it out, or give no data",
+        )
     frames: list[Frame] = []
     if context.data_file is not None:
         table = context.table()
@@ -147,6 +156,22 @@ def load(parameters: SeriesInput, context: OperationContext, default: Role | Non
         return len(parameters.only) + order.get(series.name, len(order))
 
     return Loaded(sorted(asked, key=rank), sorted(found, key=rank))
+
+
+def require(names: Iterable[str], known: Iterable[str], where: str, what: str) -> None:
+    """That a parameter names only what is there.
+
+    Raises:
+        UnknownTagError: it names something else.
+    """
+    there = sorted(known)
+    for name in names:
+        if name not in there:
+            raise UnknownTagError(
+                f"{where} names {name!r}, which is no {what} of the data",
+                where=f"parameters, {where}",
+                remedy=f"name one of: {', '.join(there[:12]) or 'none'}",
+            )
 
 
 def spot_prices(series: list[Series]) -> list[Series]:
@@ -232,12 +257,16 @@ def _wanted(parameters: SeriesInput, series: Series) -> bool:
     if parameters.only:
         return series.name in parameters.only
     if parameters.tags:
-        named = f"{series.name} {series.label}".casefold()
-        return any(tag == series.name or tag.casefold() in named for tag in parameters.tags)
+        return any(named(series, tag) for tag in parameters.tags)
     if parameters.product is None or _same(parameters.product, series.product, series.name):
         return True
     # A crack spread needs its crude whatever product is asked for.
     return series.product == "crude" and series.role == "price"
+
+
+def named(series: Series, tag: str) -> bool:
+    """Whether a series goes by a tag: its name, or part of its name or label."""
+    return tag == series.name or tag.casefold() in f"{series.name} {series.label}".casefold()
 
 
 def _same(asked: str, product: str | None, name: str) -> bool:
@@ -248,7 +277,7 @@ def _same(asked: str, product: str | None, name: str) -> bool:
 
 
 def _daily(times: NDArray[np.datetime64], values: Array) -> tuple[NDArray[np.datetime64], Array]:
-    """Means of each UTC day where samples come more often; of equal dates the last one else."""
+    """Means of each UTC day that holds several values; else the values at their own times."""
     if len(times) < 2:
         return times, values
     days = times.astype("datetime64[D]")

@@ -16,14 +16,16 @@ from orchestrator.modules.analysis.outlook import Outlook, outlook
 from orchestrator.modules.analysis.outlook_models import OutlookScore
 from orchestrator.modules.analysis.panel import has_grid, panel
 from orchestrator.modules.analysis.results import StocksResult
-from orchestrator.modules.analysis.series import Loaded, Series, load
+from orchestrator.modules.analysis.series import Loaded, Series, load, require
 from orchestrator.modules.analysis.words import (
     as_of,
     day_of,
     none_of,
+    of_other_roles,
     old_data,
     quantity,
     sentence,
+    unmatched,
     with_report,
 )
 from orchestrator.modules.forecasting.models import ForecastPoint
@@ -49,12 +51,16 @@ def run(parameters: StocksInput, context: OperationContext) -> StocksResult:
             [stock_words(item) for item in found[:3]] + forecast_words(points, models, loaded)
             or [none_of("stock")]
         ),
-        warnings=(*floor_words(models), *old_data(loaded.asked, context)),
+        warnings=(
+            *unmatched(loaded, parameters),
+            *floor_words(models),
+            *old_data(loaded.asked, context),
+        ),
         as_of=as_of(loaded.asked),
         stocks=found,
         forecasts=points,
         models=models,
-        not_forecast=refused,
+        not_forecast={**of_other_roles(loaded, parameters, "stock"), **refused},
     )
     return with_report(result, parameters, context, loaded)
 
@@ -63,7 +69,12 @@ def stock_facts(loaded: Loaded, parameters: StocksInput) -> tuple[StockFact, ...
     """Facts of all stocks asked for; demand for the days of supply may be any of the data.
 
     What takes crude is the runs of refineries, the flow of no one product that is measured as crude is.
+
+    Raises:
+        UnknownTagError: ``capacity`` names no stock of the data.
     """
+    stocks = [item.name for item in loaded.all if item.role == "stock"]
+    require(parameters.capacity, stocks, "capacity", "stock")
     taken: dict[tuple[str | None, str | None], Series] = {}
     for item in loaded.all:
         if item.role == "demand" and item.product:
@@ -158,7 +169,10 @@ def _against_season(series: Series) -> tuple[Build | None, tuple[Anomaly, ...]]:
 def outlooks(
     loaded: Loaded, parameters: DemandInput, context: OperationContext, role: Role
 ) -> tuple[tuple[ForecastPoint, ...], dict[str, OutlookScore], dict[str, str]]:
-    """Forecasts of the series of a role: of those asked for by name, else of the main ones."""
+    """Forecasts of the series of a role: of those asked for by name, else of the main ones.
+
+    A column of which ``series`` says what it is counts as asked for.
+    """
     targets = [item for item in loaded.asked if item.role == role]
     if not (parameters.only or parameters.tags or parameters.product):
         main = [
@@ -166,7 +180,8 @@ def outlooks(
             for item in targets
             if item.region == UNITED_STATES and item.product in MAIN_PRODUCTS
         ]
-        targets = main or targets[:MOST_UNASKED]
+        unasked = main or targets[:MOST_UNASKED]
+        targets = [item for item in targets if item in unasked or item.name in parameters.roles]
     points: list[ForecastPoint] = []
     models: dict[str, OutlookScore] = {}
     refused: dict[str, str] = {}
@@ -183,14 +198,21 @@ def outlooks(
 
 
 def floor_words(models: dict[str, OutlookScore]) -> list[str]:
-    """Where a plain forecast stands in for the combination."""
+    """Where a plain forecast stands in for the combination, and what was worse than one of late."""
     names = {"last_value": "the last value", "season_average": "the average change of the season"}
-    return [
+    plain = [
         f"{name} is forecast by {names[score.model]}: the combination of models was not better over "
         f"the last {score.judged_origins} forecasts"
         for name, score in models.items()
         if score.model in names
     ]
+    worse = [
+        f"{name}: the error of the last {score.origins} forecasts was {-score.skill_pct:.1f} % larger than that "
+        f"of {names[score.baseline]}; over all {score.judged_origins} the model used was the better"
+        for name, score in models.items()
+        if score.skill_pct < 0
+    ]
+    return plain + worse
 
 
 def forecast_words(

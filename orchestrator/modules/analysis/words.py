@@ -8,17 +8,24 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from orchestrator.modules.analysis.freshness import ended, ended_words, newest
-from orchestrator.modules.analysis.series import DAY, SOURCES, Series
+from orchestrator.modules.analysis.series import DAY, SOURCES, Series, named
 from orchestrator.modules.frames import iso
 
 if TYPE_CHECKING:
-    from orchestrator.modules.analysis.models import SeriesInput
+    from orchestrator.modules.analysis.models import Role, SeriesInput
     from orchestrator.modules.analysis.results import AnalysisResult
     from orchestrator.modules.analysis.series import Loaded
     from orchestrator.modules.base import OperationContext
 
     Result = TypeVar("Result", bound=AnalysisResult)
 
+_ROLES: dict[Role, str] = {
+    "price": "a price (analysis.prices)",
+    "stock": "a stock (analysis.stocks)",
+    "demand": "demand (analysis.demand)",
+    "flow": "a flow",
+    "other": "of another kind",
+}
 _OLD_DAYS = {"day": 7, "week": 21, "fortnight": 35, "month": 75, "quarter": 200, "year": 600}
 
 
@@ -58,6 +65,24 @@ def old_data(series: Sequence[Series], context: OperationContext) -> list[str]:
 
 def _old_days(series: Series) -> float:
     return _OLD_DAYS.get(series.period, 2.5 * 365.25 / series.per_year)
+
+
+def unmatched(loaded: Loaded, parameters: SeriesInput) -> list[str]:
+    """Warnings of tags by which no series goes."""
+    return [
+        f"no market series goes by {tag}"
+        for tag in parameters.tags
+        if not parameters.only and not any(named(item, tag) for item in loaded.asked)
+    ]
+
+
+def of_other_roles(loaded: Loaded, parameters: SeriesInput, role: Role) -> dict[str, str]:
+    """Why listed series are not in an answer that is about series of ``role``."""
+    return {
+        item.name: f"{item.name} is {_ROLES[item.role]}, not {_ROLES[role]}"
+        for item in loaded.asked
+        if item.name in parameters.only and item.role != role
+    }
 
 
 def none_of(what: str) -> str:

@@ -6,12 +6,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from orchestrator.errors import ConfigurationError, DataError, InsufficientDataError
+from orchestrator.errors import (
+    ConfigurationError,
+    DataError,
+    InsufficientDataError,
+    ParameterError,
+    UnknownTagError,
+)
 from orchestrator.modules.analysis import MODULE
 from orchestrator.modules.analysis.cracks import run as cracks
 from orchestrator.modules.analysis.demand import run as demand
 from orchestrator.modules.analysis.market import run as market
-from orchestrator.modules.analysis.models import MarketInput, SeriesRole
+from orchestrator.modules.analysis.models import MarketInput, SeriesRole, StocksInput
 from orchestrator.modules.analysis.prices import run as prices
 from orchestrator.modules.analysis.stocks import run as stocks
 from orchestrator.modules.base import OperationContext
@@ -157,6 +163,47 @@ def test_stock_over_demand_is_days_of_supply(context_for):
     result = stocks(MarketInput(series=given), context_for(data))
     assert result.stocks[0].days_of_supply == pytest.approx(25)
     assert result.stocks[0].seasonal is None
+
+
+def test_what_is_asked_for_and_not_there_is_refused(context_for):
+    context = context_for(columns())
+    given = {"gasoline_stock": SeriesRole(role="stock", product="gasoline")}
+    with pytest.raises(UnknownTagError, match="capacity names 'tank', which is no stock"):
+        stocks(MarketInput(series=given, capacity={"tank": 1.0}), context)
+    with pytest.raises(UnknownTagError, match="price_names names 'gasoline_stock'"):
+        market(MarketInput(price_names={"gasoline_stock": "PR_GASOLINE"}), context)
+    known = MarketInput(as_known_at=NOW)
+    with pytest.raises(ParameterError, match="data were given"):
+        prices(known, context_for(columns(), data_given=True))
+    assert prices(known, context).prices
+
+
+def test_a_tag_by_which_no_series_goes_is_named(context_for):
+    result = prices(MarketInput(tags=("wti", "TI101")), context_for(columns()))
+    assert [item.name for item in result.prices] == ["wti"]
+    assert "no market series goes by TI101" in result.warnings
+
+
+def test_listed_series_of_another_kind_are_named(context_for):
+    weeks = [NOW - timedelta(weeks=200 - i) for i in range(200)]
+    data = {name: walk(9_000, seed, 200) for seed, name in enumerate(("WGFUPUS2", "WCESTUS1"))}
+    data = {"time": weeks, "RWTC": walk(70, 5, 200), **data}
+    listed = MarketInput(series=("WGFUPUS2", "WCESTUS1", "RWTC"))
+    found = demand(listed, context_for(data))
+    assert {point.target for point in found.forecasts} == {"WGFUPUS2"}
+    assert found.not_forecast.keys() == {"WCESTUS1", "RWTC"}
+    assert "analysis.stocks" in found.not_forecast["WCESTUS1"]
+    assert stocks(listed, context_for(data)).not_forecast.keys() == {"WGFUPUS2", "RWTC"}
+    assert any("WCESTUS1 is a stock" in text for text in prices(listed, context_for(data)).warnings)
+
+
+def test_all_stocks_that_a_mapping_names_are_forecast(context_for):
+    weeks = [NOW - timedelta(weeks=200 - i) for i in range(200)]
+    names = [f"tank_{i}" for i in range(8)]
+    data = {"time": weeks, **{name: walk(9_000, i, 200) for i, name in enumerate(names)}}
+    given = {name: SeriesRole(role="stock", product="crude") for name in names}
+    result = stocks(StocksInput(series=given, horizon=1), context_for(data))
+    assert {point.target for point in result.forecasts} == set(names)
 
 
 def test_old_data_is_said_to_be_old(context_for):

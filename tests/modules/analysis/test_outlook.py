@@ -55,6 +55,23 @@ def test_a_random_walk_is_forecast_by_the_better_plain_rule_and_that_is_said(
     assert any("the last value" in text for text in result.warnings)
 
 
+def test_a_model_that_was_worse_of_late_than_a_plain_rule_is_said_to_be(context_for):
+    week = np.arange(700)
+    turned = np.where(week < 700 - 104, 1, -1)
+    steps = turned * np.diff(8_000 * np.sin(2 * np.pi * week / 52.18), prepend=0)
+    values = 230_000 + np.cumsum(steps + np.random.default_rng(1).normal(0, 300, 700))
+    times = [str(np.datetime64("2010-01-01") + 7 * i) for i in range(700)]
+    result = stocks(StocksInput(series=("made",)), context_for({"time": times, "made": values}))
+    score = result.models["made"]
+    assert score.model == "combination"
+    assert score.skill_pct < 0 < score.skill_of_judged_pct
+    assert any(
+        f"last 104 forecasts was {-score.skill_pct:.1f} % larger than that of the last value"
+        in text
+        for text in result.warnings
+    )
+
+
 def test_what_came_after_an_origin_does_not_change_its_forecast(series_of):
     target, other = seasonal(), seasonal(seed=2)
     flow = 9_000 + np.random.default_rng(5).normal(0, 200, 600)
@@ -263,6 +280,12 @@ def test_a_build_is_compared_with_what_the_season_expects(context_for):
     assert fact.anomalies[-1].date == times[-1]
     assert fact.anomalies[-1].z_score == pytest.approx(fact.build.surprise_z)
     assert fact.storage_use_pct == pytest.approx(values[-1] / 5_000)
+
+
+@pytest.mark.parametrize("capacity", [0, -1])
+def test_a_capacity_is_positive(capacity):
+    with pytest.raises(ValueError, match=r"capacity\.tank"):
+        StocksInput(capacity={"tank": capacity})
 
 
 def test_the_horizon_has_a_limit():
