@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 MOVE_PERIODS = 5
 SCALE_PERIODS = 60
 SIMPLE = ("gasoline", "diesel", "jet", "naphtha", "gas_oil", "residue")
+STANDS_FOR: dict[str, tuple[str | None, ...]] = {
+    "crude": ("crude", None),
+    "gasoline": ("gasoline", "naphtha", None),
+    "diesel": ("diesel", "gas_oil", "jet", None),
+}
+"""Products that can be named for a leg; ``None`` is a series of which nothing tells the product."""
 SETS: dict[str, tuple[float, float]] = {"3-2-1": (2, 1), "5-3-2": (3, 2), "2-1-1": (1, 1)}
 """Barrels of gasoline and of distillate; of crude as many as both together."""
 
@@ -70,7 +76,8 @@ def run(parameters: CracksInput, context: OperationContext) -> CracksResult:
     """Crack spreads with their history, and netbacks of crudes.
 
     Raises:
-        ParameterError: the region has no products, or a product of the yields has no price.
+        ParameterError: the region has no products, a product of the yields has no price, or a leg is
+            named that is a price of another product.
         UnknownTagError: a named leg is not a price of the data.
     """
     context.progress(0.1, "reading market series")
@@ -231,6 +238,13 @@ def _named(series: Sequence[Series], name: str | None, what: str) -> Series | No
             f"there is no price {name!r} for the {what} of the crack spreads",
             where=f"parameters, {what}",
             remedy=f"name one of the prices with a unit: {listed}",
+        )
+    if found.product not in STANDS_FOR[what]:
+        fit = [item.name for item in series if item.product in STANDS_FOR[what]]
+        raise ParameterError.of_field(
+            what,
+            f"{name} is a price of {str(found.product).replace('_', ' ')}, not of {what}",
+            remedy=f"name one of: {', '.join(fit) or 'none is there'}; or say in series what it is",
         )
     return found
 

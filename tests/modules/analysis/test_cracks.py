@@ -108,6 +108,32 @@ def test_legs_can_be_named(context_for):
         cracks(CracksInput(crude="NOT_THERE"), context_for(columns()))
 
 
+@pytest.mark.parametrize(
+    ("leg", "column", "told"),
+    [
+        ("crude", GASOLINE, "is a price of gasoline, not of crude"),
+        ("gasoline", DIESEL, "is a price of diesel, not of gasoline"),
+        ("diesel", GASOLINE, "is a price of gasoline, not of diesel"),
+    ],
+)
+def test_a_leg_of_another_product_is_refused(context_for, leg, column, told):
+    with pytest.raises(ParameterError, match=told):
+        cracks(CracksInput(**{leg: column}), context_for(columns()))
+
+
+def test_a_leg_of_an_unknown_product_is_taken_as_named(context_for):
+    data = columns() | {"basket": np.full(ROWS, 68.0)}
+    given = {"basket": SeriesRole(unit="USD/bbl")}
+    result = cracks(CracksInput(series=given, crude="basket"), context_for(data))
+    assert result.cracks[0].crude == "basket"
+
+
+def test_jet_and_gas_oil_can_stand_for_distillate(context_for):
+    data = columns() | {"jet_usd_gal": np.full(ROWS, 2.4)}
+    result = cracks(CracksInput(diesel="jet_usd_gal"), context_for(data))
+    assert [leg.series for leg in result.cracks[0].legs] == [GASOLINE, "jet_usd_gal"]
+
+
 def test_the_refinerys_own_yields_make_its_own_spread(context_for):
     result = cracks(CracksInput(yields={"gasoline": 0.45, "diesel": 0.35}), context_for(columns()))
     last = {name: values[-1] for name, values in columns().items()}
