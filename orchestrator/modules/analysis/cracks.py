@@ -23,6 +23,7 @@ from orchestrator.modules.analysis.results import CracksResult
 from orchestrator.modules.analysis.series import Series, load, spot_prices
 from orchestrator.modules.analysis.words import as_of, day_of, old_data, sentence, with_report
 from orchestrator.modules.frames import iso
+from orchestrator.modules.price_units import per_barrel
 
 if TYPE_CHECKING:
     from orchestrator.modules.analysis.models import CracksInput, Product
@@ -109,7 +110,8 @@ def spreads_of(series: Sequence[Series], parameters: CracksInput) -> tuple[list[
     if crude is None or not (products or parameters.yields):
         return [], []
     warnings = [
-        f"{item.name} has no unit in USD/bbl or USD/gal, so no crack spread uses it"
+        f"{item.name} has no unit in USD/bbl or USD/gal, so no crack spread uses it; series can give it: "
+        f'{{"{item.name}": {{"product": "{item.product}", "unit": "USD/bbl"}}}}'
         for item in (crude, *products)
         if item.in_barrels is None
     ]
@@ -211,9 +213,9 @@ def _at(series: Series, times: Any) -> Any:
 
 def _factor(series: Series) -> float:
     """USD/bbl for one unit of the column."""
-    barrels = series.in_barrels
-    assert barrels is not None
-    return float(barrels[-1] / series.values[-1]) if series.values[-1] else 1.0
+    factor = per_barrel(series.unit)
+    assert factor is not None
+    return factor
 
 
 def _share(barrels: float, kind: str) -> str:
