@@ -23,7 +23,7 @@ class PriceScenario(BaseModel):
 
 
 class PriceDeck(BaseModel):
-    """Scenarios whose probabilities make 1, with one called ``base``.
+    """Scenarios of the same prices whose probabilities make 1, with one called ``base``.
 
     Attributes:
         scenarios: Low, base and high.
@@ -52,6 +52,13 @@ class PriceDeck(BaseModel):
         total = sum(scenario.probability for scenario in self.scenarios)
         if not math.isclose(total, 1.0, abs_tol=1e-6):
             raise ValueError(f"the probabilities make {total:g}, not 1")
+        every = {price for scenario in self.scenarios for price in scenario.prices}
+        for scenario in self.scenarios:
+            missing = sorted(every - scenario.prices.keys())
+            if missing:
+                raise ValueError(
+                    f"scenario {scenario.name} has no price of {', '.join(missing)}, which others have"
+                )
         return self
 
     @property

@@ -382,7 +382,10 @@ def _long_columns(
     """The columns of a long file, recognised by their names and by there being few others."""
 
     def one_of(names: set[str]) -> str | None:
-        return next((c for c in columns if c != time and c.casefold() in names), None)
+        return next((c for c in columns if c != time and folded(c) in names), None)
+
+    def folded(column: str) -> str:
+        return column.strip().casefold().replace("-", "_").replace(" ", "_")
 
     tag, value = one_of(_TAG_NAMES), one_of(_VALUE_NAMES)
     if reading.layout == "wide":

@@ -189,6 +189,14 @@ def test_long_csv(tmp_path: Path) -> None:
     np.testing.assert_array_equal(whole(table, "b").values, [[10], [np.nan]])
 
 
+@pytest.mark.parametrize("header", ["time,series-id,value", "period,Series ID,Value"])
+def test_long_csv_whose_header_has_a_hyphen_or_a_space(tmp_path: Path, header: str) -> None:
+    rows = "2024-01-01T00:00,a,1\n2024-01-01T00:00,b,10\n2024-01-01T00:01,a,2\n"
+    table = Table(written(tmp_path, f"{header}\n{rows}"))
+    assert table.tags == ("a", "b")
+    np.testing.assert_array_equal(whole(table).values, [[1, 10], [2, np.nan]])
+
+
 def test_long_file_ordered_by_tag_is_sorted_by_time(tmp_path: Path) -> None:
     rows = [
         f"{t.item().isoformat()},{tag},{i}\n"

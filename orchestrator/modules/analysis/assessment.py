@@ -147,15 +147,29 @@ def _ends(series: Series) -> tuple[Evidence, ...]:
 
 
 def _cracks(spreads: Sequence[tuple[Spread, CrackFact]], plant: Plant) -> list[_Sized]:
-    """Spreads that moved, and the first one whatever it did."""
+    """Spreads that moved, and the first one whatever it did.
+
+    What it means is said once, by the first spread, and for each product at its place: others may move
+    apart and would point the other way.
+    """
     found = []
+    place = _place(spreads)
+    weighed = {"diesel", "gasoline"} if _pair(spreads) else set()
+    told: set[Product | None] = set()
     for number, (spread, fact) in enumerate(spreads):
         size = measures.move_size(spread.series.values, PERIODS, spread.series.per_year)
         if size is None or (abs(size) < WORTH_SAYING and number > 0):
             continue
         moved = measures.changes(spread.series.values, (PERIODS,))[0]
         direction = "widened" if moved.absolute > 0 else "narrowed"
-        meaning, rule = _of_crack(fact, moved.absolute, plant)
+        meaning, rule = None, None
+        simple = fact.kind == "simple"
+        if abs(size) >= WORTH_SAYING and (
+            number == 0
+            or (simple and spread.place == place and fact.product not in {*told, *weighed})
+        ):
+            meaning, rule = _of_crack(fact, moved.absolute, plant)
+            told.add(fact.product)
         found.append(
             _Sized(
                 size,
@@ -176,54 +190,58 @@ def _cracks(spreads: Sequence[tuple[Spread, CrackFact]], plant: Plant) -> list[_
 
 def _balance(spreads: Sequence[tuple[Spread, CrackFact]], plant: Plant) -> list[_Sized]:
     """Which of distillate and gasoline earns more over crude, at the first place that has both."""
-    simple = [spread for spread, fact in spreads if fact.kind == "simple"]
-    for diesel in (spread for spread in simple if spread.legs[0][0].product == "diesel"):
-        gasoline = next(
-            (
-                spread
-                for spread in simple
-                if spread.legs[0][0].product == "gasoline" and spread.place == diesel.place
-            ),
-            None,
-        )
-        if gasoline is None:
-            continue
-        times = np.intersect1d(diesel.series.times, gasoline.series.times)
-        if len(times) < LEAST_TO_COMPARE:
-            return []
-        parts = [
-            s.series.values[np.searchsorted(s.series.times, times)] for s in (diesel, gasoline)
-        ]
-        apart = parts[0] - parts[1]
-        year = apart[times > times[-1] - np.timedelta64(365, "D")]
-        deviation = float(year.std(ddof=1))
-        size = float(apart[-1] - year.mean()) / deviation if deviation > 0 else 0.0
-        product = "diesel" if apart[-1] > 0 else "gasoline"
-        handles = _handles(plant, "diesel")
-        at = f" Handles of this plant that draw diesel: {', '.join(handles)}." if handles else ""
-        day = day_of(times[-1])
-        return [
-            _Sized(
-                size,
-                Statement(
-                    topic="crack",
-                    text=f"{diesel.legs[0][0].label} earns {abs(apart[-1]):,.2f} USD/bbl "
-                    f"{'more' if apart[-1] > 0 else 'less'} over crude than "
-                    f"{gasoline.legs[0][0].label}; the mean of the year is "
-                    f"{year.mean():+,.2f}, and this is {abs(size):.1f} standard deviations from it.",
-                    sure=sure(size),
-                    meaning=f"At these prices swing material belongs to {product}.{at}",
-                    rule=SWING_RULE,
-                    evidence=tuple(
-                        Evidence(
-                            series=spread.name, date=day, value=float(values[-1]), unit="USD/bbl"
-                        )
-                        for spread, values in zip((diesel, gasoline), parts, strict=True)
-                    ),
+    pair = _pair(spreads)
+    if pair is None:
+        return []
+    diesel, gasoline = pair
+    times = np.intersect1d(diesel.series.times, gasoline.series.times)
+    parts = [s.series.values[np.searchsorted(s.series.times, times)] for s in (diesel, gasoline)]
+    apart = parts[0] - parts[1]
+    year = apart[times > times[-1] - np.timedelta64(365, "D")]
+    deviation = float(year.std(ddof=1))
+    size = float(apart[-1] - year.mean()) / deviation if deviation > 0 else 0.0
+    product = "diesel" if apart[-1] > 0 else "gasoline"
+    handles = _handles(plant, "diesel")
+    at = f" Handles of this plant that draw diesel: {', '.join(handles)}." if handles else ""
+    day = day_of(times[-1])
+    return [
+        _Sized(
+            size,
+            Statement(
+                topic="crack",
+                text=f"{diesel.legs[0][0].label} earns {abs(apart[-1]):,.2f} USD/bbl "
+                f"{'more' if apart[-1] > 0 else 'less'} over crude than "
+                f"{gasoline.legs[0][0].label}; the mean of the year is "
+                f"{year.mean():+,.2f}, and this is {abs(size):.1f} standard deviations from it.",
+                sure=sure(size),
+                meaning=f"At these prices swing material belongs to {product}.{at}",
+                rule=SWING_RULE,
+                evidence=tuple(
+                    Evidence(series=spread.name, date=day, value=float(values[-1]), unit="USD/bbl")
+                    for spread, values in zip((diesel, gasoline), parts, strict=True)
                 ),
-            )
-        ]
-    return []
+            ),
+        )
+    ]
+
+
+def _place(spreads: Sequence[tuple[Spread, CrackFact]]) -> str | None:
+    """The place that was asked for, else the first: that of the first spread of several products."""
+    sets = (spread.place for spread, fact in spreads if fact.kind not in ("simple", "own yields"))
+    return next(sets, spreads[0][0].place if spreads else None)
+
+
+def _pair(spreads: Sequence[tuple[Spread, CrackFact]]) -> tuple[Spread, Spread] | None:
+    """Distillate and gasoline over crude at one place, long enough to compare."""
+    simple = [spread for spread, fact in spreads if fact.kind == "simple"]
+    place = _place(spreads)
+    simple.sort(key=lambda spread: spread.place != place)
+    for diesel in (spread for spread in simple if spread.legs[0][0].product == "diesel"):
+        for gasoline in simple:
+            if gasoline.legs[0][0].product == "gasoline" and gasoline.place == diesel.place:
+                common = np.intersect1d(diesel.series.times, gasoline.series.times)
+                return (diesel, gasoline) if len(common) >= LEAST_TO_COMPARE else None
+    return None
 
 
 def _of_crack(fact: CrackFact, change: float, plant: Plant) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from orchestrator.modules.analysis.results import CracksResult
 from orchestrator.modules.analysis.series import Series, load, spot_prices
 from orchestrator.modules.analysis.words import as_of, day_of, old_data, sentence, with_report
 from orchestrator.modules.frames import iso
+from orchestrator.modules.price_units import per_barrel
 
 if TYPE_CHECKING:
     from orchestrator.modules.analysis.models import CracksInput, Product
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
 MOVE_PERIODS = 5
 SCALE_PERIODS = 60
 SIMPLE = ("gasoline", "diesel", "jet", "naphtha", "gas_oil", "residue")
+STANDS_FOR: dict[str, tuple[str | None, ...]] = {
+    "crude": ("crude", None),
+    "gasoline": ("gasoline", "naphtha", None),
+    "diesel": ("diesel", "gas_oil", "jet", None),
+}
+"""Products that can be named for a leg; ``None`` is a series of which nothing tells the product."""
 SETS: dict[str, tuple[float, float]] = {"3-2-1": (2, 1), "5-3-2": (3, 2), "2-1-1": (1, 1)}
 """Barrels of gasoline and of distillate; of crude as many as both together."""
 
@@ -70,7 +77,8 @@ def run(parameters: CracksInput, context: OperationContext) -> CracksResult:
     """Crack spreads with their history, and netbacks of crudes.
 
     Raises:
-        ParameterError: the region has no products, or a product of the yields has no price.
+        ParameterError: the region has no products, a product of the yields has no price, or a leg is
+            named that is a price of another product.
         UnknownTagError: a named leg is not a price of the data.
     """
     context.progress(0.1, "reading market series")
@@ -102,7 +110,8 @@ def spreads_of(series: Sequence[Series], parameters: CracksInput) -> tuple[list[
     if crude is None or not (products or parameters.yields):
         return [], []
     warnings = [
-        f"{item.name} has no unit in USD/bbl or USD/gal, so no crack spread uses it"
+        f"{item.name} has no unit in USD/bbl or USD/gal, so no crack spread uses it; series can give it: "
+        f'{{"{item.name}": {{"product": "{item.product}", "unit": "USD/bbl"}}}}'
         for item in (crude, *products)
         if item.in_barrels is None
     ]
@@ -204,9 +213,9 @@ def _at(series: Series, times: Any) -> Any:
 
 def _factor(series: Series) -> float:
     """USD/bbl for one unit of the column."""
-    barrels = series.in_barrels
-    assert barrels is not None
-    return float(barrels[-1] / series.values[-1]) if series.values[-1] else 1.0
+    factor = per_barrel(series.unit)
+    assert factor is not None
+    return factor
 
 
 def _share(barrels: float, kind: str) -> str:
@@ -231,6 +240,13 @@ def _named(series: Sequence[Series], name: str | None, what: str) -> Series | No
             f"there is no price {name!r} for the {what} of the crack spreads",
             where=f"parameters, {what}",
             remedy=f"name one of the prices with a unit: {listed}",
+        )
+    if found.product not in STANDS_FOR[what]:
+        fit = [item.name for item in series if item.product in STANDS_FOR[what]]
+        raise ParameterError.of_field(
+            what,
+            f"{name} is a price of {str(found.product).replace('_', ' ')}, not of {what}",
+            remedy=f"name one of: {', '.join(fit) or 'none is there'}; or say in series what it is",
         )
     return found
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orchestrator.errors import ParameterError
 from orchestrator.modules.analysis.freshness import ended, newest
 from orchestrator.modules.analysis.series import DAY, Series
 from orchestrator.modules.analysis.volatility import Spread, log_returns, spread
@@ -41,7 +42,11 @@ def price_deck(
 
     With normal log returns, the driver's move over the horizon is ±1.28 σ and another price moves with
     it by ρ times ±1.28 of its own σ. The second part says what is left out, and why.
+
+    Raises:
+        ParameterError: ``names`` gives two of the prices one name.
     """
+    _refuse_twins(prices, names)
     usable, notes = [], []
     latest = newest(prices)
     for item in prices:
@@ -101,6 +106,19 @@ def price_deck(
         ),
         notes,
     )
+
+
+def _refuse_twins(prices: Sequence[Series], names: Mapping[str, str]) -> None:
+    taken: dict[str, str] = {}
+    for item in prices:
+        name = names.get(item.name, item.name)
+        other = taken.setdefault(name, item.name)
+        if other != item.name:
+            raise ParameterError.of_field(
+                "price_names",
+                f"{other} and {item.name} both go by the name {name}",
+                remedy="name one of them; each price of the plan comes from one series",
+            )
 
 
 def _periods(series: Series, days: int) -> int:

@@ -12,7 +12,7 @@ from orchestrator.errors import UnknownTagError
 from orchestrator.modules.analysis import measures
 from orchestrator.modules.analysis.catalogue import product_of
 from orchestrator.modules.analysis.facts import Evidence, NetbackFact
-from orchestrator.modules.analysis.freshness import living_first
+from orchestrator.modules.analysis.freshness import ended, living_first, newest
 from orchestrator.modules.analysis.series import Series, spot_prices
 from orchestrator.modules.analysis.words import day_of
 from orchestrator.modules.frames import iso
@@ -77,12 +77,18 @@ def netbacks(
         model = configured_model(context)
         given = _of_model(model) if model is not None else []
     found, notes = [], []
+    latest = newest(spot)
     for crude in given:
         worth = _netback(crude, prices)
         if isinstance(worth, str):
             notes.append(f"crude {crude.name} is not valued: {worth}")
         else:
             found.append(worth)
+            gone = [e.series for e in worth.evidence if ended(prices[e.series], latest)]
+            if gone:
+                notes.append(
+                    f"crude {crude.name} is valued on {worth.time[:10]}: {', '.join(gone)} ended then"
+                )
     return tuple(
         sorted(found, key=lambda item: -item.margin)
     ), notes if found or parameters.grades else []

@@ -142,6 +142,13 @@ def load(parameters: SeriesInput, context: OperationContext, default: Role | Non
     _require_listed(parameters, found, names)
     asked = [item for item in found if _wanted(parameters, item)]
     if not asked:
+        if found and parameters.product is not None and not parameters.tags:
+            held = ", ".join(sorted({item.product for item in found if item.product})) or "none"
+            raise InsufficientDataError(
+                f"no series is of the product {parameters.product!r}",
+                where="parameters, product",
+                remedy=f"the data has series of: {held}",
+            )
         seen = ", ".join(name for frame in frames for name in frame.names[:8]) or "none"
         raise InsufficientDataError(
             f"no column is a known market series (columns: {seen})",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,7 @@ def run(parameters: UpdateInput, context: OperationContext) -> UpdateResult:
     done = sources.read(options.eia, wanted)
     if done.errors and not done.series:
         raise _all_failed(done)
-    return _result(done, options, store.spans())
+    return _result(done, options, store.spans(), context.now)
 
 
 def _wanted(options: MarketOptions, parameters: UpdateInput) -> Wanted:
@@ -107,7 +107,9 @@ def _failure(source: str, error: DanGError) -> SourceFailure:
     return SourceFailure(source=source, code=error.code, error=str(error))
 
 
-def _result(done: Done, options: MarketOptions, spans: dict[str, SeriesSpan]) -> UpdateResult:
+def _result(
+    done: Done, options: MarketOptions, spans: dict[str, SeriesSpan], now: datetime
+) -> UpdateResult:
     series = tuple(_with_span(item, spans.get(item.name)) for item in done.series)
     new, revised = sum(item.new for item in series), sum(item.revised for item in series)
     latest = sorted(done.revisions, key=lambda item: item.period, reverse=True)[:MOST_REVISIONS]
@@ -125,7 +127,7 @@ def _result(done: Done, options: MarketOptions, spans: dict[str, SeriesSpan]) ->
             for item in latest
         ),
         failed=failed,
-        next_releases=tuple(_upcoming(options)),
+        next_releases=tuple(_upcoming(options, now)),
     )
 
 
@@ -137,9 +139,9 @@ def _with_span(item: SeriesUpdate, span: SeriesSpan | None) -> SeriesUpdate:
     )
 
 
-def _upcoming(options: MarketOptions) -> Iterator[ReleaseFact]:
+def _upcoming(options: MarketOptions, now: datetime) -> Iterator[ReleaseFact]:
     if options.releases is not None:
-        for release in Calendar(options.releases).upcoming(datetime.now(UTC)):
+        for release in Calendar(options.releases).upcoming(now):
             yield ReleaseFact(name=release.name, at=iso(release.at))
 
 

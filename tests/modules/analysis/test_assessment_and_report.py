@@ -87,6 +87,45 @@ def test_the_dearer_of_diesel_and_gasoline_gets_the_swing_material(context_for):
         assert apart[0] - apart[1] == pytest.approx(last - data["gasoline_usd_bbl"][-1])
 
 
+def test_places_that_move_apart_give_no_advice_against_each_other(context_for):
+    rng = np.random.default_rng(3)
+    levels = {
+        "RWTC": 70,
+        "EER_EPMRU_PF4_Y35NY_DPG": 88,
+        "EER_EPD2DXL0_PF4_Y35NY_DPG": 96,
+        "EER_EPMRU_PF4_RGC_DPG": 87,
+        "EER_EPD2DXL0_PF4_RGC_DPG": 95,
+    }
+    data = {"time": prices()["time"]}
+    for name, level in levels.items():
+        values = level + rng.normal(0, 0.3, DAYS)
+        values[-1] += 6.0 if "Y35NY" in name else -6.0 if "RGC" in name else 0.0
+        data[name] = values / (1 if name == "RWTC" else 42)
+    for region, words in ((None, "more"), ("gulf_coast", "less")):
+        result = market(MarketInput(region=region), context_for(data))
+        cracks = [item for item in result.statements if item.topic == "crack"]
+        assert len(cracks) > 6
+        meant = [item.meaning for item in cracks if item.meaning]
+        assert [m for m in meant if "barrel of charge" in m] == [
+            f"A further barrel of charge earns {words} than before."
+        ]
+        # What to draw is told once, by what is dearer now and not by what moved.
+        (swing,) = (m for m in meant if "wing material" in m)
+        assert "belongs to diesel" in swing
+        place = "Gulf Coast" if region else "New York Harbor"
+        assert next(i for i in cracks if i.meaning == swing).text.startswith(place)
+
+
+def test_a_change_not_worth_saying_has_no_meaning(context_for):
+    data = prices()
+    for tag in data.keys() - {"time"}:
+        data[tag][-1] = data[tag][-6] + (0.02 if tag != "PR_CRUDE" else 0.0)
+    result = market(MarketInput(), context_for(data, plant=load_plant(PLANT_FILE)))
+    (first,) = (item for item in result.statements if item.topic == "crack")
+    assert "widened by 0.02 USD/bbl" in first.text
+    assert first.meaning is None
+
+
 def test_every_statement_has_evidence_and_a_meaning_only_by_a_rule(context_for):
     result = assessed(context_for, PR_CRUDE=-8.0, PR_KEROSENE=5.0)
     assert {"price", "crack", "crude"} <= {item.topic for item in result.statements}

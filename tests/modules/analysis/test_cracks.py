@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 
-from orchestrator.errors import ParameterError, UnknownTagError
+from orchestrator.errors import InsufficientDataError, ParameterError, UnknownTagError
 from orchestrator.modules.analysis.cracks import run as cracks
 from orchestrator.modules.analysis.models import CracksInput, Grade, SeriesRole
 from orchestrator.modules.base import OperationContext
@@ -108,6 +108,32 @@ def test_legs_can_be_named(context_for):
         cracks(CracksInput(crude="NOT_THERE"), context_for(columns()))
 
 
+@pytest.mark.parametrize(
+    ("leg", "column", "told"),
+    [
+        ("crude", GASOLINE, "is a price of gasoline, not of crude"),
+        ("gasoline", DIESEL, "is a price of diesel, not of gasoline"),
+        ("diesel", GASOLINE, "is a price of gasoline, not of diesel"),
+    ],
+)
+def test_a_leg_of_another_product_is_refused(context_for, leg, column, told):
+    with pytest.raises(ParameterError, match=told):
+        cracks(CracksInput(**{leg: column}), context_for(columns()))
+
+
+def test_a_leg_of_an_unknown_product_is_taken_as_named(context_for):
+    data = columns() | {"basket": np.full(ROWS, 68.0)}
+    given = {"basket": SeriesRole(unit="USD/bbl")}
+    result = cracks(CracksInput(series=given, crude="basket"), context_for(data))
+    assert result.cracks[0].crude == "basket"
+
+
+def test_jet_and_gas_oil_can_stand_for_distillate(context_for):
+    data = columns() | {"jet_usd_gal": np.full(ROWS, 2.4)}
+    result = cracks(CracksInput(diesel="jet_usd_gal"), context_for(data))
+    assert [leg.series for leg in result.cracks[0].legs] == [GASOLINE, "jet_usd_gal"]
+
+
 def test_the_refinerys_own_yields_make_its_own_spread(context_for):
     result = cracks(CracksInput(yields={"gasoline": 0.45, "diesel": 0.35}), context_for(columns()))
     last = {name: values[-1] for name, values in columns().items()}
@@ -184,9 +210,30 @@ def test_crudes_of_the_simulated_plant_are_valued_by_its_own_plan(context_for):
     assert light.margin == pytest.approx(worth - 0.35 - 74.8)
 
 
+def test_a_last_price_of_zero_has_its_gallons_all_the_same(context_for):
+    data = columns()
+    data[GASOLINE][-1] = 0.0
+    found = named(cracks(CracksInput(), context_for(data)))["3-2-1"]
+    assert [leg.usd_per_barrel_for_one for leg in found.legs] == [42.0, 42.0]
+    assert "2/3 × 42 gal/bbl" in found.formula
+
+
 def test_a_spread_needs_units(context_for):
     data = {"time": columns()["time"], "oil": np.full(ROWS, 70.0), "diesel": np.full(ROWS, 90.0)}
     roles = {"oil": SeriesRole(product="crude", unit="USD/bbl")}
     result = cracks(CracksInput(series=roles), context_for(data))
     assert result.cracks == ()
     assert "diesel has no unit" in result.warnings[0]
+    assert (
+        'series can give it: {"diesel": {"product": "diesel", "unit": "USD/bbl"}}'
+        in (result.warnings[0])
+    )
+
+
+def test_a_product_that_the_data_lacks_is_named_with_those_it_has(context_for):
+    data = {"time": columns()["time"], GASOLINE: columns()[GASOLINE], DIESEL: columns()[DIESEL]}
+    with pytest.raises(
+        InsufficientDataError, match="no series is of the product 'bitumn'"
+    ) as error:
+        cracks(CracksInput(product="bitumn"), context_for(data))
+    assert error.value.remedy == "the data has series of: diesel, gasoline"

@@ -86,10 +86,22 @@ def test_a_price_below_zero_is_left_out_and_said(series_of):
     assert "not positive" in notes[0]
 
 
+def test_two_prices_cannot_go_by_one_name(series_of):
+    walk = 70 * np.exp(np.cumsum(np.random.default_rng(2).normal(0, 0.02, 300)))
+    made = [price(series_of, walk, name="a", product="crude"), price(series_of, walk, name="b")]
+    with pytest.raises(ParameterError, match="a and b both go by the name PR"):
+        price_deck(made, 30, {"a": "PR", "b": "PR"})
+    with pytest.raises(ParameterError, match="a and b both go by the name b"):
+        price_deck(made, 30, {"a": "b"})
+
+
 def test_a_deck_must_be_whole():
     base = {"name": "base", "probability": 0.5, "prices": {"x": 1.0}}
     with pytest.raises(ValueError, match=r"0\.5, not 1"):
         PriceDeck.model_validate({"scenarios": [base]})
+    high = {"name": "high", "probability": 0.5, "prices": {"y": 1.0}}
+    with pytest.raises(ValueError, match="scenario base has no price of y, which others have"):
+        PriceDeck.model_validate({"scenarios": [base, high]})
     with pytest.raises(ValueError, match="one of them base"):
         PriceDeck.model_validate({"scenarios": [{**base, "name": "low", "probability": 1.0}]})
 

@@ -56,6 +56,13 @@ def test_margins_are_made_of_what_goes_on_and_bear_their_date(context_for):
     assert worth.time[:10] == "2024-12-31"
 
 
+def test_a_crude_valued_by_a_price_that_ended_is_said_to_be_of_that_date(context_for):
+    grades = {"a": {"price": "RWTC", "yields": {"gasoline": 1.0}}}
+    result = cracks(CracksInput.model_validate({"grades": grades}), context_for(columns()))
+    assert result.netbacks[0].time[:10] == "2024-11-01"
+    assert "crude a is valued on 2024-11-01: RWTC ended then" in result.warnings
+
+
 def test_a_change_of_a_spread_is_told_in_its_own_unit(context_for):
     data = columns()
     result = cracks(CracksInput(), context_for(data))

@@ -319,6 +319,10 @@ def test_the_next_releases_stand_in_the_result(eia, weeks, market_context) -> No
     result = run(UpdateInput(), context)
     assert {item.name for item in result.next_releases} == {"eia-wpsr", "eia-steo"}
     assert all(item.at > datetime.now(UTC).isoformat() for item in result.next_releases)
+    then = datetime(2025, 3, 3, tzinfo=UTC)
+    context = market_context([CRUDE], now=then, releases={"reports": ["eia-wpsr"]})
+    (replayed,) = run(UpdateInput(), context).next_releases
+    assert replayed.at == "2025-03-05T15:30:00Z"  # the Wednesday after, 10:30 in New York
 
 
 def test_no_file_of_the_folder_and_no_result_holds_the_key(
