@@ -38,7 +38,8 @@ METHOD = (
 def price_deck(
     prices: Sequence[Series], days: int, names: Mapping[str, str]
 ) -> tuple[PriceDeck | None, list[str]]:
-    """The deck of all prices in USD/bbl or USD/gal that go on, driven by the first crude (else the first price).
+    """The deck of all prices in USD/bbl or USD/gal that go on, driven by the first crude (else the
+    first price).
 
     With normal log returns, the driver's move over the horizon is ±1.28 σ and another price moves with
     it by ρ times ±1.28 of its own σ. The second part says what is left out, and why.

@@ -25,7 +25,7 @@ def newest(series: Iterable[Series]) -> np.datetime64 | None:
 
 
 def ended(series: Series, latest: np.datetime64 | None) -> bool:
-    """Whether it has no values of the time before ``latest``, though one more was due long since."""
+    """Whether its last value lies so far before ``latest`` that another was due in between."""
     if latest is None:
         return False
     allowed = max(LEAST_DAYS, PERIODS * 365.25 / series.per_year)
