@@ -294,10 +294,10 @@ def _summary(found: list[LimitForecast], skipped: Mapping[str, str], grid: Plan)
         )
     if possible:
         parts.append(
-            "possible: "
+            "Possible: "
             + "; ".join(f"{_named(item)} {100 * item.probability:.0f} %" for item in possible[:3])
         )
-    text = ". ".join(part[0].upper() + part[1:] for part in parts)
+    text = ". ".join(parts)
     checked = f"{count} {'value' if count == 1 else 'values'} looked at"
     return f"{text}; {checked}." if text else f"No limit is likely within {ahead}; {checked}."
 

@@ -118,6 +118,12 @@ def test_where_nothing_named_can_be_said_that_is_an_error(context_for):
     assert both.skipped == {"X": "it has no values in the data"}
 
 
+def test_a_tag_keeps_its_spelling_in_the_summary(context_for):
+    context = context_for({"time": TIMES, "rw": rising()})
+    result = run(TimeToLimitInput(limits={"rw": Limits(high=200)}), context)
+    assert result.summary.startswith("rw high limit 200 (now ")
+
+
 def test_limits_can_be_given_with_the_request(context_for):
     context = context_for({"time": TIMES, "X": rising()})
     result = run(TimeToLimitInput(limits={"X": Limits(high=310)}, horizon_hours=48), context)
