@@ -91,7 +91,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--targets",
         required=True,
-        help="tags to forecast, separated by commas; all: every numeric column",
+        help="tags to forecast, separated by commas (or one whose name holds a comma); all: every "
+        "numeric column",
     )
     parser.add_argument("--horizon", type=int, required=True, help="steps ahead, 1 or more")
     parser.add_argument(
@@ -118,7 +119,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _names(text: str) -> list[str]:
+def _names(text: str, columns: Sequence[str] = ()) -> list[str]:
+    """The names in a list with commas; the whole text where a column has that name."""
+    if text.strip() in columns:
+        return [text.strip()]
     return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
@@ -179,7 +183,7 @@ def _read(options: argparse.Namespace) -> tuple[Frame, list[str], list[str], lis
             remedy="give the path of a CSV or Parquet file",
         )
     table = Table(path, time_column=options.time_column)
-    targets, known = (_names(x) for x in (options.targets, options.known_future))
+    targets, known = (_names(x, table.tags) for x in (options.targets, options.known_future))
     wanted = [] if ALL in targets and ALL not in table.tags else [*targets, *known]
     for name, count in table.infinite.items():
         if not wanted or name in wanted:

@@ -138,6 +138,13 @@ def test_infinite_values_are_refused_where_they_are_used(
     assert main([*arguments, "--targets", "A"]) == 0
 
 
+def test_a_column_whose_name_holds_a_comma_can_be_named(data: Path, tmp_path: Path):
+    data.write_text(data.read_text().replace("time,A,B", 'time,"A, hot",B', 1))
+    arguments = ["--data", str(data), "--horizon", "2", "--jobs", "1", "--out", str(tmp_path)]
+    assert main([*arguments, "--targets", "A, hot"]) == 0
+    assert {row["target"] for row in rows(tmp_path)} == {"A, hot"}
+
+
 def test_a_missing_option_is_a_usage_error(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as stopped:
         main(["--data", "x.csv"])
