@@ -91,7 +91,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--targets",
         required=True,
-        help="tags to forecast, separated by commas; all: every numeric column",
+        help="tags to forecast, separated by commas (or one whose name holds a comma); all: every "
+        "numeric column",
     )
     parser.add_argument("--horizon", type=int, required=True, help="steps ahead, 1 or more")
     parser.add_argument(
@@ -118,15 +119,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _names(text: str) -> list[str]:
+def _names(text: str, columns: Sequence[str] = ()) -> list[str]:
+    """The names in a list with commas; the whole text where a column has that name."""
+    if text.strip() in columns:
+        return [text.strip()]
     return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 def _run(options: argparse.Namespace, console: Console) -> None:
     from orchestrator.modules.forecasting.series import plan
 
-    targets, known = _names(options.targets), _names(options.known_future)
-    if not targets:
+    if not _names(options.targets):
         raise ParameterError("no targets are given", where="--targets", remedy="name some: A,B")
     if options.jobs is not None and options.jobs < 1:
         raise ParameterError(f"{options.jobs} processes", where="--jobs", remedy="give 1 or more")
@@ -137,7 +140,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
             remedy="add --engine ray",
         )
     started = time.perf_counter()
-    frame, notes = _read(options.data, options.time_column, [*targets, *known])
+    frame, targets, known, notes = _read(options)
     if targets == [ALL] and ALL not in frame.names:
         targets = [name for name in frame.names if name not in known]
     if not targets:
@@ -167,18 +170,28 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     )
 
 
-def _read(path: Path, time_column: str | None, targets: list[str]) -> tuple[Frame, list[str]]:
+def _read(options: argparse.Namespace) -> tuple[Frame, list[str], list[str], list[str]]:
+    """The data, the targets, the columns known ahead, and notes."""
     from orchestrator.modules.frames import read_frame
     from orchestrator.plant.tables import Table
 
+    path: Path = options.data
     if not path.is_file():
         raise NotFoundError(
             "there is no such file",
             where=str(path),
             remedy="give the path of a CSV or Parquet file",
         )
-    table = Table(path, time_column=time_column)
-    wanted = [] if ALL in targets and ALL not in table.tags else targets
+    table = Table(path, time_column=options.time_column)
+    targets, known = (_names(x, table.tags) for x in (options.targets, options.known_future))
+    wanted = [] if ALL in targets and ALL not in table.tags else [*targets, *known]
+    for name, count in table.infinite.items():
+        if not wanted or name in wanted:
+            raise DataError(
+                f"{count} values are infinite",
+                where=f"{path}, {name}",
+                remedy="correct them, or leave them empty so that they count as missing",
+            )
     frame = read_frame(table.read(wanted or None), wanted).in_order()
     twice = table.duplicates
     if twice.conflicting:
@@ -191,7 +204,7 @@ def _read(path: Path, time_column: str | None, targets: list[str]) -> tuple[Fram
     notes = list(table.notes)
     if twice.identical:
         notes.append(f"{twice.identical} repeated values were left out")
-    return frame, notes
+    return frame, targets, known, notes
 
 
 def _forecast(

@@ -16,6 +16,7 @@ from orchestrator.modules.base import (
     Operation,
     OperationInput,
 )
+from orchestrator.modules.frames import TIME_COLUMN
 from orchestrator.plant.tags import Plant
 
 MOST_LISTED = 12
@@ -63,7 +64,7 @@ def _readable(data: Any, plant: Plant, stored: Sequence[str]) -> tuple[str, ...]
     if isinstance(data, InlineData):
         rows = data.rows or ()
         names = data.columns or dict.fromkeys(name for row in rows for name in row)
-        return tuple(str(name) for name in names)
+        return tuple(str(name) for name in names if name != TIME_COLUMN)
     if isinstance(data, HistorianRange) and data.tags:
         return data.tags
     return tuple(dict.fromkeys((*stored, *plant.tag_names)))

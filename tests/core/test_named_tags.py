@@ -72,3 +72,10 @@ def test_where_nothing_is_known_the_job_finds_out() -> None:
 def test_a_near_miss_is_suggested() -> None:
     with pytest.raises(UnknownTagError, match="Did you mean FI101"):
         check("forecasting", "forecast", targets=["FI-101"])
+
+
+def test_times_are_no_tag() -> None:
+    rows = {"rows": [{"time": 1, "A": 2, "B": 3}]}
+    for data in (INLINE, rows):
+        with pytest.raises(UnknownTagError, match=r"There is: A, B$"):
+            check("forecasting", "forecast", targets=["zzz"], data=data)

@@ -38,6 +38,7 @@ PATHS = 2000
 MAX_DEFAULT_HOURS = 168.0
 LIKELY = 0.5
 POSSIBLE = 0.05
+NO_VALUES = "it has no values in the data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,9 @@ def run(parameters: TimeToLimitInput, context: OperationContext) -> TimeToLimitR
     reason.
 
     Raises:
-        UnknownTagError, ParameterError: a tag or equipment named is not there.
-        InsufficientDataError: the history is too short for anything.
+        UnknownTagError, ParameterError: a tag or equipment named is not there, or none of those named has a
+            limit.
+        DataError: nothing can be said of any tag or equipment named, or within the horizon asked for.
     """
     context.progress(0.0, "reading")
     frame = read_frame(context.table()).in_order()
@@ -77,6 +79,7 @@ def run(parameters: TimeToLimitInput, context: OperationContext) -> TimeToLimitR
     frame = _known_rows(frame, [*(item.name for item in watched), *parameters.degradation])
     grid = _plan(frame, parameters)
     found: list[LimitForecast] = []
+    refused: dict[str, DanGError] = {}
     for i, item in enumerate(watched):
         context.progress(i / len(watched), f"forecasting {item.name}")
         try:
@@ -84,7 +87,7 @@ def run(parameters: TimeToLimitInput, context: OperationContext) -> TimeToLimitR
             bounds = physical_bounds(context.plant.by_name.get(item.name), past.values)
             selection = select(past, grid.steps, context.seed, bounds=bounds)
         except DanGError as error:
-            skipped[item.name] = str(error)
+            skipped[item.name], refused[item.name] = str(error), error
             continue
         found += _reach(item, selection, grid, context.seed)
     found.sort(key=lambda item: (not item.beyond, -item.probability, item.hours or np.inf))
@@ -100,6 +103,11 @@ def run(parameters: TimeToLimitInput, context: OperationContext) -> TimeToLimitR
         seed=context.seed,
         skipped=skipped,
     )
+    if not found and not degrading:
+        named = (*parameters.tags, *parameters.limits, *parameters.equipment)
+        if not named and (parameters.horizon or parameters.horizon_hours):
+            named = tuple(item.name for item in watched)
+        _check_something_said(named, frame, skipped, refused)
     parts = [_summary(found, skipped, grid)] if found or not degrading else []
     return TimeToLimitResult(
         summary=" ".join([*parts, *in_words(degrading)]),
@@ -109,6 +117,28 @@ def run(parameters: TimeToLimitInput, context: OperationContext) -> TimeToLimitR
         skipped=skipped,
         horizon=grid.steps,
         period_seconds=grid.period,
+    )
+
+
+def _check_something_said(
+    named: Sequence[str],
+    frame: Frame,
+    skipped: Mapping[str, str],
+    refused: Mapping[str, DanGError],
+) -> None:
+    """Raise the reason where everything named was skipped."""
+    if not named or any(name not in skipped for name in named):
+        return
+    for name in named:
+        if name in refused:
+            raise refused[name]
+    first = named[0]
+    if skipped[first] == NO_VALUES:
+        frame.column(first)  # raises, and names what there is
+    raise ParameterError(
+        skipped[first],
+        where=first,
+        remedy="name tags or equipment that the data and the plant file know",
     )
 
 
@@ -160,7 +190,7 @@ def _watched(
         elif not given:
             continue
         elif name not in frame.names:
-            skipped[name] = "it has no values in the data"
+            skipped[name] = NO_VALUES
             continue
         yield Watched(name, "tag", tag.unit if tag else "", given)
     known = [item.id for item in plant.equipment]
@@ -264,10 +294,10 @@ def _summary(found: list[LimitForecast], skipped: Mapping[str, str], grid: Plan)
         )
     if possible:
         parts.append(
-            "possible: "
+            "Possible: "
             + "; ".join(f"{_named(item)} {100 * item.probability:.0f} %" for item in possible[:3])
         )
-    text = ". ".join(part[0].upper() + part[1:] for part in parts)
+    text = ". ".join(parts)
     checked = f"{count} {'value' if count == 1 else 'values'} looked at"
     return f"{text}; {checked}." if text else f"No limit is likely within {ahead}; {checked}."
 

@@ -123,6 +123,28 @@ def test_conflicting_values_at_one_time_are_refused(data: Path, capsys: pytest.C
     assert "contradict one another stand at the same time (1)" in capsys.readouterr().err
 
 
+def test_infinite_values_are_refused_where_they_are_used(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    lines = data.read_text().splitlines()
+    cells = lines[50].split(",")
+    lines[50] = ",".join([*cells[:2], "inf", cells[3]])
+    data.write_text("\n".join(lines))
+    arguments = ["--data", str(data), "--horizon", "2", "--jobs", "1", "--out", str(tmp_path)]
+    for given in (["--targets", "B"], ["--targets", "all"],
+                  ["--targets", "A", "--known-future", "B"]):  # fmt: skip
+        assert main([*arguments, *given]) == 2
+        assert "plant.csv, B: 1 values are infinite" in capsys.readouterr().err
+    assert main([*arguments, "--targets", "A"]) == 0
+
+
+def test_a_column_whose_name_holds_a_comma_can_be_named(data: Path, tmp_path: Path):
+    data.write_text(data.read_text().replace("time,A,B", 'time,"A, hot",B', 1))
+    arguments = ["--data", str(data), "--horizon", "2", "--jobs", "1", "--out", str(tmp_path)]
+    assert main([*arguments, "--targets", "A, hot"]) == 0
+    assert {row["target"] for row in rows(tmp_path)} == {"A, hot"}
+
+
 def test_a_missing_option_is_a_usage_error(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as stopped:
         main(["--data", "x.csv"])

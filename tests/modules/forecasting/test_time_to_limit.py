@@ -99,10 +99,29 @@ def test_what_cannot_be_said_has_its_reason(context_for):
 
 def test_a_named_tag_without_limits_says_how_to_give_them(context_for):
     context = context_for({"time": TIMES, "T": rising(), "F": flat()}, plant(high=400))
-    result = run(TimeToLimitInput(tags=("F",)), context)
-    assert result.limits == ()
+    result = run(TimeToLimitInput(tags=("F", "T")), context)
+    assert {item.name for item in result.limits} == {"T"}
     assert "no alarm limits" in result.skipped["F"]
-    assert "no alarm limits" in result.summary
+    with pytest.raises(ParameterError, match="F: it has no alarm limits; give them"):
+        run(TimeToLimitInput(tags=("F",)), context)
+
+
+def test_where_nothing_named_can_be_said_that_is_an_error(context_for):
+    context = context_for({"time": TIMES, "T": rising(), "F": flat()}, plant(high=400))
+    for asked in ({"tags": ("T",)}, {}):
+        with pytest.raises(InsufficientDataError):
+            run(TimeToLimitInput(horizon=HOURS, **asked), context)
+    alone = context_for({"time": TIMES, "F": flat()})
+    with pytest.raises(UnknownTagError, match="no tag 'X'"):
+        run(TimeToLimitInput(limits={"X": Limits(high=310)}), alone)
+    both = run(TimeToLimitInput(limits={"X": Limits(high=310), "F": Limits(high=90)}), alone)
+    assert both.skipped == {"X": "it has no values in the data"}
+
+
+def test_a_tag_keeps_its_spelling_in_the_summary(context_for):
+    context = context_for({"time": TIMES, "rw": rising()})
+    result = run(TimeToLimitInput(limits={"rw": Limits(high=200)}), context)
+    assert result.summary.startswith("rw high limit 200 (now ")
 
 
 def test_limits_can_be_given_with_the_request(context_for):
