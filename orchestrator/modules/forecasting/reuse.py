@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from orchestrator.modules.forecasting.candidate import Array
 from orchestrator.modules.forecasting.intervals import spread
-from orchestrator.modules.forecasting.selection import Selection
+from orchestrator.modules.forecasting.selection import Selection, actual_after
 from orchestrator.modules.forecasting.series import History
 from orchestrator.modules.forecasting.store import (
     ModelStore,
@@ -102,11 +102,11 @@ def selection_for(
         elif new_rows > max(steps, GROWTH * len(history.values)):
             why = f"{new_rows} values have come since the stored model was fitted"
         else:
-            current, live, changed = _best(versions, current, history, new_rows, steps)
-            if changed:
-                store.keep(
-                    key, [withdrawn(v) if v.number > current.number else v for v in versions]
-                )
+            best, live = _best(versions, current, history, new_rows, steps)
+            if best is not current:
+                versions = [withdrawn(v) if v is current else v for v in versions]
+                store.keep(key, versions)
+                current, new_rows = best, best.rows_since(history) or 0
             drifted = (
                 live is not None
                 and live.values >= max(LEAST_LIVE, 2 * steps)
@@ -169,20 +169,25 @@ def _carried(stored: Stored, history: History, new_rows: int, steps: int) -> Sel
 
 def _best(
     versions: list[Stored], current: Stored, history: History, new_rows: int, steps: int
-) -> tuple[Stored, Live | None, bool]:
+) -> tuple[Stored, Live | None]:
     """The current version or the one before it, whichever did better on what came since."""
     live = _live(current, history, new_rows, steps)
     earlier = next(
-        (item for item in versions if item.number < current.number and not item.withdrawn), None
+        (
+            item
+            for item in versions
+            if item.number < current.number
+            and not item.withdrawn
+            and item.rows_since(history) is not None
+        ),
+        None,
     )
     if live is None or earlier is None or live.values < max(LEAST_LIVE, 2 * steps):
-        return current, live, False
-    if earlier.rows_since(history) is None:
-        return current, live, False
+        return current, live
     before = _live(earlier, history, new_rows, steps)
     if before is not None and before.mae < ROLLBACK * live.mae:
-        return earlier, before, True
-    return current, live, False
+        return earlier, before
+    return current, live
 
 
 def _live(stored: Stored, history: History, new_rows: int, steps: int) -> Live | None:
@@ -216,8 +221,4 @@ def _errors_since(
     forecast = np.clip(
         found.model.predict(history, [int(end) for end in ends], steps), found.lower, found.upper
     )
-    rows = ends[:, None] + np.arange(steps)
-    inside = rows < size
-    actual: Array = np.full(rows.shape, np.nan)
-    actual[inside] = np.where(history.observed, history.values, np.nan)[rows[inside]]
-    return ends, actual - forecast
+    return ends, actual_after(history, ends, steps) - forecast

@@ -262,9 +262,10 @@ def origins_of(history: History, steps: int, max_origins: int) -> NDArray[np.int
 
 
 def actual_after(history: History, ends: NDArray[np.intp], steps: int) -> Array:
-    """What came after each origin, NaN where not measured or beyond a closed gap."""
+    """What came after each origin, NaN where not measured, not yet there or beyond a closed gap."""
     rows = ends[:, None] + np.arange(steps)
-    actual: Array = np.where(history.observed, history.values, np.nan)[rows]
+    measured = np.where(history.observed, history.values, np.nan)
+    actual: Array = np.append(measured, np.full(steps, np.nan))[rows]
     for seam in history.seams:
         actual[(ends[:, None] <= seam) & (rows >= seam)] = np.nan
     return actual

@@ -155,6 +155,32 @@ def test_a_version_that_does_worse_than_the_one_before_is_withdrawn(ask, fits, t
     assert [item.withdrawn for item in store.recall(path.stem)] == [True, False]
 
 
+def test_of_two_sources_only_the_worse_version_of_one_is_withdrawn(ask, tmp_path):
+    ask(VALUES[:DAYS])
+    ask(VALUES[: DAYS + 30])
+    ask(1.3 * VALUES[:DAYS])
+    store = ModelStore(tmp_path / "module" / "models")
+    (path,) = (tmp_path / "module" / "models").glob("*.pkl")
+    other, second, first = store.recall(path.stem)
+    spoiled = dict(second.fields) | {"mae": dict.fromkeys(second.fields["mae"], 9000000000.0)}
+    bad = replace(second, model=_too_high(second.model), fields=spoiled)
+    store.keep(path.stem, [other, bad, first])
+    found = ask(VALUES[: DAYS + 36])
+    assert found.models["F"].fitted.version == 1
+    assert [item.withdrawn for item in store.recall(path.stem)] == [False, True, False]
+    assert ask(1.3 * VALUES[:DAYS]).models["F"].fitted.reused
+
+
+def test_what_came_beyond_a_gap_is_no_live_error(ask):
+    """After twenty empty days the series goes on elsewhere: no forecast made before is judged by it."""
+    ask(VALUES[:DAYS])
+    later = np.concatenate((VALUES[: DAYS + 3], np.full(21, np.nan), VALUES[DAYS : DAYS + 4] + 500))
+    live = ask(later).models["F"].fitted.live
+    assert live is not None
+    assert live.values < 20
+    assert live.mae < 300
+
+
 def test_a_damaged_file_counts_as_absent(ask, fits, tmp_path):
     ask(VALUES[:DAYS])
     (path,) = (tmp_path / "module" / "models").glob("*.pkl")
