@@ -25,17 +25,18 @@ def as_svg(graph: Graph) -> str:
     """The graph as an SVG element; each box is a node, each line a stream with its name as title."""
     columns = _columns(graph)
     most = max((len(column) for column in columns), default=1)
-    place = {}
-    for x, column in enumerate(columns):
+    place: dict[str, tuple[float, float]] = {}
+    for across, column in enumerate(columns):
         top = MARGIN + (most - len(column)) * DOWN / 2
-        for y, node in enumerate(column):
-            place[node] = (MARGIN + x * ACROSS, top + y * DOWN)
+        for below, name in enumerate(column):
+            place[name] = (MARGIN + across * ACROSS, top + below * DOWN)
     width = 2 * MARGIN + max(len(columns) - 1, 0) * ACROSS + WIDTH
     height = 2 * MARGIN + most * DOWN
-    parts = [
+    head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
         f'width="{width}" height="{height}" font-family="sans-serif" font-size="12">'
-    ]
+    )
+    parts = [head]
     together: dict[tuple[str, str], list[str]] = {}
     for edge in graph.edges:
         together.setdefault((edge.source, edge.target), []).append(edge.stream)
@@ -43,12 +44,12 @@ def as_svg(graph: Graph) -> str:
         parts.append(_line(Edge(source, target, ", ".join(streams)), place))
     for node in graph.nodes:
         x, y = place[node.id]
-        name = node.name if len(node.name) <= _LONGEST else node.name[: _LONGEST - 1] + "…"
+        label = node.name if len(node.name) <= _LONGEST else node.name[: _LONGEST - 1] + "…"
         parts.append(
             f'<g><title>{escape(node.id)}</title><rect x="{x}" y="{y:g}" width="{WIDTH}" '
             f'height="{HEIGHT}" rx="5" fill="{COLOURS[node.kind]}"/>'
             f'<text x="{x + WIDTH / 2:g}" y="{y + HEIGHT / 2 + 4:g}" fill="#fff" '
-            f'text-anchor="middle">{escape(name)}</text></g>'
+            f'text-anchor="middle">{escape(label)}</text></g>'
         )
     return "\n".join([*parts, "</svg>"])
 

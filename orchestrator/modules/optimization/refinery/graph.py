@@ -51,7 +51,7 @@ class Graph:
             ("tanks", "tank"),
         ):
             for name in getattr(model, section):
-                yield Node(f"{section}.{name}", kind, name)  # type: ignore[arg-type]
+                yield Node(f"{section}.{name}", kind, name)
         for name, utility in model.utilities.items():
             if utility.from_:
                 yield Node(f"utilities.{name}", "utility", name)

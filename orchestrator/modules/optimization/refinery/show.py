@@ -59,7 +59,7 @@ def tables(sheet: Flowsheet) -> Iterator[ModelTable]:
             for name, unit in model.units.items()
         ),
     )
-    yield from _stores(sheet, rate)
+    yield from _stores(sheet)
     yield ModelTable(
         "Products",
         ("product", f"price, {money}", f"min, {rate}", f"max, {rate}", "made of", "specifications"),
@@ -90,7 +90,7 @@ def tables(sheet: Flowsheet) -> Iterator[ModelTable]:
     yield from _rest(sheet, rate)
 
 
-def _stores(sheet: Flowsheet, rate: str) -> Iterator[ModelTable]:
+def _stores(sheet: Flowsheet) -> Iterator[ModelTable]:
     model = sheet.model
     if model.pools:
         yield ModelTable(
