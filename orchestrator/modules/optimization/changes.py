@@ -283,7 +283,15 @@ def _is_number(path: Path, value: Any) -> bool:
         # A price may be an expression; any other text is no number.
         return "price" in str(path[-1])
     if value is None:
-        return str(path[-1]) in ("max", "min", "capacity", "price", "cap", "cap_total", "sell_price")
+        return str(path[-1]) in (
+            "max",
+            "min",
+            "capacity",
+            "price",
+            "cap",
+            "cap_total",
+            "sell_price",
+        )
     return True
 
 
