@@ -302,6 +302,7 @@ class Product(Priced):
         default_factory=dict, description="Stream -> parts, which are scaled to one."
     )
     specs: dict[str, Spec] = Field(default_factory=dict)
+    cost: Plain = Field(default=0.0, description="Money per unit for blending and delivery.")
 
     @field_validator("components", mode="before")
     @classmethod
