@@ -16,6 +16,8 @@ from orchestrator.modules.optimization.refinery.numbers import DEFAULT
 
 Path = tuple[str | int, ...]
 PriceOf = Callable[[float | str], float]
+Planned = Callable[[str, str], float]
+"""Amount of a path (``units.cdu``) in a period of the present plan, per day."""
 
 _PATHS = (
     "crudes.NAME.price, crudes.NAME.max (availability), units.NAME.capacity, "
@@ -30,12 +32,12 @@ _MAIN = {
 _WORDS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("crudes", "price"): ("price", "cost"),
     ("crudes", "max"): ("availability", "available", "supply"),
-    ("crudes", "min"): ("commitment", "least", "purchase"),
+    ("crudes", "min"): ("commitment", "least"),
     ("purchases", "price"): ("price", "cost"),
     ("purchases", "max"): ("availability", "available", "supply"),
-    ("purchases", "min"): ("commitment", "least", "purchase"),
+    ("purchases", "min"): ("commitment", "least"),
     ("products", "max"): ("demand", "market"),
-    ("products", "min"): ("contract", "least", "sale"),
+    ("products", "min"): ("contract", "least"),
     ("units", "minimum"): ("turndown", "least", "load"),
     ("units", "capacity"): ("limit",),
     ("tanks", "opening"): ("stock",),
@@ -50,6 +52,13 @@ _SECTION_WORDS = {
     "streams": "stream", "yields": "yield", "specs": "spec", "properties": "property",
     "modes": "mode", "feeds": "feed", "components": "component",
 }  # fmt: skip
+# No number of the model, but a quantity of the plan that a change can fix.
+_AMOUNTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "crudes": ("amount", ("amount", "purchase", "bought")),
+    "purchases": ("amount", ("amount", "purchase", "bought")),
+    "units": ("throughput", ("throughput", "feed", "rate", "run")),
+    "products": ("amount", ("amount", "sale", "sales", "production", "sold")),
+}
 _STOP = frozenset({"of", "in", "on", "the", "for", "from", "at", "a", "an", "to", "into", "with"})
 # Below these a document has names that the file's writer chose.
 _NAMED = frozenset(_SECTION_WORDS) | {"pools", "cuts", "recipe", "deltas", "base", "maintenance",
@@ -65,15 +74,33 @@ class Place:
     period: str = ""
 
     @property
+    def amount(self) -> str:
+        """What is fixed, where the place is no number but a quantity of the plan; else empty."""
+        section, last = str(self.path[0]), str(self.path[-1])
+        fixes = len(self.path) == 3 and _AMOUNTS.get(section, ("",))[0] == last
+        return f"{section}.{self.path[1]}" if fixes else ""
+
+    @property
     def words(self) -> str:
         """As it is written in a change."""
         return ".".join(map(str, (*self.path, *([self.period] if self.period else []))))
 
 
 def apply(
-    model: RefineryModel, changes: Sequence[ChangeOf], price: PriceOf, where: str = "changes"
+    model: RefineryModel,
+    changes: Sequence[ChangeOf],
+    price: PriceOf,
+    where: str = "changes",
+    planned: Planned | None = None,
 ) -> RefineryModel:
     """The model with all changes, in their order.
+
+    Args:
+        model: The model as it is.
+        changes: What is supposed.
+        price: Money for a price of the model.
+        where: The field of the request, for errors.
+        planned: The present plan, from which a change ``by`` of an amount or throughput goes.
 
     Raises:
         ParameterError: a change names nothing that the model has, or more than one thing.
@@ -82,7 +109,11 @@ def apply(
     document = model.model_dump(by_alias=True)
     for change in changes:
         place = find(change.what, model, where)
-        _put(document, place, change, price, [span.name for span in model.periods], where)
+        periods = [span.name for span in model.periods]
+        if place.amount:
+            document["limits"].update(_fixed(place, change, periods or [""], where, planned))
+        else:
+            _put(document, place, change, price, periods, where)
     # Numbers that a change leaves alone must not follow one that it moves.
     return validated(copy.deepcopy(document), "the changed model")
 
@@ -99,7 +130,9 @@ def find(what: str, model: RefineryModel, where: str = "changes") -> Place:
     """
     document = model.model_dump(by_alias=True)
     periods = [span.name for span in model.periods]
-    exact = _by_path(what.strip(), document, periods)
+    exact = _amount(what.strip(), document, periods) or _by_path(what.strip(), document, periods)
+    if exact is not None and exact.amount:
+        return exact
     if exact is not None:
         value = _at(document, exact.path)
         if isinstance(value, Mapping | tuple | list) and not _by_period(value, periods):
@@ -134,6 +167,25 @@ def value_at(model: RefineryModel, place: Place, price: PriceOf) -> float | None
             different = set(value.values())
             value = different.pop() if len(different) == 1 else None
     return price(value) if isinstance(value, str) else value
+
+
+def _fixed(
+    place: Place, change: ChangeOf, periods: Sequence[str], where: str, planned: Planned | None
+) -> dict[str, Any]:
+    """Side limits that hold an amount of the plan at a value, in one period or in all."""
+    values = {}
+    for period in [place.period] if place.period else periods:
+        present = None if planned is None else planned(place.amount, period)
+        values[period] = changed_number(change, present, place.words, where)
+    name = f"supposed {place.words}"
+    if len(values) == 1 and "" in values:
+        return {name: {"terms": {place.amount: 1.0}, "min": values[""], "max": values[""]}}
+    if set(values) == set(periods):
+        return {name: {"terms": {place.amount: 1.0}, "min": values, "max": values}}
+    # In the other periods the limit says nothing: its only term has no weight.
+    terms = {place.amount: {DEFAULT: 0.0} | dict.fromkeys(values, 1.0)}
+    bound = {DEFAULT: 0.0} | values
+    return {name: {"terms": terms, "min": bound, "max": bound}}
 
 
 def _put(
@@ -218,6 +270,18 @@ def _by_path(what: str, document: Any, periods: Sequence[str]) -> Place | None:
     return None
 
 
+def _amount(what: str, document: Any, periods: Sequence[str]) -> Place | None:
+    """A path of an amount that the plan decides."""
+    for section, (last, _) in _AMOUNTS.items():
+        for name in document[section]:
+            path = f"{section}.{name}.{last}"
+            if what == path:
+                return Place((section, name, last))
+            if what.startswith(f"{path}.") and what.removeprefix(f"{path}.") in periods:
+                return Place((section, name, last), what.removeprefix(f"{path}."))
+    return None
+
+
 def _is_section(value: Any) -> bool:
     return isinstance(value, Mapping) and any(isinstance(v, Mapping) for v in value.values())
 
@@ -230,7 +294,12 @@ def _by_words(what: str, document: Any, periods: Sequence[str]) -> list[Place]:
     period = next((folded[token] for token in tokens if token in folded), "")
     tokens = [token for token in tokens if token not in folded and token not in _STOP]
     ranked: list[tuple[int, int, Path]] = []
-    for path, value in _leaves(document, (), periods):
+    amounts = [
+        ((section, name, last), 0.0)
+        for section, (last, _) in _AMOUNTS.items()
+        for name in document[section]
+    ]
+    for path, value in (*_leaves(document, (), periods), *amounts):
         rank = _fits(tokens, path)
         if rank is not None:
             ranked.append((rank, value is None, path))
@@ -252,6 +321,8 @@ def _fits(tokens: Sequence[str], path: Path) -> int | None:
             keys |= {*_tokens(str(part)), _SECTION_WORDS.get(str(part), str(part))}
     section, last = str(path[0]), str(path[-1])
     keys |= set(_WORDS.get((section, last), ()))
+    if len(path) == 3 and _AMOUNTS.get(section, ("",))[0] == last:
+        keys |= set(_AMOUNTS[section][1])
     known = keys | {token for name in names for token in name}
     if any(token not in known for token in tokens):
         return None

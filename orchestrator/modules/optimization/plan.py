@@ -93,7 +93,7 @@ def run(parameters: PlanInput, context: OperationContext) -> PlanResult:
     from orchestrator.modules.optimization.planning.report import page
 
     return result.model_copy(
-        update={"report": page(result, base, as_markdown=parameters.report == "markdown")}
+        update={"report": page(result, base, solution, as_markdown=parameters.report == "markdown")}
     )
 
 

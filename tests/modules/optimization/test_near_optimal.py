@@ -60,7 +60,7 @@ def test_an_optimum_that_stands_alone_has_no_alternative():
     assert found.alternatives == ()
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.integers(5, 30).map(float), min_size=2, max_size=5),
     st.sampled_from([0.0, 0.02, 0.1]),

@@ -54,7 +54,7 @@ def test_the_curve_ends_where_there_is_no_plan():
     assert nothing.points == ()
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.integers(1, 9).map(float), min_size=4, max_size=4),
     st.lists(st.integers(-5, 9).map(float), min_size=8, max_size=8),

@@ -98,7 +98,7 @@ def market(prices, sold):
 PRICES = st.lists(st.integers(0, 9).map(float), min_size=2, max_size=2)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(PRICES, PRICES), min_size=2, max_size=4),
     st.sampled_from(["expected", "cvar", "worst_case"]),

@@ -1,4 +1,4 @@
-"""Parameters and results of plan, what_if and sensitivity."""
+"""Parameters and results of plan."""
 
 from __future__ import annotations
 
@@ -8,13 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from orchestrator.modules.base import DataInput, OperationResult
-from orchestrator.modules.optimization.models import (
-    ChangeOf,
-    Conflict,
-    Part,
-    SetpointsInput,
-    Status,
-)
+from orchestrator.modules.optimization.models import Conflict, Part, Status
 from orchestrator.modules.optimization.planning.scenario_models import (
     AlternativePlan,
     AlternativesOf,
@@ -238,66 +232,3 @@ class PlanResult(OperationResult):
     latitude: tuple[Latitude, ...] = ()
     compared: dict[str, float] = Field(default_factory=dict)
     report: str | None = None
-
-
-class WhatIfInput(SetpointsInput):
-    """Parameters of ``optimization.what_if``: the plan or the set points solved again, changed."""
-
-    of: Literal["auto", "plan", "setpoints"] = Field(
-        default="auto",
-        description="What to solve; auto takes set points where every change names a tag.",
-    )
-    changes: tuple[ChangeOf, ...] = Field(default=(), description="Supposed changes, all at once.")
-    model: RefineryModel | None = Field(default=None, description="The plan's model, as for plan.")
-
-
-class Difference(Part):
-    """A quantity before and after the supposed changes."""
-
-    what: str
-    base: float
-    changed: float
-
-
-class WhatIfResult(OperationResult):
-    """Result of ``optimization.what_if``; ``worth`` is the gain of the changes, money per day."""
-
-    status: Status
-    of: Literal["plan", "setpoints"]
-    base: float | None = None
-    changed: float | None = None
-    worth: float | None = None
-    differences: tuple[Difference, ...] = ()
-    conflicts: tuple[Conflict, ...] = ()
-    configure: str | None = None
-
-
-class SensitivityInput(SetpointsInput):
-    """Parameters of ``optimization.sensitivity``."""
-
-    of: Literal["auto", "plan", "setpoints"] = Field(
-        default="auto", description="What to look at; auto takes the plan where there is one."
-    )
-    model: RefineryModel | None = Field(default=None, description="The plan's model, as for plan.")
-
-
-class WorthRange(Part):
-    """Prices between which the plan stays as it is; null for no end."""
-
-    what: str
-    price: float
-    low: float | None
-    high: float | None
-
-
-class SensitivityResult(OperationResult):
-    """Result of ``optimization.sensitivity``: what each limit costs, and how far prices may move."""
-
-    status: Status
-    of: Literal["plan", "setpoints"]
-    objective: float | None = None
-    limits: tuple[PlanLimit, ...] = ()
-    not_done: tuple[NotDone, ...] = ()
-    prices: tuple[WorthRange, ...] = ()
-    conflicts: tuple[Conflict, ...] = ()
-    configure: str | None = None

@@ -168,9 +168,11 @@ def _belongs(column: str, name: str) -> bool:
     return (
         plain == name
         or plain.startswith(f"{name}.")
-        or (bool(period)
-        and name.endswith(f".{period}")
-        and _belongs(plain, name.removesuffix(f".{period}")))
+        or (
+            bool(period)
+            and name.endswith(f".{period}")
+            and _belongs(plain, name.removesuffix(f".{period}"))
+        )
     )
 
 
