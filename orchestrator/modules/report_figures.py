@@ -13,6 +13,7 @@ GAIN, LOSS, TOTAL = "#3c8d5a", "#c0392b", "#2f6f9f"
 INK, RULE = "#5b6675", "#d8dee6"
 FONT = {"family": "system-ui, sans-serif", "size": 12, "color": INK}
 _ROW_HEIGHT = 26
+_LONG = 10
 _EDGE = {"l": 8, "r": 8, "t": 8, "b": 8}
 
 
@@ -49,7 +50,7 @@ class Flows:
         """Pixels that let each node's name stand clear."""
         columns = [node.column for node in self.nodes]
         most = max((columns.count(column) for column in set(columns)), default=1)
-        return max(280, 46 * most + 40)
+        return max(300, 56 * most + 60)
 
     def heads(self) -> tuple[str, ...]:
         """Heads of its table."""
@@ -83,13 +84,11 @@ class Flows:
             valueformat=",.4~g",
             node={
                 "label": [
-                    f"{node.name} {_short(amount)}"
+                    _label(node.name, _plain(amount))
                     for node, amount in zip(self.nodes, amounts, strict=True)
                 ],
                 "color": [node.colour for node in self.nodes],
-                "x": [min(0.999, max(0.001, node.column)) for node in self.nodes],
-                "y": _heights(self.nodes, amounts),
-                "pad": 22,
+                "pad": 30,
                 "thickness": 14,
                 "line": {"width": 0},
                 "hovertemplate": "%{label}<extra></extra>",
@@ -154,18 +153,22 @@ class Waterfall:
             y=names,
             x=values,
             measure=["absolute"] * len(first) + ["relative"] * len(self.steps) + ["total"],
-            text=texts,
-            textposition="outside",
-            cliponaxis=False,
             increasing={"marker": {"color": GAIN}},
             decreasing={"marker": {"color": LOSS}},
             totals={"marker": {"color": TOTAL}},
             connector={"line": {"color": RULE, "width": 1}},
-            hovertemplate="%{y}: %{text}<extra></extra>",
+            customdata=texts,
+            hovertemplate="%{y}: %{customdata}<extra></extra>",
         )
-        figure = go.Figure(drawn)
+        # To the right of each bar, where no name stands.
+        ends = _right_ends([*values[:-1], total])
+        labels = go.Scatter(
+            x=ends, y=names, text=[f" {text}" for text in texts], mode="text", textposition="middle right", hoverinfo="skip",
+            cliponaxis=False,
+        )  # fmt: skip
+        figure = go.Figure([drawn, labels])
         low, high = _reach(values[:-1])
-        room = 0.14 * (high - low or 1.0)
+        room = 0.16 * (high - low or 1.0)
         figure.update_layout(
             margin=_EDGE,
             paper_bgcolor="rgba(0,0,0,0)",
@@ -179,7 +182,8 @@ class Waterfall:
                 "gridcolor": RULE,
                 "zerolinecolor": RULE,
                 "automargin": True,
-                "tickformat": ",.3~s",
+                "tickformat": ",",
+                "nticks": 7,
             },
         )
         return figure
@@ -187,7 +191,10 @@ class Waterfall:
 
 @dataclass(frozen=True, slots=True)
 class NumberMap:
-    """A number for each pair of a row and a column, by colour; ``None`` where there is none."""
+    """A number for each pair of a row and a column; ``None`` where there is none.
+
+    Rows may be of different units: the shade of a number is that within its row.
+    """
 
     caption: str
     unit: str
@@ -207,7 +214,7 @@ class NumberMap:
     def rows(self) -> list[tuple[str, ...]]:
         """Its numbers."""
         return [
-            (name, *("" if value is None else f"{value:,.4g}" for value in row))
+            (name, *("" if value is None else _plain(value) for value in row))
             for name, row in zip(self.names, self.values, strict=True)
         ]
 
@@ -215,20 +222,25 @@ class NumberMap:
         """The drawing."""
         import plotly.graph_objects as go
 
-        most = max((abs(v) for row in self.values for v in row if v is not None), default=1.0)
+        shades = [_shades(row) for row in self.values]
         drawn = go.Heatmap(
             x=list(self.columns),
             y=list(self.names),
-            z=[list(row) for row in self.values],
-            text=[["" if v is None else f"{v:,.3g}" for v in row] for row in self.values],
+            z=shades,
+            customdata=[list(row) for row in self.values],
+            text=[["" if v is None else _plain(v) for v in row] for row in self.values],
             texttemplate="%{text}",
-            zmin=-most,
-            zmax=most,
-            colorscale=[[0, LOSS], [0.5, "rgba(140,150,160,0.10)"], [1, GAIN]],
+            zmin=-1,
+            zmax=1,
+            colorscale=[
+                [0, "rgba(192,57,43,0.42)"],
+                [0.5, "rgba(140,150,160,0.06)"],
+                [1, "rgba(60,141,90,0.42)"],
+            ],
             xgap=2,
             ygap=2,
             showscale=False,
-            hovertemplate=f"%{{y}}, %{{x}}: %{{z:,.4g}} {self.unit}<extra></extra>",
+            hovertemplate=f"%{{y}}, %{{x}}: %{{customdata:,.4~g}} {self.unit}<extra></extra>",
         )
         figure = go.Figure(drawn)
         figure.update_layout(
@@ -246,17 +258,10 @@ class NumberMap:
 Figure = Flows | Waterfall | NumberMap
 
 
-def _heights(nodes: Sequence[Node], amounts: Sequence[float]) -> list[float]:
-    """Upright place of each node: in order down its column, by its size."""
-    places = [0.5] * len(nodes)
-    for column in {node.column for node in nodes}:
-        members = [i for i, node in enumerate(nodes) if node.column == column]
-        sizes = [amounts[i] + 0.06 * sum(amounts[k] for k in members) + 1e-9 for i in members]
-        done, whole = 0.0, sum(sizes)
-        for i, size in zip(members, sizes, strict=True):
-            places[i] = min(0.999, max(0.001, (done + size / 2) / whole))
-            done += size
-    return places
+def _label(name: str, amount: str) -> str:
+    """Name and amount; the amount of a long name under it, so that it stays clear of what follows."""
+    safe = name.replace("<", "&lt;")
+    return f"{safe}<br>{amount}" if len(name) > _LONG else f"{safe} {amount}"
 
 
 def _reach(steps: Sequence[float]) -> tuple[float, float]:
@@ -268,6 +273,15 @@ def _reach(steps: Sequence[float]) -> tuple[float, float]:
     return min(reached), max(reached)
 
 
+def _right_ends(steps: Sequence[float]) -> list[float]:
+    """Right end of each bar; the last one begins at nothing."""
+    ends, total = [], 0.0
+    for step in steps[:-1]:
+        ends.append(max(total, total + step))
+        total += step
+    return [*ends, max(0.0, steps[-1])]
+
+
 def _money(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3g}"
 
@@ -276,8 +290,13 @@ def _signed(value: float) -> str:
     return f"+{_money(value)}" if value > 0 else _money(value)
 
 
-def _short(value: float) -> str:
+def _plain(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.3g}"
+
+
+def _shades(row: Sequence[float | None]) -> list[float | None]:
+    most = max((abs(value) for value in row if value is not None), default=0.0) or 1.0
+    return [None if value is None else value / most for value in row]
 
 
 def _clear(colour: str) -> str:

@@ -107,7 +107,7 @@ def _told(
     )
     size = max((abs(value) for value in planned.values()), default=1.0)
     said = [
-        f"{name} {change:+,.4g}"
+        f"{name} {_signed(change)}"
         for change, name in moves[:_MOST_NAMED]
         if abs(change) > 1e-4 * size
     ]
@@ -121,3 +121,7 @@ def _told(
         text=f"{', '.join(said)} {rate} for {item.lost:,.0f} {model.money_unit} less",
         **amounts,
     )
+
+
+def _signed(change: float) -> str:
+    return f"{change:+,.0f}" if abs(change) >= 1000 else f"{change:+,.3g}"

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 
 from orchestrator.modules.optimization.linear import LinearSolution
 from orchestrator.modules.optimization.planning.program import PlanProgram
+from orchestrator.modules.optimization.refinery.numbers import at
 from orchestrator.modules.report_figures import Flows, Link, Node
 
 BOUGHT, UNIT, STORE, SOLD, LOST = "#6b7785", "#2f6f9f", "#9b4f96", "#3c8d5a", "#c9820a"
 _LEAST_SHARE = 1e-4
-_KINDS = {"crudes": BOUGHT, "purchases": BOUGHT, "units": UNIT, "pools": UNIT, "tanks": STORE,
+_KINDS = {"crudes": BOUGHT, "purchases": BOUGHT, "units": UNIT, "pools": UNIT, "tanks": STORE, "into": STORE,
           "stream": "#8b98a5", "products": SOLD, "utilities": LOST, "surplus": LOST}  # fmt: skip
-_ENDS = ("products", "utilities", "surplus")
+_ENDS = ("products", "utilities", "surplus", "into")
 
 Place = tuple[str, str]
 
@@ -56,13 +57,16 @@ def _by_stream(
         net: dict[Place, float] = defaultdict(float)
         for column, amount in columns.items():
             net[_place(column, unit_of)] += amount * values[column] * span.days / whole
-        net["tanks", stream] += built.stored_at_first(stream, period) * span.days / whole
+        for tank, given in built.model.tanks.items():
+            if (given.holds or tank) == stream and span is built.model.spans[0]:
+                net["tanks", tank] += at(given.opening, period) / whole
         made, used = found.setdefault(stream, (defaultdict(float), defaultdict(float)))
         for place, amount in net.items():
             if amount > 0:
                 made[place] += amount
             elif amount < 0:
-                used[place] -= amount
+                # What is put by and what is drawn later are two places, so that flows lead on.
+                used[("into", place[1]) if place[0] == "tanks" else place] -= amount
     return found
 
 
@@ -143,4 +147,5 @@ def _without_returns(
 
 def _label(place: Place) -> str:
     kind, name = place
-    return {"surplus": f"surplus {name}", "tanks": f"tank {name}", "stream": name}.get(kind, name)
+    words = {"surplus": "surplus", "tanks": "from tank", "into": "into tank"}
+    return f"{words[kind]} {name}" if kind in words else name

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 from orchestrator.modules import report_page
 from orchestrator.modules.optimization.linear import LinearSolution
 from orchestrator.modules.optimization.planning.flow_picture import flows
 from orchestrator.modules.optimization.planning.program import PlanProgram
-from orchestrator.modules.optimization.planning.result import PeriodPlan, PlanLimit, PlanResult
+from orchestrator.modules.optimization.planning.result import (
+    PeriodPlan,
+    PlanLimit,
+    PlanResult,
+    Quality,
+)
 from orchestrator.modules.report_figures import NumberMap, Waterfall
 from orchestrator.modules.report_page import Chart, Items, Part, Section, Table, Trace
 
 MOST_STEPS = 16
 MOST_LIMITS = 24
 MOST_PERIODS = 12
+MOST_QUALITY_PERIODS = 4
 MOST_ROWS = 60
 _BY_NAME = {"sales": "sales of", "crudes": "crude", "purchases": "purchase of", "operating": "running",
             "utilities": "utility", "emissions": "emission"}  # fmt: skip
@@ -60,11 +67,9 @@ def _sections(
 
 def _margin(result: PlanResult, built: PlanProgram, solution: LinearSolution) -> Waterfall:
     steps = _largest(_parts(built, solution), MOST_STEPS)
-    span = f"{result.days:g} days" if built.model.periods else "a day"
+    span = f"over {result.days:g} days" if built.model.periods else "a day"
     return Waterfall(
-        f"From what is sold to the margin, {result.money_unit} over {span}"
-        if built.model.periods
-        else f"From what is sold to the margin, {result.money_unit} a day",
+        f"From what is sold to the margin, {result.money_unit} {span}",
         result.money_unit,
         steps,
     )
@@ -178,42 +183,39 @@ def _unit(section: str, name: str, built: PlanProgram, unit: str) -> str:
 
 
 def _qualities(result: PlanResult, built: PlanProgram) -> list[Part]:
-    rows: list[tuple[str, ...]] = []
-    for period in result.periods[:MOST_PERIODS]:
-        for product, properties in period.qualities.items():
-            for name, quality in properties.items():
-                rule = built.model.properties.get(name)
-                value = "" if quality.value is None else _number(quality.value)
-                rows.append(
-                    (
-                        period.name,
-                        product,
-                        name,
-                        value,
-                        "" if quality.min is None else _number(quality.min),
-                        "" if quality.max is None else _number(quality.max),
-                        "" if quality.giveaway is None else _number(quality.giveaway),
-                        rule.unit if rule else "",
-                    )
-                )
+    """Each specified property with its limit, by period; a star where the limit holds it."""
+    shown = result.periods[:MOST_QUALITY_PERIODS]
+    pairs = dict.fromkeys(
+        (product, name)
+        for period in shown
+        for product, properties in period.qualities.items()
+        for name in properties
+    )
+    rows = []
+    for product, name in pairs:
+        rule = built.model.properties.get(name)
+        cells = [_quality(period.qualities.get(product, {}).get(name)) for period in shown]
+        rows.append((product, name, *cells, rule.unit if rule else ""))
     if not rows:
         return []
-    heads: tuple[str, ...] = (
-        "period",
-        "product",
-        "property",
-        "n:value",
-        "n:least",
-        "n:largest",
-        "n:giveaway",
-        "unit",
-    )
-    if len(result.periods) == 1:
-        heads, rows = heads[1:], [row[1:] for row in rows]
-    parts: list[Part] = [Table(heads, rows[:MOST_ROWS])]
-    if len(rows) > MOST_ROWS:
-        parts.append(f"{len(rows) - MOST_ROWS} further rows are in the result alone.")
+    heads = [f"n:{period.name or 'value (limits)'}" for period in shown]
+    parts: list[Part] = [Table(("product", "property", *heads, "unit"), rows[:MOST_ROWS])]
+    parts.append("In brackets the limits; a star marks a value that stands at one.")
+    if len(result.periods) > len(shown):
+        parts.append(
+            f"The other {len(result.periods) - len(shown)} periods are in the result alone."
+        )
     return parts
+
+
+def _quality(quality: Quality | None) -> str:
+    if quality is None or quality.value is None:
+        return ""
+    limits = [f"≥ {_number(quality.min)}"] if quality.min is not None else []
+    limits += [f"≤ {_number(quality.max)}"] if quality.max is not None else []
+    room = quality.giveaway
+    star = "*" if room is not None and room <= 1e-6 * max(1.0, abs(quality.value)) else ""
+    return f"{_number(quality.value)}{star} ({', '.join(limits)})"
 
 
 def _stocks(result: PlanResult) -> list[Part]:
@@ -221,10 +223,13 @@ def _stocks(result: PlanResult) -> list[Part]:
     if not names or len(result.periods) < 2:
         return []
     x = [period.name for period in result.periods]
+    style: Literal["bars", "line"] = "bars" if len(x) <= MOST_PERIODS else "line"
     traces = tuple(
-        Trace(name, x, [period.stocks.get(name) for period in result.periods]) for name in names
+        Trace(name, x, [period.stocks.get(name) for period in result.periods], style)
+        for name in names
     )
-    caption = f"In store at the end of each period, {result.quantity_unit}"
+    what = f"Tank {next(iter(names))}" if len(names) == 1 else "Tanks"
+    caption = f"{what}: in store at the end of each period, {result.quantity_unit}"
     return [Chart(caption, result.quantity_unit, traces)]
 
 
@@ -253,7 +258,7 @@ def _limits(result: PlanResult, built: PlanProgram) -> list[Part]:
         )
         caption = (
             f"What binds when: {result.money_unit} of margin over all periods for one more of the limit "
-            "(of a flow, for one more a day)"
+            "(of a flow, for one more a day); shaded within each row"
         )
         parts.append(NumberMap(caption, result.money_unit, periods, tuple(names), values))
     return parts
@@ -342,4 +347,4 @@ def _scenarios(result: PlanResult, money: str) -> list[Part]:
 def _number(value: float) -> str:
     if abs(value) >= 1000:
         return f"{value:,.0f}"
-    return f"{value:,.4g}"
+    return f"{0.0 if abs(value) < 1e-9 else value:,.4g}"
