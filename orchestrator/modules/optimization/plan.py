@@ -207,7 +207,7 @@ def _solved(built: PlanProgram, solution: LinearSolution, stated: dict[str, Any]
         )
     warnings += [
         f"units.{name}.severity: the plan sends what is made at low and at high severity to different "
-        "places, which one severity cannot do: the margin is an upper bound"
+        "places, which one severity cannot do: the margin is an upper bound of what can be had"
         for name in split_severities(built, solution)
     ]
     return PlanResult(
