@@ -70,7 +70,9 @@ def test_a_shadow_price_is_what_moving_the_limit_earns(name):
 def test_a_range_is_where_the_price_holds():
     model = load_model(EXAMPLES / "textbook.yaml")
     base = solved(model)
-    ranged = [item for item in base.binding if item.to_bound is not None and item.from_bound is not None]
+    ranged = [
+        item for item in base.binding if item.to_bound is not None and item.from_bound is not None
+    ]
     assert ranged
     for limit in ranged:
         for end in (limit.from_bound, limit.to_bound):
