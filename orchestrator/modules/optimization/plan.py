@@ -184,7 +184,7 @@ def explain(built: PlanProgram, solution: LinearSolution, time_limit: float) -> 
             status=solution.status,
             **stated,
         )
-    return _solved(built, solution, stated)
+    return _solved(built, solution, solution.objective, stated)
 
 
 def _of_nothing(grows: tuple[str, ...]) -> str:
@@ -200,7 +200,9 @@ def _of_nothing(grows: tuple[str, ...]) -> str:
     )
 
 
-def _solved(built: PlanProgram, solution: LinearSolution, stated: dict[str, Any]) -> PlanResult:
+def _solved(
+    built: PlanProgram, solution: LinearSolution, objective: float, stated: dict[str, Any]
+) -> PlanResult:
     model = built.model
     periods = read_periods(built, solution)
     held = binding(built, solution)
@@ -208,7 +210,7 @@ def _solved(built: PlanProgram, solution: LinearSolution, stated: dict[str, Any]
     rate = f"{model.quantity_unit}{'' if model.periods else '/d'}"
     span = f"over {stated['days']:g} days" if model.periods else "a day"
     slate = ", ".join(f"{name} {shown(amount)}" for name, amount in bought.items()) or "no crude"
-    summary = f"Margin {shown(solution.objective)} {model.money_unit} {span}: "
+    summary = f"Margin {shown(objective)} {model.money_unit} {span}: "
     left_out = not_done(built, solution)
     if any(period.products for period in periods):
         summary += f"buy {slate} {rate}"
@@ -233,7 +235,7 @@ def _solved(built: PlanProgram, solution: LinearSolution, stated: dict[str, Any]
         summary=summary,
         warnings=tuple(warnings),
         status=solution.status,
-        objective=solution.objective,
+        objective=objective,
         bound=solution.bound,
         gap=solution.gap,
         crudes=bought,

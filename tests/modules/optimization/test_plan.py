@@ -2,7 +2,7 @@ import math
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -134,6 +134,7 @@ def test_a_small_plan_is_solved_as_by_hand(bare):
     assert limit(result, "units.cdu").to_bound == pytest.approx(60 + heavy)
 
 
+@settings(deadline=None)
 @given(
     path=st.sampled_from(["units.cdu.capacity", "crudes.light.max", "products.fuel.max"]),
     step=st.floats(-0.4, 0.4),
