@@ -76,6 +76,8 @@ class Graph:
                 for maker in makers.get(stream, []):
                     yield Edge(maker, f"units.{process.unit}", stream)
         for path, given in sheet.named:
+            if path[0] == "limits":
+                continue
             for stream in sheet.actual(given):
                 for maker in makers.get(stream, []):
                     yield Edge(maker, f"{path[0]}.{path[1]}", stream)

@@ -10,10 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from orchestrator.modules.optimization.refinery.blending_index import INDICES
 from orchestrator.modules.optimization.refinery.numbers import (
     Amount,
+    Cost,
     Money,
     Plain,
     PlainLeastZero,
     PlainPositive,
+    Quality,
     Rate,
     every,
 )
@@ -73,7 +75,7 @@ class Cut(ModelPart):
     """A cut of a crude's assay."""
 
     yield_: PlainLeastZero = Field(alias="yield", description="Share of the crude.")
-    properties: dict[str, Plain] = Field(default_factory=dict)
+    properties: dict[str, Quality] = Field(default_factory=dict)
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
@@ -81,7 +83,7 @@ class Cut(ModelPart):
 class Supply(Priced):
     """A crude or another feed that can be bought: price, availability, assay."""
 
-    properties: dict[str, Plain] = Field(default_factory=dict)
+    properties: dict[str, Quality] = Field(default_factory=dict)
     cuts: dict[str, Cut] = Field(
         default_factory=dict, description="The assay: cut -> yield and properties."
     )
@@ -90,7 +92,7 @@ class Supply(Priced):
 class Load(ModelPart):
     """What running a feed, a mode or a unit takes, per unit of feed."""
 
-    cost: Plain = Field(default=0.0, description="Money per unit of feed.")
+    cost: Cost = Field(default=0.0, description="Money per unit of feed.")
     utilities: dict[str, Plain] = Field(
         default_factory=dict,
         description="Utility -> use per unit of feed; negative where it is made.",
@@ -108,7 +110,7 @@ class Feed(Load):
         description="Stream -> amount per unit of feed; negative for what is used up beside it.",
     )
     use: PlainPositive = Field(default=1.0, description="Capacity taken by one unit of feed.")
-    properties: dict[str, dict[str, Plain]] = Field(
+    properties: dict[str, dict[str, Quality]] = Field(
         default_factory=dict, description="Stream that is made -> its properties."
     )
     base: dict[str, float] = Field(
@@ -278,8 +280,8 @@ class Unit(Running):
 class Spec(ModelPart):
     """Least and largest value of a property of a product."""
 
-    min: Plain | None = None
-    max: Plain | None = None
+    min: Quality | None = None
+    max: Quality | None = None
 
 
 class Component(ModelPart):
@@ -303,7 +305,7 @@ class Product(Priced):
         default_factory=dict, description="Stream -> parts, which are scaled to one."
     )
     specs: dict[str, Spec] = Field(default_factory=dict)
-    cost: Plain = Field(default=0.0, description="Money per unit for blending and delivery.")
+    cost: Cost = Field(default=0.0, description="Money per unit for blending and delivery.")
 
     @field_validator("components", mode="before")
     @classmethod
@@ -326,9 +328,9 @@ class Stream(ModelPart):
     model's rule. ``emissions`` come of what is burnt as a utility or is surplus.
     """
 
-    properties: dict[str, Plain] = Field(default_factory=dict)
+    properties: dict[str, Quality] = Field(default_factory=dict)
     surplus: Literal["inherit", "allowed", "forbidden"] = "inherit"
-    surplus_price: Plain = 0.0
+    surplus_price: Cost = 0.0
     emissions: dict[str, Plain] = Field(default_factory=dict)
 
 
