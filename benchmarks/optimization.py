@@ -27,11 +27,10 @@ from orchestrator.modules.optimization.planning.program import PlanProgram
 from orchestrator.modules.optimization.planning.result import PlanInput
 from orchestrator.modules.optimization.planning.scenario_models import AlternativesOf
 from orchestrator.modules.optimization.refinery.loading import validated
-from orchestrator.modules.optimization.refinery.model import RefineryModel
 from orchestrator.plant.tags import Plant
 
-SIZES = {"1e3": 8, "1e4": 80}
-LARGE = {"1e5": 800}
+SIZES = {"1e3": 10, "1e4": 100}
+LARGE = {"1e5": 1000}
 ROUNDS = 3
 MOST_OUTSIDE = 0.5
 CRUDES, PRODUCTS = 8, 6
@@ -200,8 +199,3 @@ def refinery(periods: int) -> dict[str, Any]:
             for stream in STREAMS[1:]
         },
     }
-
-
-def model(periods: int) -> RefineryModel:
-    """The same, read and checked."""
-    return validated(refinery(periods), "generated")
