@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 
-from orchestrator.modules.optimization.refinery.graph import Edge, Graph
+from orchestrator.modules.optimization.refinery.graph import Graph
 
 WIDTH, HEIGHT = 150, 34
 ACROSS, DOWN = 270, 58
@@ -40,8 +41,10 @@ def as_svg(graph: Graph) -> str:
     together: dict[tuple[str, str], list[str]] = {}
     for edge in graph.edges:
         together.setdefault((edge.source, edge.target), []).append(edge.stream)
+    leaves, enters = _ports(together, place)
     for (source, target), streams in together.items():
-        parts.append(_line(Edge(source, target, ", ".join(streams)), place))
+        start = place[source][0] + WIDTH, leaves[source, target]
+        parts.append(_line(", ".join(streams), start, (place[target][0], enters[source, target])))
     for node in graph.nodes:
         x, y = place[node.id]
         label = node.name if len(node.name) <= _LONGEST else node.name[: _LONGEST - 1] + "…"
@@ -93,12 +96,28 @@ def _columns(graph: Graph) -> list[list[str]]:
     return columns
 
 
-def _line(edge: Edge, place: dict[str, tuple[float, float]]) -> str:
-    (x1, y1), (x2, y2) = place[edge.source], place[edge.target]
-    x1, y1, y2 = x1 + WIDTH, y1 + HEIGHT / 2, y2 + HEIGHT / 2
+def _ports(
+    lines: Iterable[tuple[str, str]], place: dict[str, tuple[float, float]]
+) -> tuple[dict[tuple[str, str], float], dict[tuple[str, str], float]]:
+    """Heights at which lines leave and enter their boxes: spread in the order of the other ends."""
+    leaves: dict[tuple[str, str], float] = {}
+    enters: dict[tuple[str, str], float] = {}
+    for heights, own, other in ((leaves, 0, 1), (enters, 1, 0)):
+        at: dict[str, list[tuple[str, str]]] = {}
+        for line in lines:
+            at.setdefault(line[own], []).append(line)
+        for node, met in at.items():
+            met.sort(key=lambda line: place[line[other]][1])
+            for number, line in enumerate(met, start=1):
+                heights[line] = place[node][1] + HEIGHT * number / (len(met) + 1)
+    return leaves, enters
+
+
+def _line(streams: str, start: tuple[float, float], end: tuple[float, float]) -> str:
+    (x1, y1), (x2, y2) = start, end
     bend = max(40.0, abs(x2 - x1) / 2)
     return (
-        f"<g><title>{escape(edge.stream)}</title>"
+        f"<g><title>{escape(streams)}</title>"
         f'<path d="M{x1:g} {y1:g} C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}" '
         'fill="none" stroke="#9aa5b1" stroke-width="1.6"/></g>'
     )

@@ -19,8 +19,9 @@ from orchestrator.modules.optimization.refinery.numbers import (
     every,
     multiplied,
 )
-from orchestrator.modules.optimization.refinery.parts import Cut, Feed, Mode, Running, Stream, Unit
+from orchestrator.modules.optimization.refinery.parts import Cut, Stream
 from orchestrator.modules.optimization.refinery.qualities import BlendingRules
+from orchestrator.modules.optimization.refinery.unit_parts import Feed, Mode, Running, Unit
 
 if TYPE_CHECKING:
     from orchestrator.modules.optimization.refinery.model import RefineryModel
