@@ -29,6 +29,7 @@ from orchestrator.modules.optimization.planning.readout import (
 )
 from orchestrator.modules.optimization.planning.result import PlanInput, PlanResult
 from orchestrator.modules.optimization.planning.scenarios import Course, plan_common, plan_each
+from orchestrator.modules.optimization.planning.wording import shown
 from orchestrator.modules.optimization.present import present_values, require
 from orchestrator.modules.optimization.refinery.loading import validated
 from orchestrator.modules.optimization.refinery.model import RefineryModel
@@ -250,11 +251,6 @@ def _solved(
         stream_values=periods[0].stream_values if len(periods) == 1 else {},
         **stated,
     )
-
-
-def shown(amount: float) -> str:
-    """An amount for a sentence: whole, or to three digits where it is small."""
-    return f"{amount:,.0f}" if abs(amount) >= 100 or amount == 0 else f"{amount:.3g}"
 
 
 def configured_model(context: OperationContext) -> RefineryModel | None:

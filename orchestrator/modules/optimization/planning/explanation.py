@@ -10,6 +10,7 @@ from orchestrator.modules.optimization.models import Conflict
 from orchestrator.modules.optimization.planning.book import Limit, Side
 from orchestrator.modules.optimization.planning.program import PlanProgram
 from orchestrator.modules.optimization.planning.result import NotDone, PlanLimit
+from orchestrator.modules.optimization.planning.wording import shown
 
 SMALL = 1e-9
 
@@ -82,7 +83,7 @@ def _words(built: PlanProgram, limit: Limit, price: float) -> str:
         span = f"over its {limit.days:g} days" if limit.period else "over all periods"
     return (
         f"{f'{amount} {limit.unit}'.rstrip()} more of the limit on {limit.what} ({limit.bound:g}){when} "
-        f"{effect} {abs(price) * step:,.4g} {money} {span}"
+        f"{effect} {shown(abs(price) * step)} {money} {span}"
     )
 
 
@@ -109,10 +110,10 @@ def not_done(built: PlanProgram, solution: LinearSolution) -> tuple[NotDone, ...
         lacks = -dual / built.book.days[name]
         when = f" in {period}" if period else ""
         text = {
-            "crudes": f"{rest} would have to be {lacks:,.4g} {money} cheaper to be bought",
-            "purchases": f"{rest} would have to be {lacks:,.4g} {money} cheaper to be bought",
-            "products": f"{rest} would have to sell for {lacks:,.4g} {money} more to be made",
-            "units": f"running {rest} loses {lacks:,.4g} {money}",
+            "crudes": f"{rest} would have to be {shown(lacks)} {money} cheaper to be bought",
+            "purchases": f"{rest} would have to be {shown(lacks)} {money} cheaper to be bought",
+            "products": f"{rest} would have to sell for {shown(lacks)} {money} more to be made",
+            "units": f"running {rest} loses {shown(lacks)} {money}",
         }[kind]
         found.append(NotDone(what=what, period=period, lacks=lacks, text=text + when))
     return tuple(sorted(found, key=lambda item: item.lacks))
