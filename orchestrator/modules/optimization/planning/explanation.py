@@ -10,6 +10,7 @@ from orchestrator.modules.optimization.models import Conflict
 from orchestrator.modules.optimization.planning.book import Limit, Side
 from orchestrator.modules.optimization.planning.program import PlanProgram
 from orchestrator.modules.optimization.planning.result import NotDone, PlanLimit
+from orchestrator.modules.optimization.planning.wording import number
 
 SMALL = 1e-9
 
@@ -81,8 +82,8 @@ def _words(built: PlanProgram, limit: Limit, price: float) -> str:
     if built.model.periods:
         span = f"over its {limit.days:g} days" if limit.period else "over all periods"
     return (
-        f"{f'{amount} {limit.unit}'.rstrip()} more of the limit on {limit.what} ({limit.bound:g}){when} "
-        f"{effect} {abs(price) * step:,.4g} {money} {span}"
+        f"{f'{amount} {limit.unit}'.rstrip()} more of the limit on {limit.what} ({number(limit.bound)}){when} "
+        f"{effect} {number(abs(price) * step)} {money} {span}"
     )
 
 
@@ -109,10 +110,10 @@ def not_done(built: PlanProgram, solution: LinearSolution) -> tuple[NotDone, ...
         lacks = -dual / built.book.days[name]
         when = f" in {period}" if period else ""
         text = {
-            "crudes": f"{rest} would have to be {lacks:,.4g} {money} cheaper to be bought",
-            "purchases": f"{rest} would have to be {lacks:,.4g} {money} cheaper to be bought",
-            "products": f"{rest} would have to sell for {lacks:,.4g} {money} more to be made",
-            "units": f"running {rest} loses {lacks:,.4g} {money}",
+            "crudes": f"{rest} would have to be {number(lacks)} {money} cheaper to be bought",
+            "purchases": f"{rest} would have to be {number(lacks)} {money} cheaper to be bought",
+            "products": f"{rest} would have to sell for {number(lacks)} {money} more to be made",
+            "units": f"running {rest} loses {number(lacks)} {money}",
         }[kind]
         found.append(NotDone(what=what, period=period, lacks=lacks, text=text + when))
     return tuple(sorted(found, key=lambda item: item.lacks))
@@ -131,7 +132,7 @@ def relaxations(built: PlanProgram, time_limit: float) -> tuple[Conflict, ...]:
         by = item.by / scale if scale > SMALL else item.by
         direction = "raise" if limit.side == "max" else "lower"
         when = f" in {limit.period}" if limit.period else ""
-        text = f"{direction} the {limit.side} {limit.bound:g} on {limit.what}{when} by {by:,.6g} "
+        text = f"{direction} the {limit.side} {number(limit.bound)} on {limit.what}{when} by {by:,.6g} "
         found.append(
             Conflict(
                 limit=limit.what,
@@ -154,7 +155,7 @@ def in_conflict(built: PlanProgram, time_limit: float) -> tuple[str, ...]:
         limit = _limit_of(built, item.name, "min" if item.side == "min" else "max")
         if limit is not None:
             when = f" in {limit.period}" if limit.period else ""
-            found.append(f"{limit.what}{when} ({limit.side} {limit.bound:g})")
+            found.append(f"{limit.what}{when} ({limit.side} {number(limit.bound)})")
     return tuple(found)
 
 
