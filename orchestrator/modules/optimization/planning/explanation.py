@@ -31,20 +31,16 @@ def _priced(
 ) -> Iterator[tuple[Limit, float, Range | None, bool]]:
     """Each limit that holds a row or column, its dual value and the range of the program's bound."""
     book = built.book
-    for name, dual in solution.row_dual.items():
-        if abs(dual) <= SMALL:
-            continue
-        row = book.program.rows[name]
+    for name, dual, place in solution.row_prices(SMALL):
         limit = book.row_limits.get((name, _held(dual)))
         if limit is not None:
-            yield limit, dual, solution.row_range.get(name), row.lower == row.upper
-    for name, dual in solution.column_dual.items():
-        if abs(dual) <= SMALL:
-            continue
-        column = book.program.columns[name]
+            row, ends = book.program.rows[name], solution.row_bounds.at(place)
+            yield limit, dual, ends, row.lower == row.upper
+    for name, dual, place in solution.column_prices(SMALL):
         limit = book.column_limits.get((name, _held(dual)))
         if limit is not None:
-            yield limit, dual, solution.column_range.get(name), column.lower == column.upper
+            column, ends = book.program.columns[name], solution.column_bounds.at(place)
+            yield limit, dual, ends, column.lower == column.upper
 
 
 def _held(dual: float) -> Side:
@@ -98,12 +94,11 @@ def not_done(built: PlanProgram, solution: LinearSolution) -> tuple[NotDone, ...
     """Crudes, purchases, products and feeds at zero, with what their price lacks."""
     found: list[NotDone] = []
     money = f"{built.model.money_unit}/{built.model.quantity_unit}"
-    for name, column in built.program.columns.items():
+    for name, dual, _ in solution.column_prices(SMALL):
         kind, _, rest = name.partition(".")
-        dual = solution.column_dual[name]
-        if kind not in ("crudes", "purchases", "products", "units") or dual >= -SMALL:
+        if kind not in ("crudes", "purchases", "products", "units") or dual > 0:
             continue
-        if solution.values[name] > SMALL or column.lower > 0:
+        if solution.values[name] > SMALL or built.program.columns[name].lower > 0:
             continue
         what, _, period = name.removesuffix("]").partition("[")
         rest = rest.partition("[")[0]
