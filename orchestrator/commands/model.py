@@ -88,7 +88,7 @@ def show(file: FileArgument, as_json: JsonOption = False) -> None:
 
     sheet = _sheet(file)
     if as_json:
-        emit(sheet.model.model_dump(mode="json", exclude_defaults=True))
+        emit(sheet.model.model_dump(mode="json", exclude_unset=True))
         return
     console().print(sheet.model.name, markup=False)
     for item in tables(sheet):

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from orchestrator.cli import run
+from orchestrator.modules.optimization.refinery.loading import load_model
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "refinery" / "textbook.yaml"
 
@@ -50,7 +51,7 @@ def test_a_usable_model_is_counted(dan_g):
         ),
         ("min: 8", "min: 80", "products.heating_oil.min", "cannot all be met"),
         ("price: 98000\n    max: 40", "price: 98000", None, None),
-        ("max: 3.0", "max: 3.0 bbl", "products.fuel_oil.specs.sulphur.max", "plain number"),
+        ("max: 3.0", "max: 3.0 bbl", "products.fuel_oil.specs.sulphur.max", "number alone"),
     ],
 )
 def test_a_wrong_model_is_refused_at_its_place(here, tmp_path, old, new, field, words):
@@ -93,6 +94,14 @@ def test_it_is_shown_as_tables_and_as_json(here):
         assert words in shown.out
     again = here("model", "show", EXAMPLE, "--json").json()
     assert again["crudes"]["light"]["price"] == 71000
+
+
+@pytest.mark.parametrize("name", ["textbook", "topping", "conversion"])
+def test_what_is_shown_as_json_is_the_same_model(here, tmp_path, name):
+    file = EXAMPLE.with_stem(name)
+    again = tmp_path / "again.json"
+    again.write_text(here("model", "show", file, "--json").out)
+    assert load_model(again) == load_model(file)
 
 
 def test_it_is_drawn_in_every_format(here, tmp_path):

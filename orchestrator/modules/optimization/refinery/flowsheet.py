@@ -19,8 +19,9 @@ from orchestrator.modules.optimization.refinery.numbers import (
     every,
     multiplied,
 )
-from orchestrator.modules.optimization.refinery.parts import Cut, Feed, Mode, Running, Stream, Unit
+from orchestrator.modules.optimization.refinery.parts import Cut, Stream
 from orchestrator.modules.optimization.refinery.qualities import BlendingRules
+from orchestrator.modules.optimization.refinery.unit_parts import Feed, Mode, Running, Unit
 
 if TYPE_CHECKING:
     from orchestrator.modules.optimization.refinery.model import RefineryModel
@@ -131,6 +132,11 @@ class Flowsheet:
             found += [(("pools", name, "mixes"), stream) for stream in pool.mixes]
         for name, utility in model.utilities.items():
             found += [(("utilities", name, "from", stream), stream) for stream in utility.from_]
+        for name, limit in model.limits.items():
+            for term in limit.terms:
+                section, _, bought = term.partition(".")
+                if section in ("crudes", "purchases") and bought in model.supplies:
+                    found.append((("limits", name, "terms", term), bought))
         return found
 
     @cached_property
@@ -232,8 +238,7 @@ class Flowsheet:
         stream: str,
         ends: set[str],
     ) -> Process:
-        section = "severity" if unit.severity else "modes"
-        path = ("units", name, *((section, way) if way else ()), "feeds", feed_name)
+        path = (*place_of(name, unit, way), "feeds", feed_name)
         yields, properties = self._assay(path, running, unit, stream)
         yields |= feed.yields
         for made, given in feed.properties.items():
@@ -314,6 +319,12 @@ class Flowsheet:
         }
         values = list(found.values())
         return values[0] if len(set(values)) == 1 else found
+
+
+def place_of(name: str, unit: Unit, way: str) -> tuple[str, ...]:
+    """Where a unit, or one of its modes or ends of severity, stands in the file."""
+    section = "severity" if unit.severity else "modes"
+    return ("units", name, *((section, way) if way else ()))
 
 
 def _streams_by_end(unit: Unit) -> set[str]:
