@@ -29,7 +29,7 @@ from orchestrator.modules.optimization.planning.readout import (
 )
 from orchestrator.modules.optimization.planning.result import PlanInput, PlanResult
 from orchestrator.modules.optimization.planning.scenarios import Course, plan_common, plan_each
-from orchestrator.modules.optimization.planning.wording import shown
+from orchestrator.modules.optimization.planning.wording import number
 from orchestrator.modules.optimization.present import present_values, require
 from orchestrator.modules.optimization.refinery.loading import validated
 from orchestrator.modules.optimization.refinery.model import RefineryModel
@@ -210,8 +210,8 @@ def _solved(
     bought = total(periods, "crudes")
     rate = f"{model.quantity_unit}{'' if model.periods else '/d'}"
     span = f"over {stated['days']:g} days" if model.periods else "a day"
-    slate = ", ".join(f"{name} {shown(amount)}" for name, amount in bought.items()) or "no crude"
-    summary = f"Margin {shown(objective)} {model.money_unit} {span}: "
+    slate = ", ".join(f"{name} {number(amount)}" for name, amount in bought.items()) or "no crude"
+    summary = f"Margin {number(objective)} {model.money_unit} {span}: "
     left_out = not_done(built, solution)
     if any(period.products for period in periods):
         summary += f"buy {slate} {rate}"

@@ -22,7 +22,8 @@ MODEL = {
                 "light": {"yields": {"gas_oil": 0.6, "fuel": 0.4}, "cost": 1},
                 "heavy_2": {"yields": {"gas_oil": 0.3, "fuel": 0.7}, "cost": 1},
             },
-        }
+        },
+        "crude_unit": {"capacity": 9, "feeds": {"fuel": {"yields": {"gas_oil": 0.5}}}},
     },
     "products": {
         "diesel": {"price": 100, "components": ["gas_oil"], "specs": {"sulphur": {"max": 0.5}}},
@@ -57,6 +58,9 @@ def test_numbers_are_found_by_path_and_in_words(model):
         "diesel sulphur": "products.diesel.specs.sulphur.max",
         "capacity of cdu in february": "units.cdu.capacity.february",
         "cdu throughput": "units.cdu.throughput",
+        "crude_unit": "units.crude_unit.capacity",
+        "crude light": "crudes.light.price",
+        "unit crude unit": "units.crude_unit.capacity",
         "purchase of light": "crudes.light.amount",
         "units.cdu.throughput.january": "units.cdu.throughput.january",
         "opening stock of fuel": "tanks.fuel.opening",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.modules.optimization.planning.result import PeriodPlan, PlanResult
-from orchestrator.modules.optimization.planning.wording import shown
+from orchestrator.modules.optimization.planning.wording import number
 from orchestrator.modules.optimization.refinery.show import ModelTable
 
 _SHOWN_LIMITS = 15
@@ -97,4 +97,4 @@ def _qualities(spans: tuple[PeriodPlan, ...]) -> Iterator[tuple[str, ...]]:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else shown(value)
+    return "" if value is None else number(value)
