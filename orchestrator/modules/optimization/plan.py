@@ -110,8 +110,8 @@ def _courses(
         return courses, base, notes
     price = price_of(context)
     courses = []
-    for number, scenario in enumerate(parameters.scenarios):
-        where = f"scenarios.{number}.changes"
+    for place, scenario in enumerate(parameters.scenarios):
+        where = f"scenarios.{place}.changes"
         changed = changes.apply(model, scenario.changes, price, where)
         chance = scenario.probability
         if chance is None:
