@@ -87,11 +87,13 @@ class LiveProgram:
     def set_coefficients(self, coefficients: Mapping[tuple[str, str], float]) -> None:
         """Change coefficients, by row and column."""
         arrays = self.arrays
+        values = np.fromiter(coefficients.values(), float, len(coefficients))
+        wrong = ~np.isfinite(values)
+        refuse("a coefficient of row", wrong, values, [row for row, _ in coefficients])
         if self._place is None:
             pairs = zip(arrays.row.tolist(), arrays.column.tolist(), strict=True)
             self._place = {pair: k for k, pair in enumerate(pairs)}
         for (row, column), value in coefficients.items():
-            refuse("a coefficient of row", not np.isfinite(value), [value], [row])
             pair = self._at(self.row, row), self._at(self.column, column)
             if pair not in self._place:
                 self._place[pair] = len(arrays.value)
