@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from orchestrator.modules.base import Module, Needs, Operation
 from orchestrator.modules.optimization.models import SetpointsInput, SetpointsResult
-from orchestrator.modules.optimization.plan_result import (
+from orchestrator.modules.optimization.planning.result import (
     PlanInput,
     PlanResult,
     SensitivityInput,

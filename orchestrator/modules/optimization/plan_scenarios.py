@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import ParameterError
 from orchestrator.modules.analysis.catalogue import public
 from orchestrator.modules.optimization.plan import explain, price_of
-from orchestrator.modules.optimization.plan_program import PlanProgram
-from orchestrator.modules.optimization.plan_result import PlanResult, ScenarioPlan
+from orchestrator.modules.optimization.planning.program import PlanProgram
+from orchestrator.modules.optimization.planning.readout import read_periods, total
+from orchestrator.modules.optimization.planning.result import PlanResult, ScenarioPlan
 from orchestrator.modules.price_units import conversion
 from orchestrator.plant.expressions import Expression
 
 if TYPE_CHECKING:
     from orchestrator.modules.base import OperationContext
-    from orchestrator.modules.optimization.plan_input import PlanModel, Price
+    from orchestrator.modules.optimization.refinery.model import RefineryModel
+    from orchestrator.modules.optimization.refinery.parts import Product, Supply
     from orchestrator.modules.price_deck import PriceDeck
 
 
 def plan_by_deck(
-    model: PlanModel, deck: PriceDeck, time_limit: float, context: OperationContext
+    model: RefineryModel, deck: PriceDeck, time_limit: float, context: OperationContext
 ) -> PlanResult:
     """The plan of the base scenario, with the plan of every scenario beside it.
 
@@ -46,6 +48,7 @@ def plan_by_deck(
     for scenario in deck.scenarios:
         built, solution = programs[scenario.name], solutions[scenario.name]
         made = explain(built, solution, time_limit) if solution.status != "optimal" else None
+        periods = read_periods(built, solution) if solution.solved else ()
         both = solution.status == base.status == "optimal"
         plans.append(
             ScenarioPlan(
@@ -54,8 +57,8 @@ def plan_by_deck(
                 status=solution.status if made is None else made.status,
                 objective=solution.objective,
                 of_base_plan=_worth(built, base.values) if both else None,
-                crudes=_amounts(solution.values, "crudes."),
-                products=_amounts(solution.values, "products."),
+                crudes=total(periods, "crudes"),
+                products=total(periods, "products"),
             )
         )
     objectives = [plan.objective for plan in plans if plan.status == "optimal"]
@@ -77,35 +80,41 @@ def plan_by_deck(
     )
 
 
-def priced(model: PlanModel, prices: Mapping[str, float]) -> PlanModel:
-    """The model with the prices of those of its crudes and products that go by a name of the deck."""
+def priced(model: RefineryModel, prices: Mapping[str, float]) -> RefineryModel:
+    """The model with the prices of what it buys and sells that goes by a name of the deck.
+
+    Prices by steps are left as they are.
+    """
+
+    def named(items: Mapping[str, Supply | Product]) -> dict[str, Supply | Product]:
+        return {
+            name: item.model_copy(update={"price": prices[name]})
+            if name in prices and not item.tiers
+            else item
+            for name, item in items.items()
+        }
+
     return model.model_copy(
         update={
-            "crudes": {
-                name: item.model_copy(update={"price": prices[name]}) if name in prices else item
-                for name, item in model.crudes.items()
-            },
-            "products": {
-                name: item.model_copy(update={"price": prices[name]}) if name in prices else item
-                for name, item in model.products.items()
-            },
+            "crudes": named(model.crudes),
+            "purchases": named(model.purchases),
+            "products": named(model.products),
         }
     )
 
 
-def _fit(model: PlanModel, deck: PriceDeck) -> list[str]:
+def _fit(model: RefineryModel, deck: PriceDeck) -> list[str]:
     """What of the model the deck does not price.
 
     Raises:
         ParameterError: it prices nothing.
     """
     names = deck.base.prices.keys()
-    own = [
-        what
-        for what, name, price in _prices(model)
-        if name not in names and not _reads(price, names)
-    ]
-    if len(own) == len(model.crudes) + len(model.products):
+    every: dict[str, bool] = {}
+    for what, name, price in _prices(model):
+        every[what] = every.get(what, False) or name in names or _reads(price, names)
+    own = [what for what, of_deck in every.items() if not of_deck]
+    if len(own) == len(every):
         raise ParameterError(
             f"no price of {model.name} goes by a name of the deck",
             where="parameters, deck",
@@ -118,7 +127,7 @@ def _fit(model: PlanModel, deck: PriceDeck) -> list[str]:
     return [f"the deck does not price {', '.join(own)}: the model's own prices stand"]
 
 
-def _factors(model: PlanModel, deck: PriceDeck, context: OperationContext) -> dict[str, float]:
+def _factors(model: RefineryModel, deck: PriceDeck, context: OperationContext) -> dict[str, float]:
     """By name that an expression reads: from the deck's unit to that of the tag or series of the name.
 
     Raises:
@@ -153,11 +162,18 @@ def _unit(name: str, deck: PriceDeck, context: OperationContext) -> str:
     return deck.units.get(name) or (known.unit if known is not None else None) or deck.unit
 
 
-def _prices(model: PlanModel) -> Iterator[tuple[str, str, Price]]:
-    for name, crude in model.crudes.items():
-        yield f"crude {name}", name, crude.price
-    for name, product in model.products.items():
-        yield f"product {name}", name, product.price
+def _prices(model: RefineryModel) -> Iterator[tuple[str, str, float | str]]:
+    """What is priced, its name, and each of its prices."""
+    for what, items in (
+        ("crude", model.crudes),
+        ("purchase", model.purchases),
+        ("product", model.products),
+    ):
+        for name, item in items.items():
+            given = [tier.price for tier in item.tiers] if item.price is None else [item.price]
+            for price in given:
+                for one in price.values() if isinstance(price, dict) else (price,):
+                    yield f"{what} {name}", name, one
 
 
 def _worth(built: PlanProgram, values: Mapping[str, float]) -> float:
@@ -166,13 +182,5 @@ def _worth(built: PlanProgram, values: Mapping[str, float]) -> float:
     return program.offset + sum(c.worth * values[name] for name, c in program.columns.items())
 
 
-def _reads(price: Price, names: Collection[str]) -> bool:
+def _reads(price: float | str, names: Collection[str]) -> bool:
     return isinstance(price, str) and any(n in names for n in Expression.parse(price).names)
-
-
-def _amounts(values: Mapping[str, float], prefix: str) -> dict[str, float]:
-    return {
-        name.removeprefix(prefix): value
-        for name, value in values.items()
-        if name.startswith(prefix) and value > 1e-7
-    }

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from orchestrator.modules.optimization import plan, setpoints
 from orchestrator.modules.optimization.linear import Range
 from orchestrator.modules.optimization.models import SetpointsInput
-from orchestrator.modules.optimization.plan_program import PlanProgram
-from orchestrator.modules.optimization.plan_result import (
+from orchestrator.modules.optimization.planning.program import PlanProgram
+from orchestrator.modules.optimization.planning.result import (
     PlanLimit,
     SensitivityInput,
     SensitivityResult,
@@ -47,10 +47,10 @@ def run(parameters: SensitivityInput, context: OperationContext) -> SensitivityR
     prices = []
     for name, price in built.prices.items():
         bounds = solution.worth_range.get(name, Range(-math.inf, math.inf))
-        # A crude counts against the margin, so that its range is mirrored.
-        ends = (
-            (-bounds.high, -bounds.low) if name.startswith("crudes.") else (bounds.low, bounds.high)
-        )
+        days = built.book.days[name]
+        low, high = bounds.low / days, bounds.high / days
+        # What is bought counts against the margin, so that its range is mirrored.
+        ends = (low, high) if "products." in name else (-high, -low)
         prices.append(WorthRange(what=name, price=price, low=_end(ends[0]), high=_end(ends[1])))
     return SensitivityResult(
         summary=_summary(result.binding),

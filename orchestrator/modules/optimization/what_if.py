@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.errors import ParameterError
 from orchestrator.modules.optimization import plan, setpoints
 from orchestrator.modules.optimization.models import ChangeOf, SetpointsInput, SetpointsResult
-from orchestrator.modules.optimization.plan_input import PlanModel
-from orchestrator.modules.optimization.plan_result import (
+from orchestrator.modules.optimization.planning.result import (
     Difference,
     PlanInput,
     PlanResult,
@@ -18,6 +17,8 @@ from orchestrator.modules.optimization.plan_result import (
     WhatIfResult,
 )
 from orchestrator.modules.optimization.present import present_values
+from orchestrator.modules.optimization.refinery.loading import validated
+from orchestrator.modules.optimization.refinery.model import RefineryModel
 
 if TYPE_CHECKING:
     from orchestrator.modules.base import OperationContext
@@ -113,7 +114,7 @@ def _plan(parameters: WhatIfInput, context: OperationContext) -> WhatIfResult:
             place = place[part]
         present = price(place[last]) if isinstance(place[last], str) else place[last]
         place[last] = _apply(change, present, ".".join(path))
-    changed_model = plan.validated(copy.deepcopy(document), "the changed plan")
+    changed_model = validated(copy.deepcopy(document), "the changed plan")
     limit = parameters.time_limit_seconds
     base = plan.run(PlanInput(model=model, time_limit_seconds=limit), context)
     changed = plan.run(PlanInput(model=changed_model, time_limit_seconds=limit), context)
@@ -145,7 +146,7 @@ def tag_of(words: str, plant: Plant) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def resolve(what: str, model: PlanModel) -> list[str]:
+def resolve(what: str, model: RefineryModel) -> list[str]:
     """The path of a number in a plan model that a change names.
 
     Besides a path, a bare name of a crude, unit or product stands for its price, capacity or price,

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from orchestrator.errors import ConfigurationError, InsufficientDataError, UnknownTagError
 from orchestrator.modules.base import OperationContext
 from orchestrator.modules.optimization.plan import configured_model, run
-from orchestrator.modules.optimization.plan_input import PlanModel
-from orchestrator.modules.optimization.plan_result import PlanInput
+from orchestrator.modules.optimization.planning.result import PlanInput
+from orchestrator.modules.optimization.refinery.model import RefineryModel
 from orchestrator.plant.tags import Plant, load_plant
 from orchestrator.plant.twin import PLANT_FILE
 
@@ -29,7 +29,7 @@ SMALL = {
 
 
 def solved(model, context):
-    return run(PlanInput(model=PlanModel.model_validate(model)), context)
+    return run(PlanInput(model=RefineryModel.model_validate(model)), context)
 
 
 def changed(path, value):
@@ -223,7 +223,7 @@ def test_a_spec_without_the_property_of_a_component_is_refused():
     model = changed("products.fuel.components", ["fuel"])
     model["products"]["fuel"]["specs"] = {"sulphur": {"max": 1}}
     with pytest.raises(ValidationError, match="sulphur"):
-        PlanModel.model_validate(model)
+        RefineryModel.model_validate(model)
 
 
 TWIN_PRICES = {
