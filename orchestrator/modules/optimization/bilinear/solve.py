@@ -54,7 +54,7 @@ class BilinearSolution:
             ``infeasible``, ``unbounded``, ``time_limit`` (no point found in the time) or ``error``.
         objective: Objective of the point.
         bound: What no point can exceed.
-        values: Value of each column.
+        values: Value of each column; of an infeasible program at the least breach of limits.
         method: What proved the bound.
         confirmed: Of an infeasible program: whether a proof of our own confirms it.
         relaxations: Of an infeasible program: the limits to relax, with the least breach found.
@@ -273,6 +273,7 @@ class _Search:
         broken = least.bound is not None and -least.bound > BROKEN
         return BilinearSolution(
             "infeasible",
+            values=least.values,
             confirmed=confirmed or broken,
             relaxations=tuple(loose.relaxations(least.values, BROKEN)),
         )

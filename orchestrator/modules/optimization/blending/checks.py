@@ -11,8 +11,7 @@ from orchestrator.errors import ParameterError
 from orchestrator.modules.optimization.blending.problem import (
     Arc,
     BlendInput,
-    BlendPool,
-    BlendProduct,
+    Mixture,
 )
 from orchestrator.modules.optimization.refinery.blending_index import INDICES
 
@@ -64,7 +63,7 @@ def reached(problem: BlendInput) -> set[str]:
 
 
 def _names(problem: BlendInput) -> Iterator[Fault]:
-    count = Counter(p.id for p in (*problem.feeds, *problem.pools, *problem.products))
+    count = Counter(part.id for part in problem.nodes)
     for kind in ("feeds", "pools", "products"):
         for number, part in enumerate(getattr(problem, kind)):
             if count[part.id] > 1:
@@ -88,7 +87,10 @@ def _arcs(problem: BlendInput) -> Iterator[Fault]:
             if name not in known[kind]:
                 yield f"{place}.{field}", _unknown(kind, name, known[kind])
         if arc.ends in seen:
-            yield place, f"there is already an arc from {arc.ends[0]!r} to {arc.ends[1]!r}; give one"
+            yield (
+                place,
+                f"there is already an arc from {arc.ends[0]!r} to {arc.ends[1]!r}; give one",
+            )
         if arc.ends[0] == arc.ends[1]:
             yield place, f"the arc leads from {arc.ends[0]!r} to itself; leave it out"
         seen.add(arc.ends)
@@ -104,23 +106,20 @@ def _unknown(kind: str, name: str, known: list[str]) -> str:
 def _amounts(problem: BlendInput) -> Iterator[Fault]:
     paths = reached(problem)
     starts = {arc.ends[0] for _, arc in problem.arcs.listed() if arc.max_flow != 0}
-    for kind, group in (("feeds", problem.feeds), ("products", problem.products)):
-        for number, part in enumerate(group):
-            place = f"{kind}.{number}"
-            yield from _span(f"{place}.min", "min", part.min, "max", part.max)
-            yield from _lots(place, part.minimum_lot, part.max, "max")
-            if part.min > 0 and kind == "products" and part.id not in paths:
-                yield (
-                    f"{place}.min",
-                    f"{part.min:g} of {part.id!r} must be made, but no path of arcs leads to it from a "
-                    "feed; add an arc or set min to 0",
-                )
-            if part.min > 0 and kind == "feeds" and part.id not in starts:
-                yield (
-                    f"{place}.min",
-                    f"{part.min:g} of {part.id!r} must be used, but no arc leads from it; add an arc or "
-                    "set min to 0",
-                )
+    for number, feed in enumerate(problem.feeds):
+        place = f"feeds.{number}"
+        yield from _span(f"{place}.min", "min", feed.min, "max", feed.max)
+        yield from _lots(place, feed.minimum_lot, feed.max, "max")
+        if feed.min > 0 and feed.id not in starts:
+            text = f"{feed.min:g} of {feed.id!r} must be used, but no arc leads from it"
+            yield f"{place}.min", f"{text}; add an arc or set min to 0"
+    for number, product in enumerate(problem.products):
+        place = f"products.{number}"
+        yield from _span(f"{place}.min", "min", product.min, "max", product.max)
+        yield from _lots(place, product.minimum_lot, product.max, "max")
+        if product.min > 0 and product.id not in paths:
+            text = f"{product.min:g} of {product.id!r} must be made, but no arcs lead to it from a feed"
+            yield f"{place}.min", f"{text}; add an arc or set min to 0"
     for number, pool in enumerate(problem.pools):
         yield from _lots(f"pools.{number}", pool.minimum_lot, pool.capacity, "capacity")
     for place, arc in problem.arcs.listed():
@@ -140,7 +139,10 @@ def _span(
     place: str, low_name: str, low: float | None, high_name: str, high: float | None
 ) -> Iterator[Fault]:
     if low is not None and high is not None and low > high:
-        yield place, f"{low_name} ({low:g}) is above {high_name} ({high:g}); exchange or correct them"
+        yield (
+            place,
+            f"{low_name} ({low:g}) is above {high_name} ({high:g}); exchange or correct them",
+        )
 
 
 def _lots(place: str, lot: float | None, most: float | None, name: str) -> Iterator[Fault]:
@@ -158,17 +160,18 @@ def _fractions(arcs: Iterable[tuple[str, Arc]]) -> Iterator[Fault]:
         if total > 1 + 1e-9:
             yield (
                 f"{place[end]}.min_fraction",
-                f"the least shares of all that flows into {end!r} sum to {total:g}; they must not "
-                "exceed 1",
+                (
+                    f"the least shares of all that flows into {end!r} sum to {total:g}; they must not "
+                    "exceed 1"
+                ),
             )
 
 
 def _qualities(problem: BlendInput) -> Iterator[Fault]:
     feeds = {feed.id: (number, feed.quality) for number, feed in enumerate(problem.feeds)}
     counted = set(problem.qualities)
-    for kind, group in (("pools", problem.pools), ("products", problem.products)):
-        for number, part in enumerate(group):
-            yield from _limits(f"{kind}.{number}", part, counted, feeds)
+    for place, part in _mixtures(problem):
+        yield from _limits(place, part, counted, feeds)
     arcs = {arc.ends[0] for _, arc in problem.arcs.listed()}
     for prop in sorted(_limited(problem)):
         for name, (number, quality) in feeds.items():
@@ -179,9 +182,15 @@ def _qualities(problem: BlendInput) -> Iterator[Fault]:
                 )
 
 
+def _mixtures(problem: BlendInput) -> list[tuple[str, Mixture]]:
+    pools = [(f"pools.{number}", part) for number, part in enumerate(problem.pools)]
+    products = [(f"products.{number}", part) for number, part in enumerate(problem.products)]
+    return [*pools, *products]
+
+
 def _limits(
     place: str,
-    part: BlendPool | BlendProduct,
+    part: Mixture,
     counted: set[str],
     feeds: Mapping[str, tuple[int, Mapping[str, float]]],
 ) -> Iterator[Fault]:
@@ -190,7 +199,10 @@ def _limits(
             if bound is None:
                 continue
             if counted and prop not in counted:
-                yield f"{place}.{side}.{prop}", f"{prop!r} is not listed in qualities; list it there"
+                yield (
+                    f"{place}.{side}.{prop}",
+                    f"{prop!r} is not listed in qualities; list it there",
+                )
             elif not any(prop in quality for _, quality in feeds.values()):
                 yield (
                     f"{place}.{side}.{prop}",
@@ -209,7 +221,7 @@ def _limits(
 def _limited(problem: BlendInput) -> set[str]:
     return {
         prop
-        for part in (*problem.pools, *problem.products)
+        for part in problem.mixtures
         for limits in (part.quality_min, part.quality_max)
         for prop, bound in limits.items()
         if bound is not None and any(prop in feed.quality for feed in problem.feeds)
@@ -220,31 +232,29 @@ def _indices(problem: BlendInput) -> Iterator[Fault]:
     for prop, name in problem.blending.items():
         index = INDICES.get(name)
         if index is None:
-            yield f"blending.{prop}", f"{name!r} is no blending index; there are: {', '.join(INDICES)}"
+            yield (
+                f"blending.{prop}",
+                f"{name!r} is no blending index; there are: {', '.join(INDICES)}",
+            )
             continue
         weighed = index.basis not in ("amount", problem.flow_basis)
         for number, feed in enumerate(problem.feeds):
             value = feed.quality.get(prop)
             if value is None:
                 continue
+            place = f"feeds.{number}.quality"
             if not index.fits(value):
-                yield (
-                    f"feeds.{number}.quality.{prop}",
-                    f"{value:g} is outside what the index {name!r} holds for, above {index.lowest:g} "
-                    f"and at most {index.highest:g}; correct it or blend it linearly",
-                )
+                text = f"{value:g} is outside what the index {name!r} holds for"
+                span = f"above {index.lowest:g} and at most {index.highest:g}"
+                yield f"{place}.{prop}", f"{text}, {span}; correct it or blend it linearly"
             if weighed and not feed.quality.get(DENSITY, math.nan) > 0:
-                yield (
-                    f"feeds.{number}.quality.{DENSITY}",
-                    f"{prop!r} blends by {index.basis} and flows are {problem.flow_basis}; give the "
-                    f"density of {feed.id!r}, above zero",
-                )
-        for kind, group in (("pools", problem.pools), ("products", problem.products)):
-            for number, part in enumerate(group):
-                for side in ("quality_min", "quality_max"):
-                    bound = getattr(part, side).get(prop)
-                    if bound is not None and not index.fits(bound):
-                        yield (
-                            f"{kind}.{number}.{side}.{prop}",
-                            f"{bound:g} is outside what the index {name!r} holds for; correct it",
-                        )
+                text = f"{prop!r} blends by {index.basis} and flows are {problem.flow_basis}"
+                yield f"{place}.{DENSITY}", f"{text}; give the density of {feed.id!r}, above zero"
+        for place, part in _mixtures(problem):
+            for side in ("quality_min", "quality_max"):
+                bound = getattr(part, side).get(prop)
+                if bound is not None and not index.fits(bound):
+                    yield (
+                        f"{place}.{side}.{prop}",
+                        f"{bound:g} is outside what the index {name!r} holds for; correct it",
+                    )

@@ -26,7 +26,9 @@ from orchestrator.modules.optimization.linear import INFINITY, Column, Row
 
 if TYPE_CHECKING:
     from orchestrator.modules.optimization.blending.network import Network, Spec
-    from orchestrator.modules.optimization.blending.problem import Amount, BlendPool, BlendProduct, Lots
+    from orchestrator.modules.optimization.blending.problem import (
+        Lots,
+    )
 
 FLOW_SIZE = 100.0
 """What the largest flow is scaled to, so that tolerances mean the same in any unit."""
@@ -69,6 +71,14 @@ class Formulation:
     boxed: bool = False
     carried: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
 
+    def inflow(self, node: str) -> dict[str, dict[str, float]]:
+        """Feed -> columns with what of it flows into a node, each counted once."""
+        found: dict[str, dict[str, float]] = defaultdict(dict)
+        for ends in self.network.into[node]:
+            for feed, column in self.carried[ends].items():
+                found[feed][column] = 1.0
+        return found
+
 
 def formulate(network: Network) -> Formulation:
     """The program of a network."""
@@ -85,8 +95,10 @@ class _Builder:
         self.network = network
         problem = network.problem
         known = [bound for bound in network.most.values() if 0 < bound < math.inf]
-        known += [part.min for part in (*problem.feeds, *problem.products) if part.min > 0]
-        prices = [abs(part.price) for part in (*problem.feeds, *problem.products)]
+        known += [feed.min for feed in problem.feeds if feed.min > 0]
+        known += [product.min for product in problem.products if product.min > 0]
+        prices = [abs(feed.price) for feed in problem.feeds]
+        prices += [abs(product.price) for product in problem.products]
         prices += [abs(arc.cost) for arc in network.arcs.values()]
         self.made = Formulation(
             network,
@@ -151,7 +163,7 @@ class _Builder:
         """Balance of each feed in a pool, and its products where it has a choice."""
         network, carried = self.network, self.made.carried
         into, out = network.into[pool], network.out[pool]
-        inflow = self._inflow(pool)
+        inflow = self.made.inflow(pool)
         for feed in network.within[pool]:
             terms = dict(inflow[feed])
             for ends in out:
@@ -183,16 +195,13 @@ class _Builder:
             return 1.0
         return self.network.arcs[feed, pool].max_fraction
 
-    def _inflow(self, node: str) -> dict[str, dict[str, float]]:
-        """Feed -> columns with what of it flows into a node."""
-        found: dict[str, dict[str, float]] = defaultdict(dict)
-        for ends in self.network.into[node]:
-            for feed, column in self.made.carried[ends].items():
-                found[feed][column] = 1.0
-        return found
-
     def _add_node(
-        self, what: str, part: Amount | BlendPool, arcs: list[tuple[str, str]], least: float, most: float | None
+        self,
+        what: str,
+        part: Named,
+        arcs: list[tuple[str, str]],
+        least: float,
+        most: float | None,
     ) -> None:
         """Limits and lots of all that flows through a node."""
         name = f"{what} of {part.id}"
@@ -222,7 +231,7 @@ class _Builder:
         """``Σ weight · (index − bound) · flow ≤ 0`` over what flows into a pool or product."""
         terms = {
             column: spec.excess(feed)
-            for feed, columns in self._inflow(spec.of).items()
+            for feed, columns in self.made.inflow(spec.of).items()
             for column in columns
         }
         size = max(map(abs, terms.values()), default=0.0)
@@ -230,8 +239,14 @@ class _Builder:
             return
         name = f"{spec.prop.name} {spec.side} of {spec.of}"
         scaled = {column: value / size for column, value in terms.items()}
-        self.linear.add_row(Row(name, scaled, -INFINITY, 0.0, scale=1.0))
+        # To miss it altogether counts like missing all that must be made.
+        least = max(1.0, self._least(spec.of))
+        self.linear.add_row(Row(name, scaled, -INFINITY, 0.0, scale=least))
         self.made.specs[name] = spec, size
+
+    def _least(self, node: str) -> float:
+        products = {product.id: product.min for product in self.network.problem.products}
+        return products.get(node, 0.0) / self.made.flow
 
     def _add_lots(
         self, name: str, arcs: list[tuple[str, str]], lots: Lots, most: float | None
@@ -273,7 +288,7 @@ class _Builder:
         self.made.boxed = True
         return LOT_LIMIT * FLOW_SIZE
 
-    def _add_count(self, part: BlendProduct | BlendPool) -> None:
+    def _add_count(self, part: Mixture) -> None:
         """At most so many arcs into a node."""
         arcs = self.network.into[part.id]
         if part.max_components is None or part.max_components >= len(arcs):

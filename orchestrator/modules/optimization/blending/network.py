@@ -11,8 +11,7 @@ from orchestrator.modules.optimization.blending.checks import DENSITY
 from orchestrator.modules.optimization.blending.problem import (
     Arc,
     BlendInput,
-    BlendPool,
-    BlendProduct,
+    Mixture,
 )
 from orchestrator.modules.optimization.refinery.blending_index import INDICES, BlendingIndex
 
@@ -92,11 +91,6 @@ class Network:
     properties: dict[str, Property] = field(default_factory=dict)
     specs: list[Spec] = field(default_factory=list)
 
-    @property
-    def pools(self) -> tuple[BlendPool, ...]:
-        """Pools of the problem."""
-        return self.problem.pools
-
 
 def network_of(problem: BlendInput) -> Network:
     """The network of a checked problem."""
@@ -111,7 +105,7 @@ def network_of(problem: BlendInput) -> Network:
             found.into[ends[1]].append(ends)
     found.within = _within(problem, found)
     found.properties = {name: _property(problem, name) for name in _property_names(problem)}
-    for part in (*problem.pools, *problem.products):
+    for part in problem.mixtures:
         found.specs += _specs(part, found.properties)
     return found
 
@@ -120,7 +114,8 @@ def _largest_flows(
     problem: BlendInput, arcs: Mapping[tuple[str, str], Arc]
 ) -> dict[tuple[str, str], float]:
     """Bounds of flows by passing limits of nodes on to their arcs, and back, until nothing changes."""
-    limit = {p.id: _or_infinite(p.max) for p in (*problem.feeds, *problem.products)}
+    limit = {feed.id: _or_infinite(feed.max) for feed in problem.feeds}
+    limit |= {product.id: _or_infinite(product.max) for product in problem.products}
     limit |= {pool.id: _or_infinite(pool.capacity) for pool in problem.pools}
     most = {
         ends: 0.0 if arc.max_fraction == 0 else _or_infinite(arc.max_flow)
@@ -182,7 +177,7 @@ def _property(problem: BlendInput, name: str) -> Property:
     return Property(name, rule, index, weight)
 
 
-def _specs(part: BlendPool | BlendProduct, properties: Mapping[str, Property]) -> list[Spec]:
+def _specs(part: Mixture, properties: Mapping[str, Property]) -> list[Spec]:
     found = []
     for side, limits in (("min", part.quality_min), ("max", part.quality_max)):
         for name, bound in limits.items():

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from orchestrator.modules import documents
 from orchestrator.modules.base import OperationInput
@@ -58,38 +58,41 @@ class Lots(DocumentPart):
         return self.minimum_lot is not None or self.lot_size is not None or self.fixed_cost > 0
 
 
-class Amount(Lots):
-    """A quantity of a named part, between ``min`` and ``max``; null for no limit."""
+class Named(Lots):
+    """A part with a name that no other has."""
 
     id: str = Field(min_length=1)
+
+
+class Feed(Named):
+    """Something that can be bought or is on hand: amount, price and quality by property."""
+
     min: Least = 0.0
     max: Most = None
-
-
-class Feed(Amount):
-    """Something that can be bought or is on hand: price and quality by property."""
-
     price: float
     quality: Annotated[Quality, _not_null({})] = Field(default_factory=dict)
 
 
-class BlendProduct(Amount):
-    """Something to be made: its price, least and largest quality, and how many arcs may feed it."""
+class Mixture(Named):
+    """Something in which flows mix: limits of its quality, and how many arcs may lead into it."""
 
+    quality_min: QualityLimits = Field(default_factory=dict)
+    quality_max: QualityLimits = Field(default_factory=dict)
+    max_components: Annotated[int | None, Field(ge=1)] = None
+
+
+class BlendProduct(Mixture):
+    """Something to be made, between ``min`` and ``max``; null for no limit."""
+
+    min: Least = 0.0
+    max: Most = None
     price: Annotated[float, _not_null(0.0)] = 0.0
-    quality_min: QualityLimits = Field(default_factory=dict)
-    quality_max: QualityLimits = Field(default_factory=dict)
-    max_components: Annotated[int | None, Field(ge=1)] = None
 
 
-class BlendPool(Lots):
-    """A tank or header that mixes: its largest throughput, and limits of its own quality."""
+class BlendPool(Mixture):
+    """A tank or header that mixes, with its largest throughput; null for no limit."""
 
-    id: str = Field(min_length=1)
     capacity: Most = None
-    quality_min: QualityLimits = Field(default_factory=dict)
-    quality_max: QualityLimits = Field(default_factory=dict)
-    max_components: Annotated[int | None, Field(ge=1)] = None
 
 
 class Arc(Lots):
@@ -214,8 +217,17 @@ class BlendInput(OperationInput):
     def _spelt(cls, value: Any) -> Any:
         return documents.refuse_misspelt(cls, value)
 
+    @property
+    def mixtures(self) -> tuple[Mixture, ...]:
+        """Pools, then products."""
+        return (*self.pools, *self.products)
+
+    @property
+    def nodes(self) -> tuple[Named, ...]:
+        """Feeds, pools, then products."""
+        return (*self.feeds, *self.pools, *self.products)
+
     def unread(self) -> list[str]:
         """A warning for each field that is neither known nor descriptive."""
-        named = (("feeds", self.feeds), ("products", self.products), ("pools", self.pools))
-        parts = [(f"{kind}.{part.id}", part) for kind, group in named for part in group]
+        parts: list[tuple[str, BaseModel]] = [(part.id, part) for part in self.nodes]
         return documents.of_parts([*parts, ("arcs", self.arcs), *self.arcs.listed()], self)
