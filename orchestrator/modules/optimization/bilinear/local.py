@@ -1,10 +1,10 @@
 """Local solutions of a bilinear program: sequential linear programming from several starts.
 
 Each step solves the program with its products replaced by their tangents, ``x̄·y + ȳ·x − x̄·ȳ``, inside
-a box around the present point; what a product then lacks is charged at a penalty (Fletcher and Sainz de
-la Maza, Mathematical Programming 43, 1989; for pooling Baker and Lasdon, Management Science 31, 1985). A
-step that does not raise the penalised objective shrinks the box. At the end the shares are fixed and the
-linear program that is left is solved, so that what is returned is exact.
+a box around the present shares (Baker and Lasdon, Management Science 31, 1985). The shares are then held
+and the linear program that is left is solved: an exact point, which counts if it is better; else the box
+shrinks. Where shares alone admit no point, what a product lacks is charged at a penalty instead (Fletcher
+and Sainz de la Maza, Mathematical Programming 43, 1989) until it is small.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orchestrator.modules.optimization.bilinear.relaxed import mccormick, with_shares
-from orchestrator.modules.optimization.bilinear.tangent import set_tangents, tangent_program
+from orchestrator.modules.optimization.bilinear.tangent import (
+    set_tangents,
+    tangent_program,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,13 +31,19 @@ if TYPE_CHECKING:
     from orchestrator.modules.optimization.linear.arrays import Floats
 
 EXACT = 1e-8
+EXACT_SECONDS = 1.0
 LEAST_BOX = 1e-7
 STEPS = 40
 NEAR = 1e-4
 FIRST_BOX, NEAR_BOX = 0.2, 1e-3
 """First reach of a step, over the width of each bound: from any point, and from one that nearly fits."""
-SPREAD = 0.6
-"""Relative standard deviation of the random worths that lead to different starts."""
+LARGE = 200
+"""Products above which a program is large: local searches then go on while their time lasts."""
+SMALL_STARTS, LARGE_STARTS = 6, 12
+START_SHARE = 0.3
+KICK_BOX = 0.5
+SPREAD, NOISE = 0.6, 0.05
+"""Standard deviation of the random worths that lead elsewhere, over each worth and over the largest."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,6 @@ class LocalSearch:
     ) -> None:
         self._program, self._bounded = program, bounded
         self._indexed, self._deadline = indexed, deadline
-        self._factors = np.unique(np.concatenate([indexed.share, indexed.amount]))
         worth = np.abs(indexed.arrays.worth)
         self._penalty = 10.0 * max(1.0, float(worth.max(initial=0.0)))
         self._tangent = tangent_program(bounded, self._penalty).live()
@@ -79,87 +87,145 @@ class LocalSearch:
         if first is not None and first.grows:
             return first
         if first is not None and self._merit(first.x) > self._merit(start):
-            x = self._steps(first.x, self._merit(first.x), FIRST_BOX, first)
-        else:
-            # What breaks rows a little may look better than any exact point.
-            near = self._indexed.violation(start) <= NEAR
-            x = self._steps(start, -np.inf, NEAR_BOX if near else FIRST_BOX, first)
+            return self._up(first)
+        # What breaks rows a little may look better than any exact point.
+        near = self._indexed.violation(start) <= NEAR
+        x = self._steps(start, NEAR_BOX if near else FIRST_BOX, first)
         found = [point for point in (first, self.at_shares(x)) if point is not None]
         if self._indexed.violation(x) <= EXACT:
             found.append(Point(x, self._indexed.arrays.objective(x)))
-        return max(found, key=lambda point: point.objective, default=None)
+        best = max(found, key=lambda point: point.objective, default=None)
+        return best if best is None or best.grows else self._up(best)
 
     def at_shares(self, x: Floats) -> Point | None:
         """The optimum with the shares of ``x``, exact; ``None`` where these admit no point."""
-        indexed = self._indexed
-        columns = indexed.arrays.columns
-        shares = dict(
-            zip((columns[i] for i in indexed.shares), x[indexed.shares].tolist(), strict=True)
-        )
-        solution = with_shares(self._program, shares).solve(self._left())
+        indexed, columns = self._indexed, self._indexed.arrays.columns
+        shares = {columns[i]: float(x[i]) for i in indexed.shares}
+        solution = with_shares(self._program, shares).solve(max(EXACT_SECONDS, self._left()))
         if solution.status == "unbounded":
             return Point(x, float("inf"), solution.ray)
         if not solution.solved or solution.objective is None:
             return None
-        return Point(solution.x, solution.objective)
+        found = np.array([shares.get(name, solution.values.get(name, 0.0)) for name in columns])
+        found[indexed.product] = found[indexed.share] * found[indexed.amount]
+        return Point(found, indexed.arrays.objective(found))
 
-    def starts(self, first: Floats, seed: int) -> Iterator[Floats]:
-        """``first``, then optima of the relaxation at randomly changed worths."""
-        yield self._indexed.projected(first)
+    def points(self, first: Floats, seed: int) -> Iterator[Point | None]:
+        """Exact points: of several starts, of climbs from the best of these, then from the best, kicked.
+
+        ``None`` stands for what led nowhere. Small programs are left to the global search sooner.
+        """
         random = np.random.default_rng(seed)
+        large = len(self._indexed.product) > LARGE
+        starts: list[tuple[float, Floats]] = []
+        for start in self._starts(first, random, LARGE_STARTS if large else SMALL_STARTS):
+            point = self.at_shares(start)
+            starts.append((-np.inf if point is None else point.objective, start))
+            yield point
+        starts.sort(key=lambda item: -item[0])
+        best: Point | None = None
+        for _, start in starts[: len(starts) // 3 + 1]:
+            point = self.climb(start)
+            yield point
+            if point is not None and (best is None or point.objective > best.objective):
+                best = point
+        while large and best is not None:
+            point = self.climb(self._kicked(best.x, random))
+            yield point
+            if point is not None and point.objective > best.objective:
+                best = point
+
+    def _starts(self, first: Floats, random: np.random.Generator, count: int) -> Iterator[Floats]:
+        """``first``, and optima of the relaxation at other worths, for a part of the time."""
+        until = time.monotonic() + START_SHARE * self._left()
+        yield self._indexed.projected(first)
         relaxed = mccormick(self._bounded).live()
-        worth = self._indexed.arrays.worth
-        columns = self._indexed.arrays.columns
-        size = max(1.0, float(np.abs(worth).max(initial=0.0)))
-        while True:
-            changed = worth * (1 + SPREAD * random.standard_normal(len(worth)))
-            changed += 0.05 * size * random.standard_normal(len(worth))
-            relaxed.set_worths(dict(zip(columns, changed.tolist(), strict=True)))
-            solution = relaxed.solve(self._left())
-            if not solution.solved:
+        for _ in range(count - 1):
+            if time.monotonic() >= until:
                 return
-            yield self._indexed.projected(solution.x)
+            relaxed.set_worths(self._other_worths(random))
+            solution = relaxed.solve(self._left())
+            if solution.solved:
+                yield self._indexed.projected(solution.x)
+
+    def _kicked(self, x: Floats, random: np.random.Generator) -> Floats:
+        """Where a wide tangent step from ``x`` leads at other worths."""
+        arrays = self._indexed.arrays
+        self._tangent.set_worths(self._other_worths(random))
+        solution = self._step(x, KICK_BOX)
+        self._tangent.set_worths(dict(zip(arrays.columns, arrays.worth.tolist(), strict=True)))
+        return self._indexed.projected(solution.x[: len(x)]) if solution.solved else x
+
+    def _other_worths(self, random: np.random.Generator) -> dict[str, float]:
+        arrays = self._indexed.arrays
+        size = max(1.0, float(np.abs(arrays.worth).max(initial=0.0)))
+        worth = arrays.worth * (1 + SPREAD * random.standard_normal(len(arrays.worth)))
+        worth += NOISE * size * random.standard_normal(len(worth))
+        return dict(zip(arrays.columns, worth.tolist(), strict=True))
 
     def _left(self) -> float:
         return max(1e-2, self._deadline - time.monotonic())
 
-    def _steps(self, x: Floats, merit: float, box: float, fixed: Point | None) -> Floats:
-        """Steps from ``x`` until the box is small or time is up; integers stay as in ``fixed``."""
-        arrays = self._indexed.arrays
-        width = np.where(
-            np.isfinite(arrays.upper - arrays.lower),
-            arrays.upper - arrays.lower,
-            np.maximum(1.0, np.abs(x)),
-        )
-        whole = np.flatnonzero(arrays.integer)
-        if whole.size and fixed is not None:
-            self._bounds(whole, fixed.x[whole], fixed.x[whole])
+    def _up(self, point: Point) -> Point:
+        """From one exact point to better ones, the shares moved by a tangent step and then held."""
+        self._hold(point)
+        box = FIRST_BOX
         for _ in range(STEPS):
             if time.monotonic() >= self._deadline or box < LEAST_BOX:
                 break
-            reach = box * width[self._factors]
-            low = np.maximum(arrays.lower[self._factors], x[self._factors] - reach)
-            high = np.minimum(arrays.upper[self._factors], x[self._factors] + reach)
-            solution = self._step(x, low, high)
-            if not solution.solved:
+            solution = self._step(point.x, box)
+            nearer = self.at_shares(solution.x) if solution.solved else None
+            if nearer is not None and nearer.grows:
+                return nearer
+            least = point.objective + 1e-9 * max(1.0, abs(point.objective))
+            if nearer is None or nearer.objective <= least:
+                promised = (solution.objective or 0.0) - point.objective
+                if solution.solved and promised <= 1e-9 * max(1.0, abs(point.objective)):
+                    break
                 box /= 4
                 continue
+            point, box = nearer, min(1.0, 2 * box)
+            self._hold(point)
+        self._hold(None)
+        return point
+
+    def _steps(self, x: Floats, box: float, fixed: Point | None) -> Floats:
+        """Steps that raise the penalised objective, for where the shares alone admit no point yet."""
+        merit = -np.inf
+        self._hold(fixed)
+        for _ in range(STEPS):
+            if time.monotonic() >= self._deadline or box < LEAST_BOX:
+                break
+            solution = self._step(x, box)
             nearer = solution.x[: len(x)]
-            reached = self._merit(nearer)
+            reached = self._merit(nearer) if solution.solved else -np.inf
             if reached <= merit + 1e-10 * max(1.0, abs(merit)):
                 box /= 4
                 continue
-            promised = (solution.objective or 0.0) - merit
-            if np.isfinite(merit) and reached - merit > 0.75 * promised:
+            if np.isfinite(merit) and reached - merit > 0.75 * (
+                (solution.objective or 0.0) - merit
+            ):
                 box = min(1.0, 2 * box)
             x, merit = nearer, reached
-        if whole.size and fixed is not None:
-            self._bounds(whole, arrays.lower[whole], arrays.upper[whole])
+        self._hold(None)
         return x
 
-    def _step(self, x: Floats, low: Floats, high: Floats) -> LinearSolution:
+    def _hold(self, point: Point | None) -> None:
+        """Keep integer columns where a point has them, or let them go."""
+        arrays = self._indexed.arrays
+        whole = np.flatnonzero(arrays.integer)
+        if whole.size:
+            low, high = (arrays.lower, arrays.upper) if point is None else (point.x, point.x)
+            self._bounds(whole, np.round(low[whole]), np.round(high[whole]))
+
+    def _step(self, x: Floats, box: float) -> LinearSolution:
+        """The optimum of the tangents at ``x``, each share within a box over the width of its bounds."""
+        shares, arrays = self._indexed.shares, self._indexed.arrays
+        low, high = arrays.lower[shares], arrays.upper[shares]
+        at = np.clip(x[shares], low, high)
+        reach = box * (high - low)
         set_tangents(self._tangent, self._indexed, x)
-        self._bounds(self._factors, np.minimum(low, high), high)
+        self._bounds(shares, np.maximum(low, at - reach), np.minimum(high, at + reach))
         return self._tangent.solve(self._left())
 
     def _bounds(self, places: NDArray[np.integer[Any]], low: Floats, high: Floats) -> None:

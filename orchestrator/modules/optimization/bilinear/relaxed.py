@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from orchestrator.modules.optimization.bilinear.program import BilinearProgram
 
-FIXED = "product "
+SMALL = 1e-8
 
 
 def mccormick(
@@ -74,17 +74,50 @@ def envelope(
 
 
 def with_shares(program: BilinearProgram, shares: Mapping[str, float]) -> LinearProgram:
-    """The program with its shares fixed: linear, and exact for these shares."""
-    fixed = LinearProgram()
-    fixed.offset = program.linear.offset
-    for column in program.linear.columns.values():
-        if column.name in shares:
-            value = shares[column.name]
-            column = replace(column, lower=value, upper=value, elastic=False)
-        fixed.add_column(column)
-    for row in program.linear.rows.values():
-        fixed.add_row(row)
+    """The program with its shares held: linear, exact, and without the columns of shares and products.
+
+    A row whose terms cancel to rounding is taken as kept.
+    """
+    columns = {
+        column.name: replace(column)
+        for column in program.linear.columns.values()
+        if column.name not in shares and column.name not in program.products
+    }
+    held = LinearProgram()
+    held.offset = program.linear.offset + sum(
+        program.linear.columns[name].worth * value for name, value in shares.items()
+    )
     for w, (x, y) in program.products.items():
-        terms = {w: 1.0, y: -shares[x]}
-        fixed.add_row(Row(f"{FIXED}{w}", terms, 0.0, 0.0, elastic=False))
-    return fixed
+        made, amount, share = program.linear.columns[w], columns[y], shares[x]
+        amount.worth += made.worth * share
+        if share > SMALL:
+            amount.lower = max(amount.lower, made.lower / share)
+            amount.upper = max(amount.lower, min(amount.upper, made.upper / share))
+    for column in columns.values():
+        held.add_column(column)
+    for row in program.linear.rows.values():
+        terms, constant = _at_shares(program, shares, row.terms)
+        if terms:
+            held.add_row(
+                replace(row, terms=terms, lower=row.lower - constant, upper=row.upper - constant)
+            )
+    return held
+
+
+def _at_shares(
+    program: BilinearProgram, shares: Mapping[str, float], terms: Mapping[str, float]
+) -> tuple[dict[str, float], float]:
+    """Terms of a row over what is left free, and its constant part."""
+    found: dict[str, float] = {}
+    size: dict[str, float] = {}
+    constant = 0.0
+    for name, value in terms.items():
+        if name in shares:
+            constant += value * shares[name]
+            continue
+        if name in program.products:
+            share, name = program.products[name]
+            value *= shares[share]
+        found[name] = found.get(name, 0.0) + value
+        size[name] = size.get(name, 0.0) + abs(value)
+    return {name: v for name, v in found.items() if abs(v) > SMALL * size[name]}, constant

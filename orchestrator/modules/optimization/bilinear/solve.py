@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
 EXACT = 1e-7
 GAP = 1e-5
-STARTS = 8
-IDLE_STARTS = 4
-LOCAL_SHARE = 0.2
+IDLE = 12
+"""Local searches in a row that find nothing better before the global one begins."""
+LOCAL_SHARE = 0.25
 BOX = 1e3
 BROKEN = 1e-6
 """Least breach of limits, over their size, that counts as a proof that not all can be kept."""
@@ -167,18 +167,12 @@ class _Search:
         )
 
     def _climb(self, first: Floats) -> None:
-        began = time.monotonic()
-        end = began + LOCAL_SHARE * max(0.0, self.deadline - began)
+        end = time.monotonic() + LOCAL_SHARE * max(0.0, self.deadline - time.monotonic())
         search = LocalSearch(self.program, self.box, self.indexed, end)
         idle = 0
-        for number, start in enumerate(search.starts(first, self.seed)):
-            idle = 0 if self._take(search.climb(start)) else idle + 1
-            if (
-                self._closed()
-                or number + 1 >= STARTS
-                or idle >= IDLE_STARTS
-                or time.monotonic() >= end
-            ):
+        for point in search.points(first, self.seed):
+            idle = 0 if self._take(point) else idle + 1
+            if self._closed() or idle >= IDLE or time.monotonic() >= end:
                 return
 
     def _take(self, point: Point | None) -> bool:

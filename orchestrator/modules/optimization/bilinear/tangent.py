@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from orchestrator.modules.optimization.bilinear.relaxed import FIXED
 from orchestrator.modules.optimization.linear import Column, LinearProgram, Row
 
 if TYPE_CHECKING:
     from orchestrator.modules.optimization.bilinear.program import BilinearProgram, Indexed
     from orchestrator.modules.optimization.linear import LiveProgram
     from orchestrator.modules.optimization.linear.arrays import Floats
+
+TANGENT = "tangent of "
 
 
 def tangent_program(program: BilinearProgram, penalty: float) -> LinearProgram:
@@ -32,7 +33,7 @@ def tangent_program(program: BilinearProgram, penalty: float) -> LinearProgram:
             for name, sign in ((f"above {w}", -1.0), (f"below {w}", 1.0)):
                 linear.add_column(Column(name, worth=-penalty))
                 terms[name] = sign
-        linear.add_row(Row(f"{FIXED}{w}", terms, 0.0, 0.0, elastic=False))
+        linear.add_row(Row(f"{TANGENT}{w}", terms, 0.0, 0.0, elastic=False))
     return linear
 
 
@@ -42,7 +43,7 @@ def set_tangents(live: LiveProgram, indexed: Indexed, x: Floats) -> None:
     coefficients: dict[tuple[str, str], float] = {}
     constants: dict[str, tuple[float, float]] = {}
     for w, share, amount in zip(indexed.product, indexed.share, indexed.amount, strict=True):
-        row, at_share, at_amount = f"{FIXED}{columns[w]}", float(x[share]), float(x[amount])
+        row, at_share, at_amount = f"{TANGENT}{columns[w]}", float(x[share]), float(x[amount])
         coefficients[row, columns[share]] = -at_amount
         coefficients[row, columns[amount]] = -at_share
         constants[row] = (-at_share * at_amount,) * 2

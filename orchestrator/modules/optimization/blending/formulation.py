@@ -26,9 +26,7 @@ from orchestrator.modules.optimization.linear import INFINITY, Column, Row
 
 if TYPE_CHECKING:
     from orchestrator.modules.optimization.blending.network import Network, Spec
-    from orchestrator.modules.optimization.blending.problem import (
-        Lots,
-    )
+    from orchestrator.modules.optimization.blending.problem import Lots, Mixture, Named
 
 FLOW_SIZE = 100.0
 """What the largest flow is scaled to, so that tolerances mean the same in any unit."""

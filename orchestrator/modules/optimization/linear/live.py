@@ -171,7 +171,9 @@ class LiveProgram:
     def _run(self, options: Mapping[str, Any], time_limit: float) -> str:
         solver = self._solver
         strategy = PRIMAL_SIMPLEX if self._feasible_basis else DUAL_SIMPLEX
-        changed = {"simplex_strategy": strategy, **options, "time_limit": max(1e-3, time_limit)}
+        # The solver's clock goes on over all runs.
+        until = solver.getRunTime() + max(1e-3, time_limit)
+        changed = {"simplex_strategy": strategy, **options, "time_limit": until}
         kept = {name: solver.getOptionValue(name)[1] for name in changed}
         for name, value in changed.items():
             solver.setOptionValue(name, value)
