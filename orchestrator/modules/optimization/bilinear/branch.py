@@ -111,10 +111,11 @@ def _split(
     missed = np.abs(indexed.error(x))
     if missed.max(initial=0.0) <= MISSED:
         return None
-    total = np.bincount(indexed.share, missed, len(x)) * (high - low)
-    column = int(total.argmax())
-    if total[column] <= 0:
+    shares = indexed.shares
+    total = np.bincount(indexed.share, missed, len(x))[shares] * (high[shares] - low[shares])
+    if total.max() <= 0:
         return None
+    column = int(shares[total.argmax()])
     width = high[column] - low[column]
     at = float(
         np.clip(x[column], low[column] + LEAST_SPLIT * width, high[column] - LEAST_SPLIT * width)
