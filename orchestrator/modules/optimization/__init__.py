@@ -6,9 +6,8 @@ from orchestrator.modules.base import Module, Needs, Operation
 from orchestrator.modules.optimization.blending.problem import BlendInput
 from orchestrator.modules.optimization.blending.result import BlendResult
 from orchestrator.modules.optimization.models import SetpointsInput, SetpointsResult
-from orchestrator.modules.optimization.planning.result import (
-    PlanInput,
-    PlanResult,
+from orchestrator.modules.optimization.planning.result import PlanInput, PlanResult
+from orchestrator.modules.optimization.planning.what_if_models import (
     SensitivityInput,
     SensitivityResult,
     WhatIfInput,

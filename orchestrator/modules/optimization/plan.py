@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import ConfigurationError
+from orchestrator.modules.optimization import changes
 from orchestrator.modules.optimization.linear import LinearSolution
+from orchestrator.modules.optimization.planning.alternatives import find_alternatives
 from orchestrator.modules.optimization.planning.explanation import (
     binding,
     in_conflict,
@@ -25,6 +28,7 @@ from orchestrator.modules.optimization.planning.readout import (
     total_of_each,
 )
 from orchestrator.modules.optimization.planning.result import PlanInput, PlanResult
+from orchestrator.modules.optimization.planning.scenarios import Course, plan_common, plan_each
 from orchestrator.modules.optimization.present import present_values, require
 from orchestrator.modules.optimization.refinery.loading import validated
 from orchestrator.modules.optimization.refinery.model import RefineryModel
@@ -57,15 +61,90 @@ def run(parameters: PlanInput, context: OperationContext) -> PlanResult:
             status="no_model",
             configure=CONFIGURE,
         )
-    if parameters.deck is not None:
-        from orchestrator.modules.optimization.plan_scenarios import plan_by_deck
-
-        return plan_by_deck(model, parameters.deck, parameters.time_limit_seconds, context)
     context.progress(0.1, "building the plan")
-    built = PlanProgram(model, price_of(context))
+    courses, base, notes = _courses(model, parameters, context)
     context.progress(0.3, "solving the plan")
-    solution = built.program.solve(parameters.time_limit_seconds, ranging=True)
-    return explain(built, solution, parameters.time_limit_seconds)
+    limit = parameters.time_limit_seconds
+    deadline = time.monotonic() + limit
+    solution = base.program.solve(limit, ranging=True)
+    result = explain(base, solution, limit)
+    told: dict[str, Any] = {}
+    left = max(1.0, deadline - time.monotonic())
+    if courses:
+        context.progress(0.5, "planning by each scenario")
+        told, result = _by_scenarios(parameters, courses, base, solution, result, left)
+    alternatives, latitude, more = find_alternatives(
+        base, solution, parameters.alternatives, max(1.0, deadline - time.monotonic())
+    )
+    if parameters.compare_with is not None:
+        other = PlanProgram(parameters.compare_with, price_of(context))
+        compared = other.program.solve(left)
+        told["compared"] = margin(other, compared) if compared.solved else {}
+    result = result.model_copy(
+        update={
+            **told,
+            "warnings": (*result.warnings, *notes, *more),
+            "alternatives": alternatives,
+            "latitude": latitude,
+        }
+    )
+    if not parameters.report:
+        return result
+    from orchestrator.modules.optimization.planning.report import page
+
+    return result.model_copy(
+        update={"report": page(result, base, solution, as_markdown=parameters.report == "markdown")}
+    )
+
+
+def _courses(
+    model: RefineryModel, parameters: PlanInput, context: OperationContext
+) -> tuple[list[Course], PlanProgram, list[str]]:
+    """The scenarios, the program of the base plan, and what of the model the deck does not price."""
+    if parameters.deck is not None:
+        from orchestrator.modules.optimization.deck_courses import courses_of_deck
+
+        courses, notes = courses_of_deck(model, parameters.deck, context)
+        base = next(item.built for item in courses if item.name == parameters.deck.base.name)
+        return courses, base, notes
+    price = price_of(context)
+    courses = []
+    for number, scenario in enumerate(parameters.scenarios):
+        where = f"scenarios.{number}.changes"
+        changed = changes.apply(model, scenario.changes, price, where)
+        chance = scenario.probability
+        if chance is None:
+            chance = 1.0 / len(parameters.scenarios)
+        courses.append(Course(scenario.name, chance, PlanProgram(changed, price)))
+    return courses, PlanProgram(model, price), []
+
+
+def _by_scenarios(
+    parameters: PlanInput,
+    courses: list[Course],
+    base: PlanProgram,
+    solution: LinearSolution,
+    result: PlanResult,
+    time_limit: float,
+) -> tuple[dict[str, Any], PlanResult]:
+    """The plan by each scenario, and what it adds to the result of the base plan."""
+    plans = plan_each(courses, solution, time_limit)
+    common = None
+    if parameters.two_stage is not None:
+        common, plans, _ = plan_common(courses, parameters.two_stage, plans, time_limit)
+    expected = None
+    summary = result.summary
+    money = base.model.money_unit
+    objectives = [p.objective for p in plans if p.status == "optimal" and p.objective is not None]
+    if len(objectives) == len(plans):
+        expected = sum(p.probability * value for p, value in zip(plans, objectives, strict=True))
+        others = ", ".join(f"{plan.scenario} {plan.objective:,.0f}" for plan in plans)
+        span = "over all periods" if base.model.periods else "a day"
+        summary += f" By scenario: {others}; expected {expected:,.0f} {money} {span}."
+    if common is not None:
+        summary += f" {common.text}"
+    told = {"scenarios": tuple(plans), "expected_objective": expected, "common": common}
+    return told, result.model_copy(update={"summary": summary})
 
 
 def explain(built: PlanProgram, solution: LinearSolution, time_limit: float) -> PlanResult:
@@ -128,7 +207,7 @@ def _solved(built: PlanProgram, solution: LinearSolution, stated: dict[str, Any]
         )
     warnings += [
         f"units.{name}.severity: the plan sends what is made at low and at high severity to different "
-        "places, which one severity cannot do: the margin is an upper bound"
+        "places, which one severity cannot do: the margin is an upper bound of what can be had"
         for name in split_severities(built, solution)
     ]
     return PlanResult(

@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.errors import ParameterError
 from orchestrator.modules.optimization import plan, setpoints
+from orchestrator.modules.optimization.changes import changed_number
 from orchestrator.modules.optimization.models import ChangeOf, SetpointsInput, SetpointsResult
-from orchestrator.modules.optimization.planning.result import (
+from orchestrator.modules.optimization.planning.result import PlanResult
+from orchestrator.modules.optimization.planning.supposing import Supposing, words
+from orchestrator.modules.optimization.planning.what_if_models import (
+    AccountStep,
     Difference,
-    PlanInput,
-    PlanResult,
     WhatIfInput,
     WhatIfResult,
 )
 from orchestrator.modules.optimization.present import present_values
-from orchestrator.modules.optimization.refinery.loading import validated
-from orchestrator.modules.optimization.refinery.model import RefineryModel
 
 if TYPE_CHECKING:
     from orchestrator.modules.base import OperationContext
     from orchestrator.plant.tags import Plant
-
-_MAIN_FIELD = {"crudes": "price", "units": "capacity", "products": "price"}
-_WORDS = {
-    "price": {"crudes": "price", "products": "price"},
-    "capacity": {"units": "capacity"},
-    "demand": {"products": "max"},
-    "availability": {"crudes": "max"},
-}
 
 
 def run(parameters: WhatIfInput, context: OperationContext) -> WhatIfResult:
@@ -71,13 +62,13 @@ def _setpoints(parameters: WhatIfInput, context: OperationContext) -> WhatIfResu
             raise ParameterError(
                 f"{change.what!r} is not a tag", where="changes", remedy="name a tag of the plant"
             )
-        supposed[tag] = _apply(change, present.get(tag), tag)
+        supposed[tag] = changed_number(change, present.get(tag), tag, "changes")
     changed = setpoints.run(asked.model_copy(update={"current": supposed}), context)
     before, after = _positions(base), _positions(changed)
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     gain = _daily(changed.objective_usd_per_hour, base.objective_usd_per_hour)
     return WhatIfResult(
-        summary=_words(parameters.changes, gain, "USD", changed.status),
+        summary=_summary(parameters.changes, gain, "USD a day", base, changed),
         warnings=changed.warnings,
         status=changed.status,
         of="setpoints",
@@ -105,31 +96,41 @@ def _plan(parameters: WhatIfInput, context: OperationContext) -> WhatIfResult:
             of="plan",
             configure=plan.CONFIGURE,
         )
-    price = plan.price_of(context)
-    document = model.model_dump()
-    for change in parameters.changes:
-        *parents, last = path = resolve(change.what, model)
-        place: Any = document
-        for part in parents:
-            place = place[part]
-        present = price(place[last]) if isinstance(place[last], str) else place[last]
-        place[last] = _apply(change, present, ".".join(path))
-    changed_model = validated(copy.deepcopy(document), "the changed plan")
     limit = parameters.time_limit_seconds
-    base = plan.run(PlanInput(model=model, time_limit_seconds=limit), context)
-    changed = plan.run(PlanInput(model=changed_model, time_limit_seconds=limit), context)
+    supposing = Supposing(model, parameters.changes, plan.price_of(context), limit)
+    built = supposing.changed()
+    solution = built.program.solve(supposing.left, ranging=True)
+    base = plan.explain(supposing.base, supposing.base_solution, limit)
+    changed = plan.explain(built, solution, limit)
     gain = None
     if base.objective is not None and changed.objective is not None:
         gain = changed.objective - base.objective
+    contributions = () if gain is None else supposing.contributions(gain)
+    warnings = list(changed.warnings)
+    if gain is not None and not contributions:
+        warnings.append(
+            "what each change adds is not told: some of them are impossible alone, or the time ran out"
+        )
+    report = None
+    if parameters.report:
+        from orchestrator.modules.optimization.planning.report import page
+
+        shown = changed.model_copy(update={"compared": base.margin})
+        report = page(shown, built, solution, as_markdown=parameters.report == "markdown")
+    span = "over all periods" if model.periods else "a day"
     return WhatIfResult(
-        summary=_words(parameters.changes, gain, model.money_unit, changed.status),
+        summary=_summary(parameters.changes, gain, f"{model.money_unit} {span}", base, changed),
+        warnings=tuple(warnings),
         status=changed.status,
         of="plan",
         base=base.objective,
         changed=changed.objective,
         worth=gain,
+        contributions=contributions,
+        accounts=_accounts(base, changed) if gain is not None else (),
         differences=_differences(base, changed) if gain is not None else (),
         conflicts=changed.conflicts,
+        report=report,
     )
 
 
@@ -146,68 +147,6 @@ def tag_of(words: str, plant: Plant) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def resolve(what: str, model: RefineryModel) -> list[str]:
-    """The path of a number in a plan model that a change names.
-
-    Besides a path, a bare name of a crude, unit or product stands for its price, capacity or price,
-    and a name with one of the words price, capacity, demand or availability for that number.
-
-    Raises:
-        ParameterError: there is no such number, or the name fits more than one.
-    """
-    document = model.model_dump()
-    parts = what.split(".")
-    candidates = _named(what, document) if len(parts) == 1 else []
-    if len(candidates) > 1:
-        choices = " or ".join(".".join(path) for path in candidates)
-        raise ParameterError(f"{what!r} is not one thing", remedy=f"write {choices}")
-    if candidates:
-        return candidates[0]
-    place: Any = document
-    for part in parts:
-        if not isinstance(place, dict) or part not in place:
-            raise ParameterError(
-                f"the plan's model has no {what!r}",
-                where="changes",
-                remedy="write a path such as crudes.NAME.price, units.NAME.capacity or "
-                "products.NAME.max",
-            )
-        place = place[part]
-    if isinstance(place, dict | tuple | list):
-        raise ParameterError(f"{what!r} is not a number of the plan's model", where="changes")
-    return parts
-
-
-def _named(what: str, document: dict[str, Any]) -> list[list[str]]:
-    """Paths that a name fits, with or without a word for the number."""
-    words = what.casefold().split()
-    fields = dict(_MAIN_FIELD)
-    if len(words) > 1 and words[-1] in _WORDS:
-        fields = _WORDS[words.pop()]
-    name = " ".join(words)
-    return [
-        [kind, known, field]
-        for kind, field in fields.items()
-        for known in document[kind]
-        if name in (known.casefold(), known.casefold().replace("_", " "))
-    ]
-
-
-def _apply(change: ChangeOf, present: float | None, what: str) -> float:
-    if change.to is not None:
-        return change.to
-    assert change.by is not None
-    if present is None:
-        raise ParameterError(
-            f"{what} has no present value to change by {change.by}",
-            where="changes",
-            remedy="give its new value as to",
-        )
-    if change.unit in ("%", "percent"):
-        return present * (1.0 + change.by / 100.0)
-    return present + change.by
-
-
 def _positions(result: SetpointsResult) -> dict[str, float]:
     return {move.tag: move.to for move in result.moves}
 
@@ -216,6 +155,7 @@ def _differences(base: PlanResult, changed: PlanResult) -> tuple[Difference, ...
     flat = [
         {
             **{f"crudes.{k}": v for k, v in result.crudes.items()},
+            **{f"purchases.{k}": v for k, v in result.purchases.items()},
             **{f"products.{k}": v for k, v in result.products.items()},
             **{f"units.{u}.{f}": v for u, feeds in result.units.items() for f, v in feeds.items()},
         }
@@ -229,16 +169,34 @@ def _differences(base: PlanResult, changed: PlanResult) -> tuple[Difference, ...
     return tuple(sorted(found, key=lambda d: -abs(d.changed - d.base)))
 
 
-def _words(changes: tuple[ChangeOf, ...], gain: float | None, money: str, status: str) -> str:
-    supposed = " and ".join(
-        f"{c.what} {'to' if c.to is not None else 'by'} "
-        f"{c.to if c.to is not None else c.by:g}{f' {c.unit}' if c.unit else ''}"
-        for c in changes
+def _accounts(base: PlanResult, changed: PlanResult) -> tuple[AccountStep, ...]:
+    names = dict.fromkeys((*base.margin, *changed.margin))
+    return tuple(
+        AccountStep(
+            account=name, base=base.margin.get(name, 0.0), changed=changed.margin.get(name, 0.0)
+        )
+        for name in names
     )
-    if gain is None or status == "infeasible":
-        return f"With {supposed} the limits cannot all be kept ({status})."
+
+
+def _summary(
+    changes: tuple[ChangeOf, ...],
+    gain: float | None,
+    money: str,
+    base: PlanResult | SetpointsResult,
+    changed: PlanResult | SetpointsResult,
+) -> str:
+    supposed = " and ".join(words(change) for change in changes)
+    if gain is None and base.status == "infeasible" and changed.status != "infeasible":
+        return (
+            f"As it is the limits cannot all be kept; with {supposed} they can. {changed.summary}"
+        )
+    if gain is None or changed.status == "infeasible":
+        return f"With {supposed} the limits cannot all be kept ({changed.status})."
     word = "gains" if gain >= 0 else "loses"
-    return f"Changing {supposed} {word} {abs(gain):,.0f} {money} a day, with everything else re-optimised."
+    return (
+        f"Changing {supposed} {word} {abs(gain):,.0f} {money}, with everything else re-optimised."
+    )
 
 
 def _per_day(per_hour: float | None) -> float | None:

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from orchestrator.modules.base import OperationContext
+from orchestrator.modules.optimization.plan import run
+from orchestrator.modules.optimization.planning.result import PlanInput, PlanResult
+from orchestrator.modules.optimization.refinery.model import RefineryModel
 from orchestrator.plant.tags import Plant
 
 CASES = Path(__file__).parents[3].parent / "shared" / "cases" / "planning"
@@ -20,6 +23,16 @@ CASES = Path(__file__).parents[3].parent / "shared" / "cases" / "planning"
 def bare() -> OperationContext:
     """A context of a plant without economics and without data."""
     return OperationContext(now=datetime(2026, 3, 1, tzinfo=UTC), plant=Plant())
+
+
+@pytest.fixture
+def solved(bare):
+    """``solved(document)``: the plan of a refinery model."""
+
+    def solve(document: dict[str, Any]) -> PlanResult:
+        return run(PlanInput(model=RefineryModel.model_validate(document)), bare)
+
+    return solve
 
 
 @pytest.fixture

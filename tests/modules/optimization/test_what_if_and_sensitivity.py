@@ -6,7 +6,7 @@ from orchestrator.errors import ParameterError
 from orchestrator.modules.base import OperationContext
 from orchestrator.modules.optimization import sensitivity, what_if
 from orchestrator.modules.optimization.models import ChangeOf
-from orchestrator.modules.optimization.planning.result import SensitivityInput, WhatIfInput
+from orchestrator.modules.optimization.planning.what_if_models import SensitivityInput, WhatIfInput
 from orchestrator.plant.tags import Plant
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -21,7 +21,7 @@ def binding(built: PlanProgram, solution: LinearSolution) -> tuple[PlanLimit, ..
         for limit, dual, ends, equal in _priced(built, solution)
         if abs(dual * limit.scale(solution.values)) > SMALL
     ]
-    found.sort(key=lambda item: -abs(item.shadow_price * max(abs(item.bound), 1.0)))
+    found.sort(key=lambda item: -abs(item.shadow_price * (item.bound or 1.0)))
     return tuple(found)
 
 
@@ -73,16 +73,24 @@ def _limit(
 
 def _words(built: PlanProgram, limit: Limit, price: float) -> str:
     money = built.model.money_unit
-    one = f"one {limit.unit}" if limit.unit else "one"
+    step = _step(limit)
+    amount = "one" if step == 1.0 else f"{step:g}"
     effect = "earns" if price > 0 else "costs"
     when = f" in {limit.period}" if limit.period else ""
     span = "a day"
     if built.model.periods:
         span = f"over its {limit.days:g} days" if limit.period else "over all periods"
     return (
-        f"{one} more of the limit on {limit.what} ({limit.bound:g}){when} {effect} "
-        f"{abs(price):,.4g} {money} {span}"
+        f"{f'{amount} {limit.unit}'.rstrip()} more of the limit on {limit.what} ({limit.bound:g}){when} "
+        f"{effect} {abs(price) * step:,.4g} {money} {span}"
     )
+
+
+def _step(limit: Limit) -> float:
+    """How much more is told of: one, or of a quality or share about a hundredth to a tenth of it."""
+    if limit.fixed_range or not 0 < abs(limit.bound) < 10:
+        return 1.0
+    return float(10.0 ** (math.floor(math.log10(abs(limit.bound))) - 1))
 
 
 def not_done(built: PlanProgram, solution: LinearSolution) -> tuple[NotDone, ...]:

@@ -41,6 +41,7 @@ class ProductRows:
                 sold = add_traded(
                     book, sheet.model, f"products.{name}", product, span, price, buying=False
                 )
+                self._cost(name, product, span, sold)
                 self._made_of(name, product, span, sold)
                 self._specs(name, product, span)
                 self._shares(name, product, span)
@@ -58,6 +59,16 @@ class ProductRows:
                     if (tank.holds or tank_name) == name
                 )
             self._book.row(tagged(f"make.{name}", period), terms, -opening, -opening)
+
+    def _cost(self, name: str, product: Product, span: Period, sold: str) -> None:
+        """What each unit costs to blend and deliver, beside its price, in an account of its own."""
+        cost = at(product.cost, span.name)
+        if cost:
+            handled = self._book.column(
+                tagged(f"handled.{name}", span.name), worth=-cost * span.days, account="operating"
+            )
+            row = tagged(f"handled.{name}", span.name)
+            self._book.row(row, {handled: 1.0, sold: -1.0}, 0.0, 0.0)
 
     def _made_of(self, name: str, product: Product, span: Period, sold: str) -> None:
         """Where a product comes from: streams in any shares, fixed parts, or the stream of its name."""

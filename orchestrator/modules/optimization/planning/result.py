@@ -1,18 +1,22 @@
-"""Parameters and results of plan, what_if and sensitivity."""
+"""Parameters and results of plan."""
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from orchestrator.modules.base import DataInput, OperationResult
-from orchestrator.modules.optimization.models import (
-    ChangeOf,
-    Conflict,
-    Part,
-    SetpointsInput,
-    Status,
+from orchestrator.modules.optimization.models import Conflict, Part, Status
+from orchestrator.modules.optimization.planning.scenario_models import (
+    AlternativePlan,
+    AlternativesOf,
+    CommonPlan,
+    Latitude,
+    ScenarioOf,
+    ScenarioPlan,
+    TwoStageOf,
 )
 from orchestrator.modules.optimization.refinery.model import RefineryModel
 from orchestrator.modules.price_deck import PriceDeck
@@ -31,6 +35,40 @@ class PlanInput(DataInput):
         description="Price scenarios, as analysis.market gives them: the plan is made by the base one, "
         "and made again by each other.",
     )
+    scenarios: tuple[ScenarioOf, ...] = Field(
+        default=(),
+        description="Scenarios as changes of the model, instead of a deck: the plan is made by the model "
+        "as it is, and made again by each.",
+    )
+    two_stage: TwoStageOf | None = Field(
+        default=None,
+        description="Also find one decision for all scenarios of the deck or of scenarios.",
+    )
+    alternatives: AlternativesOf = Field(
+        default=AlternativesOf(), description="Other plans that are nearly as good."
+    )
+    compare_with: RefineryModel | None = Field(
+        default=None, description="Another model: the report shows what became of its margin."
+    )
+    report: bool | Literal["markdown"] = Field(
+        default=False, description="Also give a report with charts: HTML, or Markdown."
+    )
+
+    @model_validator(mode="after")
+    def _scenarios_fit(self) -> Self:
+        if self.deck is not None and self.scenarios:
+            raise ValueError("give either deck or scenarios")
+        if self.two_stage is not None and self.deck is None and len(self.scenarios) < 2:
+            raise ValueError("two_stage needs a deck, or two scenarios at least")
+        names = [scenario.name for scenario in self.scenarios]
+        if len(set(names)) < len(names):
+            raise ValueError(f"scenarios need different names, got {names}")
+        stated = [s.probability for s in self.scenarios if s.probability is not None]
+        if stated and len(stated) < len(self.scenarios):
+            raise ValueError("give the probability of every scenario, or of none")
+        if stated and not math.isclose(sum(stated), 1.0, abs_tol=1e-6):
+            raise ValueError(f"the probabilities make {sum(stated):g}, not 1")
+        return self
 
 
 class PlanLimit(Part):
@@ -130,29 +168,6 @@ class PeriodPlan(Part):
     margin: dict[str, float] = Field(default_factory=dict)
 
 
-class ScenarioPlan(Part):
-    """The plan by one price scenario.
-
-    Attributes:
-        scenario: Its name in the deck.
-        probability: Its probability.
-        status: How the solver ended.
-        objective: Margin of the plan made by these prices, money per day.
-        of_base_plan: Margin that the base plan, left as it is, has at these prices; null where either
-            is not optimal.
-        crudes: What it buys.
-        products: What it sells.
-    """
-
-    scenario: str
-    probability: float
-    status: Status
-    objective: float | None = None
-    of_base_plan: float | None = None
-    crudes: dict[str, float] = Field(default_factory=dict)
-    products: dict[str, float] = Field(default_factory=dict)
-
-
 class PlanResult(OperationResult):
     """Result of ``optimization.plan``.
 
@@ -180,8 +195,13 @@ class PlanResult(OperationResult):
         conflicting: Where infeasible, limits that cannot be kept together, none of which can be left out.
         unbounded: Where unbounded, the quantities that grow without end.
         configure: What to configure where there is no model.
-        scenarios: The plan by each scenario of the deck.
+        scenarios: The plan by each scenario.
         expected_objective: Mean of their margins by probability; null unless all are optimal.
+        common: The decision for all scenarios, where ``two_stage`` asked for one.
+        alternatives: Other plans that are nearly as good, those that differ most first.
+        latitude: How far each quantity may go within the share of the margin that they may give up.
+        compared: Account -> money in the plan of ``compare_with``.
+        report: The page, where one was asked for.
     """
 
     status: Status
@@ -207,66 +227,8 @@ class PlanResult(OperationResult):
     configure: str | None = None
     scenarios: tuple[ScenarioPlan, ...] = ()
     expected_objective: float | None = None
-
-
-class WhatIfInput(SetpointsInput):
-    """Parameters of ``optimization.what_if``: the plan or the set points solved again, changed."""
-
-    of: Literal["auto", "plan", "setpoints"] = Field(
-        default="auto",
-        description="What to solve; auto takes set points where every change names a tag.",
-    )
-    changes: tuple[ChangeOf, ...] = Field(default=(), description="Supposed changes, all at once.")
-    model: RefineryModel | None = Field(default=None, description="The plan's model, as for plan.")
-
-
-class Difference(Part):
-    """A quantity before and after the supposed changes."""
-
-    what: str
-    base: float
-    changed: float
-
-
-class WhatIfResult(OperationResult):
-    """Result of ``optimization.what_if``; ``worth`` is the gain of the changes, money per day."""
-
-    status: Status
-    of: Literal["plan", "setpoints"]
-    base: float | None = None
-    changed: float | None = None
-    worth: float | None = None
-    differences: tuple[Difference, ...] = ()
-    conflicts: tuple[Conflict, ...] = ()
-    configure: str | None = None
-
-
-class SensitivityInput(SetpointsInput):
-    """Parameters of ``optimization.sensitivity``."""
-
-    of: Literal["auto", "plan", "setpoints"] = Field(
-        default="auto", description="What to look at; auto takes the plan where there is one."
-    )
-    model: RefineryModel | None = Field(default=None, description="The plan's model, as for plan.")
-
-
-class WorthRange(Part):
-    """Prices between which the plan stays as it is; null for no end."""
-
-    what: str
-    price: float
-    low: float | None
-    high: float | None
-
-
-class SensitivityResult(OperationResult):
-    """Result of ``optimization.sensitivity``: what each limit costs, and how far prices may move."""
-
-    status: Status
-    of: Literal["plan", "setpoints"]
-    objective: float | None = None
-    limits: tuple[PlanLimit, ...] = ()
-    not_done: tuple[NotDone, ...] = ()
-    prices: tuple[WorthRange, ...] = ()
-    conflicts: tuple[Conflict, ...] = ()
-    configure: str | None = None
+    common: CommonPlan | None = None
+    alternatives: tuple[AlternativePlan, ...] = ()
+    latitude: tuple[Latitude, ...] = ()
+    compared: dict[str, float] = Field(default_factory=dict)
+    report: str | None = None

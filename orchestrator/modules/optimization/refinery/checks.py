@@ -15,8 +15,8 @@ from orchestrator.modules.optimization.refinery.property_checks import propertie
 if TYPE_CHECKING:
     from orchestrator.modules.optimization.refinery.model import RefineryModel
 
-YIELD_WARNING = 1.08
-"""Sum of yields above which a warning is given: cracking gains volume, but not this much."""
+YIELD_WARNING = 1.2
+"""Sum of yields by volume above which a warning is given: hydrocracking gains volume, but not this much."""
 
 
 def findings(model: RefineryModel) -> list[Finding]:
@@ -278,7 +278,7 @@ def _yields(sheet: Flowsheet) -> Iterator[Finding]:
     if sheet.model.basis == "mass":
         most, why = 1.0 + 1e-6, "more mass than goes in"
     else:
-        most, why = YIELD_WARNING, "more volume than cracking gains"
+        most, why = YIELD_WARNING, "more volume than hydrocracking gains"
     for process in sheet.processes:
         for span in sheet.model.spans:
             total = math.fsum(at(share, span.name) for share in process.yields.values())

@@ -179,9 +179,10 @@ class SeverityEnd(Running):
 
 
 class Severity(ModelPart):
-    """A unit run anywhere between two ends; yields, cost and use are linear between them.
+    """A unit run anywhere between two ends; yields, cost and yield × property are linear between them.
 
-    Streams whose properties differ between the ends are kept apart as ``stream@low`` and ``stream@high``.
+    Streams whose properties differ between the ends are kept apart as ``stream@low`` and ``stream@high``;
+    mixed again in one place they are what the severity between makes.
     """
 
     low: SeverityEnd
@@ -302,6 +303,7 @@ class Product(Priced):
         default_factory=dict, description="Stream -> parts, which are scaled to one."
     )
     specs: dict[str, Spec] = Field(default_factory=dict)
+    cost: Plain = Field(default=0.0, description="Money per unit for blending and delivery.")
 
     @field_validator("components", mode="before")
     @classmethod

@@ -61,7 +61,7 @@ def moved(program, **bounds):
     return copy
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(programs())
 def test_an_outcome_is_that_of_another_solver(program):
     ours, theirs = program.solve(), by_scipy(program)
@@ -75,7 +75,7 @@ def test_an_outcome_is_that_of_another_solver(program):
         assert ours.ray
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(programs(kind="integer"))
 def test_an_integer_outcome_is_that_of_another_solver(program):
     for column in program.columns.values():
@@ -96,7 +96,7 @@ def test_an_integer_outcome_is_that_of_another_solver(program):
         assert ours.integers_fixed
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(programs(), st.data())
 def test_a_live_program_after_changes_is_the_program_built_anew(program, data):
     live = program.live()
@@ -126,7 +126,7 @@ def test_a_live_program_after_changes_is_the_program_built_anew(program, data):
         assert warm.objective == pytest.approx(cold.objective, abs=1e-6)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(programs(), st.floats(-0.01, 0.01))
 def test_a_shadow_price_inside_its_range_is_what_the_bound_earns(program, step):
     solution = program.solve(ranging=True)
@@ -146,7 +146,7 @@ def test_a_shadow_price_inside_its_range_is_what_the_bound_earns(program, step):
         assert after.objective - solution.objective == pytest.approx(price * step, abs=1e-6)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(programs())
 def test_a_conflict_is_irreducible_and_the_relaxation_mends_it(program):
     for row in program.rows.values():

@@ -1,4 +1,4 @@
-"""The plan by a deck of price scenarios."""
+"""The refinery model by each scenario of a price deck."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import ParameterError
 from orchestrator.modules.analysis.catalogue import public
-from orchestrator.modules.optimization.plan import explain, price_of
+from orchestrator.modules.optimization.plan import price_of
 from orchestrator.modules.optimization.planning.program import PlanProgram
-from orchestrator.modules.optimization.planning.readout import read_periods, total
-from orchestrator.modules.optimization.planning.result import PlanResult, ScenarioPlan
+from orchestrator.modules.optimization.planning.scenarios import Course
 from orchestrator.modules.price_units import conversion
 from orchestrator.plant.expressions import Expression
 
@@ -21,10 +20,10 @@ if TYPE_CHECKING:
     from orchestrator.modules.price_deck import PriceDeck
 
 
-def plan_by_deck(
-    model: RefineryModel, deck: PriceDeck, time_limit: float, context: OperationContext
-) -> PlanResult:
-    """The plan of the base scenario, with the plan of every scenario beside it.
+def courses_of_deck(
+    model: RefineryModel, deck: PriceDeck, context: OperationContext
+) -> tuple[list[Course], list[str]]:
+    """The model by each scenario of the deck, and what of it the deck does not price.
 
     Raises:
         ParameterError: no price of the model goes by a name of the deck, or an expression reads one in a
@@ -33,51 +32,12 @@ def plan_by_deck(
     """
     warnings = _fit(model, deck)
     factors = _factors(model, deck, context)
-    programs = {}
-    solutions = {}
-    for number, scenario in enumerate(deck.scenarios):
-        context.progress(0.1 + 0.8 * number / len(deck.scenarios), f"planning: {scenario.name}")
+    courses = []
+    for scenario in deck.scenarios:
         read = {name: price * factors.get(name, 1.0) for name, price in scenario.prices.items()}
         built = PlanProgram(priced(model, scenario.prices), price_of(context, read))
-        programs[scenario.name] = built
-        ranging = scenario.name == deck.base.name
-        solutions[scenario.name] = built.program.solve(time_limit, ranging=ranging)
-    base = solutions[deck.base.name]
-    result = explain(programs[deck.base.name], base, time_limit)
-    plans = []
-    for scenario in deck.scenarios:
-        built, solution = programs[scenario.name], solutions[scenario.name]
-        made = explain(built, solution, time_limit) if solution.status != "optimal" else None
-        periods = read_periods(built, solution) if solution.solved else ()
-        both = solution.status == base.status == "optimal"
-        plans.append(
-            ScenarioPlan(
-                scenario=scenario.name,
-                probability=scenario.probability,
-                status=solution.status if made is None else made.status,
-                objective=solution.objective,
-                of_base_plan=_worth(built, base.values) if both else None,
-                crudes=total(periods, "crudes"),
-                products=total(periods, "products"),
-            )
-        )
-    objectives = [plan.objective for plan in plans if plan.status == "optimal"]
-    expected = None
-    summary = result.summary
-    if len(objectives) == len(plans):
-        expected = sum(plan.probability * (plan.objective or 0.0) for plan in plans)
-        others = ", ".join(
-            f"{plan.scenario} {plan.objective:,.0f}" for plan in plans if plan.objective is not None
-        )
-        summary += f" By scenario: {others}; expected {expected:,.0f} {model.money_unit} a day."
-    return result.model_copy(
-        update={
-            "summary": summary,
-            "warnings": (*result.warnings, *warnings),
-            "scenarios": tuple(plans),
-            "expected_objective": expected,
-        }
-    )
+        courses.append(Course(scenario.name, scenario.probability, built))
+    return courses, warnings
 
 
 def priced(model: RefineryModel, prices: Mapping[str, float]) -> RefineryModel:
@@ -174,12 +134,6 @@ def _prices(model: RefineryModel) -> Iterator[tuple[str, str, float | str]]:
             for price in given:
                 for one in price.values() if isinstance(price, dict) else (price,):
                     yield f"{what} {name}", name, one
-
-
-def _worth(built: PlanProgram, values: Mapping[str, float]) -> float:
-    """Margin of these amounts at the program's prices."""
-    program = built.program
-    return program.offset + sum(c.worth * values[name] for name, c in program.columns.items())
 
 
 def _reads(price: float | str, names: Collection[str]) -> bool:
