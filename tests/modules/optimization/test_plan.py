@@ -1,3 +1,4 @@
+import math
 from datetime import UTC, datetime
 
 import pytest
@@ -92,6 +93,32 @@ def test_marco_has_its_published_optimum(case, as_plan, bare, sulphur, known):
     result = solved(as_plan.marco(document, sulphur), bare)
     assert result.status == "optimal"
     assert result.objective == pytest.approx(document["known_optimum"][known], rel=1e-6, abs=1e-9)
+
+
+CASES = [
+    *(("lp_seborg_edgar_refinery", "seborg", v) for v in ("textbook_classic", "mo_book")),
+    ("lp_williams_refinery", "williams", None),
+    ("lp_gams_marco", "marco", None),
+]
+
+
+@pytest.mark.parametrize(("name", "form", "variant"), CASES, ids=str)
+def test_shadow_prices_of_published_cases_are_what_one_more_unit_earns(
+    case, as_plan, bare, moved, name, form, variant
+):
+    arguments = (case(name), variant) if variant else (case(name),)
+    model = RefineryModel.model_validate(getattr(as_plan, form)(*arguments))
+    base = run(PlanInput(model=model), bare)
+    assert base.binding
+    for item in base.binding:
+        room = math.inf if item.to_bound is None else item.to_bound - item.bound
+        if ".specs." in item.path:
+            room = 1e-6 * abs(item.bound)
+        step = min(1.0, room)
+        if step <= 1e-9:
+            continue
+        gain = run(PlanInput(model=moved(model, item, step)), bare).objective - base.objective
+        assert gain == pytest.approx(item.shadow_price * step, rel=1e-4, abs=1e-8), item.text
 
 
 def test_a_small_plan_is_solved_as_by_hand(bare):

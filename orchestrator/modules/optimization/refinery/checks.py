@@ -145,6 +145,14 @@ def _references(sheet: Flowsheet) -> Iterator[Finding]:
     for name, tank in model.tanks.items():
         held = tank.holds or name
         if held in model.products:
+            product = model.products[held]
+            if held in sheet.made and (product.components or product.recipe):
+                yield Finding(
+                    "error",
+                    ("tanks", name),
+                    f"holds {held!r}, which is a stream and a product made of others; give the stream "
+                    "another name",
+                )
             continue
         if not set(sheet.actual(held)) & {*sheet.made, *sheet.used}:
             yield Finding(

@@ -49,7 +49,9 @@ def test_opening_closing_and_heel_are_kept(solved):
     assert stocks[1] == pytest.approx(25)
     made = sum(p.days * p.units["still"]["oil"] * 0.9 for p in result.periods)
     assert made == pytest.approx(59 * 6 - 40 + 25)
-    worth = solved({**TWO, "tanks": {"store": {"holds": "fuel", "closing_price": 99, "capacity": 30}}})
+    worth = solved(
+        {**TWO, "tanks": {"store": {"holds": "fuel", "closing_price": 99, "capacity": 30}}}
+    )
     assert worth.periods[1].stocks["store"] == pytest.approx(30)
     assert worth.margin["closing"] == pytest.approx(30 * 99)
 
@@ -122,7 +124,9 @@ def test_a_limit_over_the_horizon_counts_days(solved):
 
 
 def test_margins_of_periods_add_up(solved):
-    result = solved({**TWO, "tanks": {"store": {"holds": "fuel", "capacity": 50, "carrying_cost": 0.01}}})
+    result = solved(
+        {**TWO, "tanks": {"store": {"holds": "fuel", "capacity": 50, "carrying_cost": 0.01}}}
+    )
     assert sum(result.margin.values()) == pytest.approx(result.objective)
     for account, money in result.margin.items():
         assert sum(p.margin.get(account, 0.0) for p in result.periods) == pytest.approx(money)

@@ -69,7 +69,12 @@ def test_flash_point_has_a_falling_index(solved):
 
 def test_sulphur_by_mass_in_a_model_by_volume(solved):
     document = blend(
-        "sulphur", "mass", {"sour": 2.0, "sweet": 0.1}, "max", 0.5, density={"sour": 0.95, "sweet": 0.82}
+        "sulphur",
+        "mass",
+        {"sour": 2.0, "sweet": 0.1},
+        "max",
+        0.5,
+        density={"sour": 0.95, "sweet": 0.82},
     )
     found, _ = share(solved, document, "sour")
     sulphur = found * 0.95 * 2.0 + (1 - found) * 0.82 * 0.1
@@ -187,12 +192,22 @@ def test_what_is_blended_and_delivered_costs(solved):
 
 
 CRUDES = {
-    "light": {"price": 70, "max": 30, "cuts": {"diesel": {"yield": 0.5, "properties": {"sulphur": 0.2}}}},
-    "heavy": {"price": 60, "max": 30, "cuts": {"diesel": {"yield": 0.5, "properties": {"sulphur": 1.0}}}},
+    "light": {
+        "price": 70,
+        "max": 30,
+        "cuts": {"diesel": {"yield": 0.5, "properties": {"sulphur": 0.2}}},
+    },
+    "heavy": {
+        "price": 60,
+        "max": 30,
+        "cuts": {"diesel": {"yield": 0.5, "properties": {"sulphur": 1.0}}},
+    },
 }
 APART = {
     "crudes": CRUDES,
-    "units": {"cdu": {"capacity": 50, "feeds": ["light", "heavy"], "cuts": ["diesel"], "segregate": True}},
+    "units": {
+        "cdu": {"capacity": 50, "feeds": ["light", "heavy"], "cuts": ["diesel"], "segregate": True}
+    },
     "products": {
         "clean": {"price": 160, "components": ["diesel"], "specs": {"sulphur": {"max": 0.4}}},
         "heating": {"price": 130, "components": ["diesel"]},

@@ -1,52 +1,16 @@
 """Shadow prices of the example refineries: what moving a limit really earns, by solving again."""
 
-import copy
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from orchestrator.modules.base import OperationContext
-from orchestrator.modules.optimization.plan import run
-from orchestrator.modules.optimization.planning.result import PlanInput
-from orchestrator.modules.optimization.refinery.loading import load_model, validated
-from orchestrator.plant.tags import Plant
+from orchestrator.modules.optimization.refinery.loading import load_model
 
 EXAMPLES = Path(__file__).resolve().parents[4] / "examples" / "refinery"
 
 
-def solved(model):
-    context = OperationContext(now=datetime(2026, 3, 1, tzinfo=UTC), plant=Plant())
-    return run(PlanInput(model=model), context)
-
-
-def moved(model, limit, step):
-    """The model with the number of a limit moved, in its period alone."""
-    document = copy.deepcopy(model.model_dump())
-    place = document
-    *parents, last = limit.key.split(".")
-    joined = []
-    for part in parents:
-        joined.append(part)
-        name = ".".join(joined)
-        if isinstance(place, tuple):
-            place = place[int(part)]
-        elif name in place:
-            place, joined = place[name], []
-        if isinstance(place, tuple):
-            joined = []
-    value = place[last]
-    spans = [span.name for span in model.periods]
-    if limit.period:
-        by_period = value if isinstance(value, dict) else dict.fromkeys(spans, value)
-        place[last] = {**by_period, limit.period: by_period[limit.period] + step}
-    else:
-        place[last] = value + step
-    return validated(document, "moved")
-
-
 @pytest.mark.parametrize("name", ["textbook", "topping", "conversion"])
-def test_a_shadow_price_is_what_moving_the_limit_earns(name):
+def test_a_shadow_price_is_what_moving_the_limit_earns(solved, moved, name):
     """Limits are moved up and down: the price lies between the two slopes, and is exact where they agree."""
     model = load_model(EXAMPLES / f"{name}.yaml")
     base = solved(model)
@@ -67,10 +31,12 @@ def test_a_shadow_price_is_what_moving_the_limit_earns(name):
     assert exact >= len(tried) // 2
 
 
-def test_a_range_is_where_the_price_holds():
+def test_a_range_is_where_the_price_holds(solved, moved):
     model = load_model(EXAMPLES / "textbook.yaml")
     base = solved(model)
-    ranged = [item for item in base.binding if item.to_bound is not None and item.from_bound is not None]
+    ranged = [
+        item for item in base.binding if item.to_bound is not None and item.from_bound is not None
+    ]
     assert ranged
     for limit in ranged:
         for end in (limit.from_bound, limit.to_bound):

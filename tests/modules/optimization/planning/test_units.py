@@ -12,7 +12,10 @@ MODES = {
         "still": {
             "capacity": 60,
             "modes": {
-                "gasoline": {"feeds": {"oil": {"yields": {"gasoline": 0.6, "diesel": 0.3}}}, "cost": 1},
+                "gasoline": {
+                    "feeds": {"oil": {"yields": {"gasoline": 0.6, "diesel": 0.3}}},
+                    "cost": 1,
+                },
                 "diesel": {
                     "feeds": {"oil": {"yields": {"gasoline": 0.3, "diesel": 0.6}}},
                     "use": 1.2,
@@ -150,7 +153,12 @@ def test_severity_is_found_between_its_ends(solved):
 def test_severity_that_is_split_between_places_is_told(solved):
     document = reformer()
     document["products"] = {
-        "regular": {"price": 95, "max": 4, "components": ["reformate"], "specs": {"octane": {"min": 92}}},
+        "regular": {
+            "price": 95,
+            "max": 4,
+            "components": ["reformate"],
+            "specs": {"octane": {"min": 92}},
+        },
         "premium": {"price": 105, "components": ["reformate"], "specs": {"octane": {"min": 102}}},
     }
     assert any("upper bound" in warning for warning in solved(document).warnings)
@@ -241,7 +249,9 @@ def test_cuts_stand_for_the_yields_of_each_crude(solved):
         "products": products,
     }
     plain = {
-        "crudes": {name: {k: v for k, v in item.items() if k != "cuts"} for name, item in crudes.items()},
+        "crudes": {
+            name: {k: v for k, v in item.items() if k != "cuts"} for name, item in crudes.items()
+        },
         "units": {
             "cdu": {
                 "capacity": 60,

@@ -83,10 +83,13 @@ def rules(unit="m3", **properties):
 
 def test_sulphur_by_mass_weighs_volumes_by_density():
     found = rules(sulphur="mass").mixed(
-        "sulphur", [(1.0, {"sulphur": 1.0, "density": 0.8}), (1.0, {"sulphur": 2.0, "density": 1.0})]
+        "sulphur",
+        [(1.0, {"sulphur": 1.0, "density": 0.8}), (1.0, {"sulphur": 2.0, "density": 1.0})],
     )
     assert found == pytest.approx((0.8 * 1 + 1.0 * 2) / 1.8)
-    by_mass = rules("t", sulphur="mass").mixed("sulphur", [(1.0, {"sulphur": 1.0}), (3.0, {"sulphur": 2.0})])
+    by_mass = rules("t", sulphur="mass").mixed(
+        "sulphur", [(1.0, {"sulphur": 1.0}), (3.0, {"sulphur": 2.0})]
+    )
     assert by_mass == pytest.approx(1.75)
 
 

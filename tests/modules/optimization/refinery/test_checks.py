@@ -99,7 +99,8 @@ WRONG = {
     "products/diesel/recipe": ({"diesel": 1}, "products.diesel", "components and recipe"),
     "products/lost": ({"price": 1}, "products.lost", "give components or a recipe"),
     "tanks/store": ({"holds": "oil"}, "tanks.store.holds", "neither a stream nor a product"),
-    "tanks/diesel": ({"opening": 9, "capacity": 5}, "tanks.diesel", "opening (9) is above capacity"),
+    "tanks/diesel": ({}, "tanks.diesel", "is a stream and a product made of others"),
+    "tanks/naphtha": ({"opening": 9, "capacity": 5}, "tanks.naphtha", "opening (9) is above capacity"),
     "pools/mix": ({"mixes": ["tar"]}, "pools.mix.mixes", "'tar' is neither"),
     "limits/share": ({"terms": {"products.jet": 1}, "max": 1}, "limits.share.terms.products.jet", "write"),
     "limits/empty": ({"terms": {"products.diesel": 1}}, "limits.empty", "neither min nor max"),
@@ -154,12 +155,16 @@ def test_a_stream_without_a_way_out_stops_what_makes_it():
     assert "'naphtha'" in error
     assert "surplus: allowed" in error
     allowed = changed("streams/naphtha/surplus", "allowed", document)
-    assert any("is used by nothing" in str(item) for item in validated(allowed, "plan.yaml").warnings)
+    assert any(
+        "is used by nothing" in str(item) for item in validated(allowed, "plan.yaml").warnings
+    )
 
 
 def test_a_product_that_nobody_may_buy_is_told():
     one = validated(changed("products/diesel/max", 0), "plan.yaml")
-    assert [str(item) for item in one.warnings] == ["products.diesel.max: is 0: none of it can be sold"]
+    assert [str(item) for item in one.warnings] == [
+        "products.diesel.max: is 0: none of it can be sold"
+    ]
     none = changed("products/gasoline/max", 0, changed("products/diesel/max", 0))
     assert "give a demand" in str(refusal(none))
 
@@ -173,12 +178,17 @@ def test_yields_beyond_reason_are_told():
 
 def test_a_mixed_stream_with_two_qualities_needs_one_or_keeping_apart():
     cuts = {
-        name: {"naphtha": {"yield": 0.3, "properties": {"octane": octane}}, "diesel": {"yield": 0.6}}
+        name: {
+            "naphtha": {"yield": 0.3, "properties": {"octane": octane}},
+            "diesel": {"yield": 0.6},
+        }
         for name, octane in (("light", 70), ("heavy", 60))
     }
     document = {
         "crudes": {name: {"price": 60, "cuts": given} for name, given in cuts.items()},
-        "units": {"cdu": {"capacity": 9, "feeds": ["light", "heavy"], "cuts": ["naphtha", "diesel"]}},
+        "units": {
+            "cdu": {"capacity": 9, "feeds": ["light", "heavy"], "cuts": ["naphtha", "diesel"]}
+        },
         "products": {
             "gasoline": {"price": 90, "components": ["naphtha"], "specs": {"octane": {"min": 65}}},
             "diesel": {"price": 90},
@@ -189,13 +199,17 @@ def test_a_mixed_stream_with_two_qualities_needs_one_or_keeping_apart():
     assert "segregate" in error
     assert "computed: true" in error
     assert validated(changed("units/cdu/segregate", True, document), "plan.yaml")
-    assert validated(changed("streams/naphtha", {"properties": {"octane": 66}}, document), "plan.yaml")
+    assert validated(
+        changed("streams/naphtha", {"properties": {"octane": 66}}, document), "plan.yaml"
+    )
 
 
 def test_a_value_outside_its_index_is_refused():
     document = changed("properties/rvp", {"blends": "rvp"})
     document = changed("streams/naphtha/properties/rvp", -2, document)
-    assert "streams.naphtha.properties.rvp: is -2, and the index 'rvp' holds above 0" in str(refusal(document))
+    assert "streams.naphtha.properties.rvp: is -2, and the index 'rvp' holds above 0" in str(
+        refusal(document)
+    )
 
 
 def test_a_property_by_mass_needs_the_density():
