@@ -89,8 +89,10 @@ class LocalSearch:
         if first is not None and self._merit(first.x) > self._merit(start):
             return self._up(first)
         # What breaks rows a little may look better than any exact point.
-        near = self._indexed.violation(start) <= NEAR
-        x = self._steps(start, NEAR_BOX if near else FIRST_BOX, first)
+        if self._indexed.violation(start) <= NEAR:
+            x = self._steps(start, NEAR_BOX, Point(start, self._indexed.arrays.objective(start)))
+        else:
+            x = self._steps(start, FIRST_BOX, first)
         found = [point for point in (first, self.at_shares(x)) if point is not None]
         if self._indexed.violation(x) <= EXACT:
             found.append(Point(x, self._indexed.arrays.objective(x)))

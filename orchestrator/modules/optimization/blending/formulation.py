@@ -203,7 +203,7 @@ class _Builder:
     ) -> None:
         """Limits and lots of all that flows through a node."""
         name = f"{what} of {part.id}"
-        if arcs and (least > 0 or most is not None):
+        if least > 0 or (arcs and most is not None):
             low = least / self.made.flow if least > 0 else -INFINITY
             terms = {flow_column(ends): 1.0 for ends in arcs}
             self.linear.add_row(Row(name, terms, low, self._scaled(most)))
