@@ -5,6 +5,7 @@ Each is drawn with Plotly in HTML; in Markdown its numbers stand as a table.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +14,16 @@ GAIN, LOSS, TOTAL = "#3c8d5a", "#c0392b", "#2f6f9f"
 INK, RULE = "#5b6675", "#d8dee6"
 FONT = {"family": "system-ui, sans-serif", "size": 12, "color": INK}
 _ROW_HEIGHT = 26
-_LONG = 10
+_LONG, _LONGER = 10, 16
 _EDGE = {"l": 8, "r": 8, "t": 8, "b": 8}
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A place through which something flows; ``column`` is its place from left to right, 0 to 1."""
+    """A place through which something flows.
+
+    ``column`` is about how far from the left it stands, 0 to 1, from which the height of the figure is taken.
+    """
 
     name: str
     colour: str
@@ -261,7 +265,13 @@ Figure = Flows | Waterfall | NumberMap
 def _label(name: str, amount: str) -> str:
     """Name and amount; the amount of a long name under it, so that it stays clear of what follows."""
     safe = name.replace("<", "&lt;")
-    return f"{safe}<br>{amount}" if len(name) > _LONG else f"{safe} {amount}"
+    if len(name) <= _LONG:
+        return f"{safe} {amount}"
+    breaks = [match.end() for match in re.finditer(r"[_ ]", safe)]
+    if len(name) > _LONGER and breaks:
+        middle = min(breaks, key=lambda at: abs(at - len(safe) / 2))
+        safe = f"{safe[:middle]}<br>{safe[middle:]}"
+    return f"{safe}<br>{amount}"
 
 
 def _reach(steps: Sequence[float]) -> tuple[float, float]:

@@ -26,7 +26,7 @@ _PATHS = (
 )
 _MAIN = {
     "crudes": "price", "purchases": "price", "units": "capacity", "products": "price",
-    "utilities": "price", "emissions": "price", "tanks": "capacity",
+    "utilities": "price", "emissions": "price",
 }  # fmt: skip
 # What people call a number, by the last words of its path.
 _WORDS: Mapping[tuple[str, str], tuple[str, ...]] = {
@@ -250,24 +250,24 @@ def changed_number(change: ChangeOf, present: float | None, what: str, where: st
 
 
 def _by_path(what: str, document: Any, periods: Sequence[str]) -> Place | None:
-    """A path of keys; names may hold dots themselves."""
-    open_paths: list[tuple[Path, Any, str]] = [((), document, what)]
-    while open_paths:
-        path, value, rest = open_paths.pop()
-        if not rest:
-            return Place(path)
-        if rest in periods and path and not _is_section(value):
-            return Place(path, rest)
-        keys: list[str | int] = []
-        if isinstance(value, Mapping) and not _by_period(value, periods):
-            keys = list(value)
-        elif isinstance(value, tuple | list):
-            keys = list(range(len(value)))
-        for key in keys:
-            text = str(key)
-            if rest == text or rest.startswith(f"{text}."):
-                open_paths.append(((*path, key), value[key], rest[len(text) + 1 :]))
-    return None
+    """A path of keys, with a period behind them where one is meant alone."""
+    path: Path = ()
+    value = document
+    parts = what.split(".")
+    for number, part in enumerate(parts):
+        if isinstance(value, Mapping) and not _by_period(value, periods) and part in value:
+            path, value = (*path, part), value[part]
+        elif isinstance(value, tuple | list) and part.isdigit() and int(part) < len(value):
+            path, value = (*path, int(part)), value[int(part)]
+        elif part in periods and path and number == len(parts) - 1 and _is_leaf(value, periods):
+            return Place(path, part)
+        else:
+            return None
+    return Place(path)
+
+
+def _is_leaf(value: Any, periods: Sequence[str]) -> bool:
+    return not isinstance(value, Mapping | tuple | list) or _by_period(value, periods)
 
 
 def _amount(what: str, document: Any, periods: Sequence[str]) -> Place | None:
@@ -280,10 +280,6 @@ def _amount(what: str, document: Any, periods: Sequence[str]) -> Place | None:
             if what.startswith(f"{path}.") and what.removeprefix(f"{path}.") in periods:
                 return Place((section, name, last), what.removeprefix(f"{path}."))
     return None
-
-
-def _is_section(value: Any) -> bool:
-    return isinstance(value, Mapping) and any(isinstance(v, Mapping) for v in value.values())
 
 
 def _by_words(what: str, document: Any, periods: Sequence[str]) -> list[Place]:
@@ -354,15 +350,7 @@ def _is_number(path: Path, value: Any) -> bool:
         # A price may be an expression; any other text is no number.
         return "price" in str(path[-1])
     if value is None:
-        return str(path[-1]) in (
-            "max",
-            "min",
-            "capacity",
-            "price",
-            "cap",
-            "cap_total",
-            "sell_price",
-        )
+        return str(path[-1]) in ("max", "min", "capacity", "cap", "cap_total")
     return True
 
 

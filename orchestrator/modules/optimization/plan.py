@@ -178,7 +178,7 @@ def explain(built: PlanProgram, solution: LinearSolution, time_limit: float) -> 
         give = numbers or "availability, capacity or demand"
         return PlanResult(
             summary=f"The margin of {model.name} has no limit: {names} can grow without end. "
-            f"Give {give}.",
+            f"Give {give}.{_of_nothing(grows)}",
             status="unbounded",
             unbounded=grows,
             **stated,
@@ -190,19 +190,40 @@ def explain(built: PlanProgram, solution: LinearSolution, time_limit: float) -> 
             status=solution.status,
             **stated,
         )
-    return _solved(built, solution, stated)
+    return _solved(built, solution, solution.objective, stated)
 
 
-def _solved(built: PlanProgram, solution: LinearSolution, stated: dict[str, Any]) -> PlanResult:
+def _of_nothing(grows: tuple[str, ...]) -> str:
+    """Where nothing is bought for what grows: that yields make more than they take."""
+    units = sorted({name.split(".")[1] for name in grows if name.startswith("units.")})
+    bought = any(
+        name.startswith(("crudes.", "purchases.", "tiers.", "utilities.")) for name in grows
+    )
+    if bought or not units:
+        return ""
+    return (
+        f" Nothing is bought for it: the yields of {' and '.join(units)} make more than they take."
+    )
+
+
+def _solved(
+    built: PlanProgram, solution: LinearSolution, objective: float, stated: dict[str, Any]
+) -> PlanResult:
     model = built.model
     periods = read_periods(built, solution)
     held = binding(built, solution)
     bought = total(periods, "crudes")
     rate = f"{model.quantity_unit}{'' if model.periods else '/d'}"
     span = f"over {stated['days']:g} days" if model.periods else "a day"
-    slate = ", ".join(f"{name} {amount:,.0f}" for name, amount in bought.items()) or "nothing"
-    summary = f"Margin {solution.objective:,.0f} {model.money_unit} {span}: buy {slate} {rate}"
-    summary += f"; dearest limit: {held[0].text}." if held else "."
+    slate = ", ".join(f"{name} {shown(amount)}" for name, amount in bought.items()) or "no crude"
+    summary = f"Margin {shown(objective)} {model.money_unit} {span}: "
+    left_out = not_done(built, solution)
+    if any(period.products for period in periods):
+        summary += f"buy {slate} {rate}"
+        summary += f"; dearest limit: {held[0].text}." if held else "."
+    else:
+        summary += "nothing is worth making at these prices"
+        summary += f"; least lacks: {left_out[0].text}." if left_out else "."
     if solution.status == "feasible":
         gap = "" if solution.gap is None else f", which may be {solution.gap:.2%} short of the best"
         summary += f" The time ran out: this is the best plan found{gap}."
@@ -222,7 +243,7 @@ def _solved(built: PlanProgram, solution: LinearSolution, stated: dict[str, Any]
         summary=summary,
         warnings=tuple(warnings),
         status=solution.status,
-        objective=solution.objective,
+        objective=objective,
         bound=solution.bound,
         gap=solution.gap,
         crudes=bought,
@@ -233,10 +254,15 @@ def _solved(built: PlanProgram, solution: LinearSolution, stated: dict[str, Any]
         margin=margin(built, solution),
         periods=periods,
         binding=held,
-        not_done=not_done(built, solution),
+        not_done=left_out,
         stream_values=periods[0].stream_values if len(periods) == 1 else {},
         **stated,
     )
+
+
+def shown(amount: float) -> str:
+    """An amount for a sentence: whole, or to three digits where it is small."""
+    return f"{amount:,.0f}" if abs(amount) >= 100 or amount == 0 else f"{amount:.3g}"
 
 
 def configured_model(context: OperationContext) -> RefineryModel | None:

@@ -2,7 +2,7 @@ import math
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -134,6 +134,7 @@ def test_a_small_plan_is_solved_as_by_hand(bare):
     assert limit(result, "units.cdu").to_bound == pytest.approx(60 + heavy)
 
 
+@settings(deadline=None)
 @given(
     path=st.sampled_from(["units.cdu.capacity", "crudes.light.max", "products.fuel.max"]),
     step=st.floats(-0.4, 0.4),
@@ -282,3 +283,32 @@ def test_a_price_over_a_tag_without_data_is_refused(bare):
         run(PlanInput(), OperationContext(now=bare.now, plant=plant))
     with pytest.raises(UnknownTagError, match="PR_OTHER"):
         solved(changed("crudes.light.price", "PR_OTHER + 1"), bare)
+
+
+def test_a_loop_that_makes_more_than_it_takes_is_named(bare):
+    model = {
+        "crudes": {"oil": {"price": 10, "max": 5}},
+        "units": {
+            "loop": {
+                "feeds": {
+                    "oil": {"yields": {"a": 1}},
+                    "a": {"yields": {"b": 1.1}},
+                    "b": {"yields": {"a": 1.1}},
+                }
+            }
+        },
+        "products": {"a": {"price": 5}},
+    }
+    result = solved(model, bare)
+    assert result.status == "unbounded"
+    assert "the yields of loop make more than they take" in result.summary
+    assert "units.loop.capacity or products.a.max" in result.summary
+
+
+def test_a_plan_that_makes_nothing_says_so_and_what_it_lacks(bare):
+    model = changed("products.gasoline.price", 10)
+    model["products"]["fuel"]["price"] = 9
+    result = solved(model, bare)
+    assert result.objective == pytest.approx(0)
+    assert "nothing is worth making" in result.summary
+    assert "least lacks" in result.summary

@@ -41,7 +41,7 @@ class Bounds:
         }
 
 
-@dataclass
+@dataclass(eq=False)
 class LinearSolution:
     """Outcome of a program; values by name are made when they are first asked for.
 

@@ -51,9 +51,10 @@ def _by_stream(
     """By stream, where it comes from and where it goes, as means per day."""
     values = solution.values
     unit_of = {process.name: process.unit for process in built.sheet.processes}
+    spans = {span.name: span for span in built.model.spans}
     found: dict[str, tuple[dict[Place, float], dict[Place, float]]] = {}
     for (stream, period), columns in built.book.flows.items():
-        span = next(item for item in built.model.spans if item.name == period)
+        span = spans[period]
         net: dict[Place, float] = defaultdict(float)
         for column, amount in columns.items():
             net[_place(column, unit_of)] += amount * values[column] * span.days / whole

@@ -32,7 +32,7 @@ from orchestrator.modules.optimization.refinery.flow_checks import rule_of
 from orchestrator.modules.optimization.refinery.flowsheet import Flowsheet
 from orchestrator.modules.optimization.refinery.model import RefineryModel
 from orchestrator.modules.optimization.refinery.numbers import at, price_at
-from orchestrator.modules.optimization.refinery.parts import Period, SideLimit
+from orchestrator.modules.optimization.refinery.parts import Period, SideLimit, Stream
 
 PriceOf = Callable[[float | str], float]
 
@@ -176,13 +176,15 @@ class PlanProgram:
         )
 
     def _balances(self) -> None:
+        spans = {span.name: span for span in self.model.spans}
+        streams = dict.fromkeys(stream for stream, _ in self.book.flows)
+        rules = {stream: rule_of(self.sheet, stream) for stream in streams}
         for stream, period in list(self.book.flows):
-            self._balance(stream, period)
+            self._balance(stream, spans[period], rules[stream])
 
-    def _balance(self, stream: str, period: str) -> None:
+    def _balance(self, stream: str, span: Period, rule: Stream) -> None:
+        period = span.name
         terms = self.book.flows[stream, period]
-        span = next(item for item in self.model.spans if item.name == period)
-        rule = rule_of(self.sheet, stream)
         if rule.surplus == "allowed":
             column = self.book.column(
                 tagged(f"surplus.{stream}", period),

@@ -21,7 +21,14 @@ _OTHER_DESTINATIONS = 1e-4
 
 def read_periods(built: PlanProgram, solution: LinearSolution) -> tuple[PeriodPlan, ...]:
     """The plan of each period."""
-    return tuple(_period(built, solution, span) for span in built.model.spans)
+    streams: dict[str, list[str]] = defaultdict(list)
+    for stream, period in built.book.flows:
+        streams[period].append(stream)
+    money = _money(built, solution.values)
+    return tuple(
+        _period(built, solution, span, streams[span.name], money[span.name])
+        for span in built.model.spans
+    )
 
 
 def total(periods: tuple[PeriodPlan, ...], name: str) -> dict[str, float]:
@@ -92,7 +99,13 @@ def _destinations(
     return {place: amount / whole for place, amount in taken.items()} if whole > SHOWN else {}
 
 
-def _period(built: PlanProgram, solution: LinearSolution, span: Period) -> PeriodPlan:
+def _period(
+    built: PlanProgram,
+    solution: LinearSolution,
+    span: Period,
+    streams: list[str],
+    money: dict[str, float],
+) -> PeriodPlan:
     model, values, period = built.model, solution.values, span.name
 
     def value(name: str) -> float:
@@ -102,7 +115,6 @@ def _period(built: PlanProgram, solution: LinearSolution, span: Period) -> Perio
         found = {str(n): value(f"{prefix}.{n}") for n in names}  # type: ignore[attr-defined]
         return {name: amount for name, amount in found.items() if amount > SHOWN}
 
-    streams = [stream for stream, when in built.book.flows if when == period]
     return PeriodPlan(
         name=period,
         days=span.days,
@@ -137,18 +149,24 @@ def _period(built: PlanProgram, solution: LinearSolution, span: Period) -> Perio
             stream: -solution.row_dual[tagged(f"balance.{stream}", period)] / span.days
             for stream in streams
         },
-        margin=_margin(built, values, span),
+        margin=_margin(built, money, span),
     )
 
 
-def _margin(built: PlanProgram, values: dict[str, float], span: Period) -> dict[str, float]:
+def _money(built: PlanProgram, values: dict[str, float]) -> dict[str, dict[str, float]]:
+    """Money of each account by period, of what is decided."""
+    columns, by_period = built.program.columns, bool(built.model.periods)
+    found: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for column, account in built.book.accounts.items():
+        period = column[:-1].rpartition("[")[2] if by_period else ""
+        found[period][account] += columns[column].worth * values[column]
+    return found
+
+
+def _margin(built: PlanProgram, decided: dict[str, float], span: Period) -> dict[str, float]:
     """Money of each account in a period; what is spent whatever is decided is shared out by days."""
-    book, model = built.book, built.model
-    found: dict[str, float] = defaultdict(float)
-    for column, account in book.accounts.items():
-        if not span.name or column.endswith(f"[{span.name}]"):
-            found[account] += book.program.columns[column].worth * values[column]
-    fixed = sum(at(u.fixed_cost, span.name) for u in model.units.values() if not u.on_off)
+    found: dict[str, float] = defaultdict(float, decided)
+    fixed = sum(at(u.fixed_cost, span.name) for u in built.model.units.values() if not u.on_off)
     found["fixed"] -= fixed * span.days
     return {account: money for account, money in found.items() if abs(money) > SHOWN}
 

@@ -138,7 +138,7 @@ INDICES: dict[str, BlendingIndex] = {
         BlendingIndex("mass", "mass", float),
         BlendingIndex("rvp", "volume", lambda p: float(p**1.25), lowest=0.0, highest=1e6),
         BlendingIndex("viscosity", "mass", _refutas, "cSt", lowest=0.2, highest=1e9),
-        BlendingIndex("flash", "volume", _flash, "degC", lowest=-100.0, highest=500.0),
+        BlendingIndex("flash", "volume", _flash, "degC", lowest=-60.0, highest=500.0),
         BlendingIndex("cloud", "volume", _power(20.0), "degC", lowest=-_KELVIN, highest=500.0),
         BlendingIndex("pour", "volume", _power(12.5), "degC", lowest=-_KELVIN, highest=500.0),
         BlendingIndex("octane", "volume", _octane, lowest=10.0, highest=130.0),

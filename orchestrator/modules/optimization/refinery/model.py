@@ -20,7 +20,7 @@ blended from streams and sold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self
 
 from pydantic import (
@@ -111,6 +111,10 @@ class RefineryModel(ModelPart):
         """
         if not isinstance(value, Mapping):
             return handler(value)
+        odd = list(_odd_keys(value))
+        if odd:
+            raise _refusal(odd)
+        value = _with_text_keys(value)
         with reading(_reading_of(value)):
             model = handler(value)
         from orchestrator.modules.optimization.refinery.checks import findings
@@ -118,17 +122,7 @@ class RefineryModel(ModelPart):
         found = findings(model)
         wrong = [item for item in found if item.level == "error"]
         if wrong:
-            raise ValidationError.from_exception_data(
-                "RefineryModel",
-                [
-                    InitErrorDetails(
-                        type=PydanticCustomError(SAYS_ALL, "{text}", {"text": item.text}),
-                        loc=item.path,
-                        input=None,
-                    )
-                    for item in wrong
-                ],
-            )
+            raise _refusal(wrong)
         model._warnings = tuple(item for item in found if item.level == "warning")  # noqa: SLF001
         return model
 
@@ -156,6 +150,43 @@ class RefineryModel(ModelPart):
             **{name: ("crudes", item) for name, item in self.crudes.items()},
             **{name: ("purchases", item) for name, item in self.purchases.items()},
         }
+
+
+def _refusal(findings: list[Finding]) -> ValidationError:
+    return ValidationError.from_exception_data(
+        "RefineryModel",
+        [
+            InitErrorDetails(
+                type=PydanticCustomError(SAYS_ALL, "{text}", {"text": item.text}),
+                loc=item.path,
+                input=None,
+            )
+            for item in findings
+        ],
+    )
+
+
+def _odd_keys(document: Any, path: tuple[str, ...] = ()) -> Iterator[Finding]:
+    """Keys that YAML did not read as text, such as ``on`` and ``no``; whole numbers may be names."""
+    if isinstance(document, Mapping):
+        for key, value in document.items():
+            if isinstance(key, bool) or not isinstance(key, str | int):
+                words = "true" if key is True else "false" if key is False else str(key)
+                text = f"has the key {words}, which YAML does not read as text; put it in quotes"
+                yield Finding("error", path, text)
+            else:
+                yield from _odd_keys(value, (*path, str(key)))
+    elif isinstance(document, list | tuple):
+        for number, value in enumerate(document):
+            yield from _odd_keys(value, (*path, str(number)))
+
+
+def _with_text_keys(document: Any) -> Any:
+    if isinstance(document, Mapping):
+        return {str(key): _with_text_keys(value) for key, value in document.items()}
+    if isinstance(document, list):
+        return [_with_text_keys(value) for value in document]
+    return document
 
 
 def _reading_of(document: Mapping[str, Any]) -> Reading:

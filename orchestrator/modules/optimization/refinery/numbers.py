@@ -30,6 +30,8 @@ Price = float | str | dict[str, float | str]
 Sort = Literal["rate", "amount", "plain"]
 
 DEFAULT = "default"
+MOST = 1e12
+"""Largest size of a number: no refinery has more, and solvers reckon with rounding beyond it."""
 _WITH_UNIT = re.compile(
     r"^\s*(?P<number>[-+]?\d+(?:_\d+)*(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*(?P<unit>[A-Za-z%°$€][^\n]*)?$"
 )
@@ -105,6 +107,8 @@ def _read(sort: Sort, least: float | None, *, above: bool) -> Any:
 
     def scalar(value: Any) -> float:
         number = _number(value, sort)
+        if abs(number) > MOST:
+            raise ValueError(f"is beyond {MOST:g}; where there is no limit leave it out")
         if least is not None and (number < least or (above and number == least)):
             raise ValueError(f"must be {'greater than' if above else 'at least'} {least:g}")
         return number
@@ -129,7 +133,10 @@ def _price(value: Any) -> Price:
 
 def _one_price(value: Any) -> float | str:
     if not isinstance(value, str):
-        return _number(value, "plain")
+        number = _number(value, "plain")
+        if abs(number) > MOST:
+            raise ValueError(f"is beyond {MOST:g}")
+        return number
     found = _WITH_UNIT.match(value)
     if found is None or " " in (found["unit"] or ""):
         try:
@@ -217,7 +224,7 @@ def _by_period(value: Mapping[Any, Any]) -> dict[str, Any]:
 def _in_order(value: Sequence[Any]) -> dict[str, Any]:
     known = _READING.get()
     names = known.periods if known is not None and known.periods is not None else ()
-    if len(value) != len(names):
+    if len(value) != len(names) or not names:
         raise ValueError(
             f"has {len(value)} numbers, and the model has {len(names) or 'no'} periods"
         )

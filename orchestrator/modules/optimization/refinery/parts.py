@@ -156,7 +156,7 @@ class Running(Load):
     @field_validator("cuts", mode="before")
     @classmethod
     def _list_of_cuts(cls, value: Any) -> Any:
-        if isinstance(value, list | tuple):
+        if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
             return {name: (name,) for name in value}
         if isinstance(value, Mapping):
             return {

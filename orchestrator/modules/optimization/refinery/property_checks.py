@@ -33,6 +33,7 @@ def properties(sheet: Flowsheet) -> Iterator[Finding]:
                             (stream, rules.density_name), f"{prop}, by {rules.index(prop).basis}"
                         )
         yield from _known(sheet, name, needed)
+        yield from _weighed(sheet, needed)
     for process in sheet.processes:
         for prop in process.deltas:
             known = sheet.properties.get(process.feed, {})
@@ -59,6 +60,18 @@ def _known(sheet: Flowsheet, product: str, needed: dict[tuple[str, str], str]) -
             ("streams", written) if written in sheet.model.streams else ("products", product),
             f"the stream {stream!r} has no {prop!r}, which {by} needs{_why(sheet, stream, prop)}",
         )
+
+
+def _weighed(sheet: Flowsheet, needed: dict[tuple[str, str], str]) -> Iterator[Finding]:
+    """Densities that are needed as weights must be above 0; those of gravities always are."""
+    density = sheet.rules.density_name
+    if sheet.rules.index(density).name == "api":
+        return
+    for stream, prop in needed:
+        value = sheet.properties.get(stream, {}).get(density)
+        if prop == density and value is not None and min(every(value)) <= 0:
+            text = f"is {min(every(value)):g}; a density must be above 0"
+            yield Finding("error", ("streams", stream, "properties", density), text)
 
 
 def _why(sheet: Flowsheet, stream: str, prop: str) -> str:
