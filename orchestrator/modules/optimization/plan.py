@@ -54,7 +54,7 @@ def run(parameters: PlanInput, context: OperationContext) -> PlanResult:
     Raises:
         ConfigurationError: the configured model is wrong.
         InsufficientDataError: a price is an expression over tags that have no present value.
-        ParameterError: the model needs the nonlinear solver.
+        ParameterError: scenarios or alternatives are asked of a model with computed pools.
     """
     model = parameters.model or configured_model(context)
     if model is None:
