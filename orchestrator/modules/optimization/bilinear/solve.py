@@ -223,9 +223,10 @@ class _Search:
                 self._take(search.climb(x))
             if self.best is not None:
                 break
-        if self.best is not None and self.best.objective > bound + self.gap * abs(bound) + 1e-7:
-            return
-        if bound < self.bound:
+        refuted = self.best is not None and (
+            self.best.objective > bound + self.gap * abs(bound) + EXACT
+        )
+        if math.isfinite(bound) and not refuted and bound < self.bound:
             self.bound, self.method = bound, method
 
     def _relaxed_bound(self) -> float:

@@ -269,10 +269,20 @@ class LiveProgram:
     def _ray(self) -> tuple[str, ...]:
         _, known, ray = self._solver.getPrimalRay()
         direction = np.asarray(ray, float)
+        if not known and not self.arrays.rows:
+            # HiGHS gives none for a program without rows.
+            known, direction = True, self._free_direction()
         if not known or not proof.is_ray(self.arrays, direction):
             return ()
         grows = np.abs(direction) > proof.ROUNDING * np.abs(direction).max()
         return tuple(self.arrays.columns[i] for i in np.flatnonzero(grows))
+
+    def _free_direction(self) -> Floats:
+        """Each column towards the side that earns, where no bound is in its way."""
+        arrays = self.arrays
+        up = (arrays.worth > 0) & np.isinf(arrays.upper)
+        down = (arrays.worth < 0) & np.isinf(arrays.lower)
+        return np.asarray(up.astype(float) - down.astype(float))
 
     def _load(self) -> Any:
         solver = loaded(self.arrays)
