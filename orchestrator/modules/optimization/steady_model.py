@@ -146,7 +146,7 @@ class SteadyModel:
         position = {handle.tag: handle.now for handle in self.handles}
         if not np.isfinite(states).all():
             raise self.state.no_steady_state(position)
-        self._guess = states[0]
+        self._guess: Array = states[0]
         said = self.state.at(self.now[None, :], self.fixed, states).values
         measured: dict[str, float] = {}
         for name in self.state.measured:
