@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import dataclasses
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,9 +12,10 @@ from orchestrator.plant.twin.dynamics import Coloured
 from orchestrator.plant.twin.handles import Handles
 from orchestrator.plant.twin.instruments import LOOPS
 from orchestrator.plant.twin.process import Process
+from orchestrator.plant.twin.unit import Drivers, steady_state
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -60,6 +62,7 @@ class RunningUnit:
         )
         self._conditions = Conditions(scenario, faults, first_minute, randoms[1])
         self._process = Process(self.period)
+        self._present: Drivers | None = None
         self._holding = False
 
     def run(self, minutes: Array) -> tuple[dict[str, Array], Array]:
@@ -76,6 +79,7 @@ class RunningUnit:
         drivers, differential = self._conditions.run(minutes, reached)
         controlled["TI101"] = drivers.tank
         values = self._process.run(drivers, controlled)
+        self._present = _last(drivers)
         for fault in self._faults.of("product_leak"):
             leak = self._faults.effect("product_leak", fault.target, minutes)
             values[fault.target] = values[fault.target] - np.minimum(leak, values[fault.target])
@@ -98,3 +102,42 @@ class RunningUnit:
         if not self._holding:
             raise RuntimeError("a unit looks ahead only once it is held")
         return self.run(np.full(rows, self.minute))[0]
+
+    def settled(self, positions: Array) -> dict[str, Array]:
+        """True values that the unit would settle at if the present conditions stayed.
+
+        Args:
+            positions: Values of the set points, in the order of :data:`SET_POINTS`, ``(n, 12)``.
+        """
+        if self._present is None:
+            raise RuntimeError("nothing has run yet")
+        values = steady_state(_repeated(self._present, positions))
+        values["TI101"] = np.repeat(self._present.tank, len(positions))
+        for i, (tag, (controlled, _, _)) in enumerate(LOOPS.items()):
+            values[tag] = positions[:, i]
+            if controlled:
+                values[controlled] = positions[:, i]
+        return values
+
+
+def _last(drivers: Drivers) -> Drivers:
+    """The last row of some drivers."""
+    return _each(drivers, lambda values: values[-1:])
+
+
+def _repeated(drivers: Drivers, positions: Array) -> Drivers:
+    rows = len(positions)
+    found = _each(drivers, lambda values: np.repeat(values, rows, axis=0))
+    return dataclasses.replace(found, handles=positions)
+
+
+def _each(drivers: Drivers, change: Callable[[Array], Array]) -> Drivers:
+    found: dict[str, Any] = {}
+    for item in dataclasses.fields(drivers):
+        value = getattr(drivers, item.name)
+        found[item.name] = (
+            {name: change(part) for name, part in value.items()}
+            if isinstance(value, dict)
+            else change(value)
+        )
+    return Drivers(**found)
