@@ -1,0 +1,102 @@
+"""How the plant differs from the model: modifiers as functions of the position, learned from its past.
+
+The difference d(x) between a measured quantity and the model is a Gaussian process over the scaled
+positions x of the handles (Rasmussen and Williams 2006, Gaussian Processes for Machine Learning,
+chapter 2): a level of unknown size, plus a smooth part of unknown length and height,
+
+    d(x) = c + s(x),    cov(s(x), s(x')) = f² exp(-|x - x'|² / (2 l²)),
+
+observed with the measurement's noise. Its mean is the zeroth-order modifier and the slope of its mean
+the first-order modifier of Marchetti, Chachuat and Bonvin (2009); its standard deviation tells where
+the plant has not been. See del Rio Chanona, Petsagkourakis, Bradford, Alves Graciano and Chachuat
+(2021), Comput. Chem. Eng. 147, 107249. Height and length are the most probable ones of a grid under a
+wide prior, so that two points do not make a theory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+LENGTHS = np.array([0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0])
+HEIGHTS = 10.0 ** np.linspace(-2.0, 1.5, 15)
+_LENGTH_PRIOR = (np.log(1.0), 0.5)
+_HEIGHT_PRIOR = (np.log(0.5), 1.2)
+_NUGGET = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """The difference of one quantity.
+
+    Attributes:
+        at: Scaled positions of what was seen, shape ``(n, d)``.
+        height: Standard deviation of the smooth part, in the quantity's unit.
+        length: Its length, in scaled positions.
+        level: The constant part as far as it is known.
+    """
+
+    at: Array
+    height: float
+    length: float
+    level: float
+    _weights: Array
+    _inverse: Array
+
+    @classmethod
+    def fit(cls, at: Array, difference: Array, noise: Array, size: float) -> Mismatch:
+        """Learn the difference.
+
+        Args:
+            at: Scaled positions, shape ``(n, d)``.
+            difference: Plant less model, shape ``(n,)``.
+            noise: Standard deviation of each, shape ``(n,)``.
+            size: How much the model's quantity varies over the range; the prior's unit.
+        """
+        d = at.shape[1]
+        squared = np.sum((at[:, None, :] - at[None, :, :]) ** 2, axis=2)
+        lengths = LENGTHS * np.sqrt(max(1.0, d / 3.0))
+        heights = (HEIGHTS * size)[None, :, None, None]
+        shape = np.exp(-squared / (2 * lengths[:, None, None] ** 2))[:, None]
+        nugget = _NUGGET**2 * np.eye(len(at))
+        factor = np.linalg.cholesky(heights**2 * (shape + nugget) + np.diag(noise**2))
+        inverse = np.linalg.inv(factor)
+        white, ones = inverse @ difference, inverse.sum(axis=3)
+        weight = (ones**2).sum(axis=2)
+        level = (white * ones).sum(axis=2) / weight
+        score = -0.5 * ((white - level[..., None] * ones) ** 2).sum(axis=2) - 0.5 * np.log(weight)
+        score -= np.log(np.diagonal(factor, axis1=2, axis2=3)).sum(axis=2)
+        score -= 0.5 * ((np.log(LENGTHS) - _LENGTH_PRIOR[0]) / _LENGTH_PRIOR[1])[:, None] ** 2
+        score -= 0.5 * ((np.log(HEIGHTS) - _HEIGHT_PRIOR[0]) / _HEIGHT_PRIOR[1])[None, :] ** 2
+        i, j = np.unravel_index(int(np.argmax(score)), score.shape)
+        whole = inverse[i, j].T @ inverse[i, j]
+        return cls(
+            at=at,
+            height=float(HEIGHTS[j] * size),
+            length=float(lengths[i]),
+            level=float(level[i, j]),
+            _weights=whole @ (difference - level[i, j]),
+            _inverse=whole,
+        )
+
+    def mean(self, at: Array) -> tuple[Array, Array]:
+        """The modifier at scaled positions ``(m, d)``: values ``(m,)`` and slopes ``(d, m)``."""
+        apart, smooth = self._cross(at)
+        slope = -np.einsum("mnd,mn,n->dm", apart, smooth, self._weights) / self.length**2
+        return self.level + smooth @ self._weights, slope
+
+    def sd(self, at: Array) -> Array:
+        """Standard deviation of the modifier at scaled positions ``(m, d)``, shape ``(m,)``."""
+        _, smooth = self._cross(at)
+        known = smooth @ self._inverse
+        left = self.height**2 - np.sum(known * smooth, axis=1)
+        level = (1.0 - known.sum(axis=1)) ** 2 / self._inverse.sum()
+        return np.sqrt(np.maximum(left, 0.0) + level)
+
+    def _cross(self, at: Array) -> tuple[Array, Array]:
+        apart = at[:, None, :] - self.at[None, :, :]
+        return apart, self.height**2 * np.exp(-np.sum(apart**2, axis=2) / (2 * self.length**2))
