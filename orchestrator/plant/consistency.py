@@ -32,9 +32,9 @@ def faults_of(plant: Plant) -> Iterator[str]:
     for name, product in plant.products.items():
         if missing := sorted({product.flow, *product.specifications} - names):
             yield f"product {name}: names unknown tags {', '.join(missing)}"
-        for tag, (low, high) in product.specifications.items():
+        for quality, (low, high) in product.specifications.items():
             if low is not None and high is not None and low >= high:
-                yield f"product {name}: of {tag} at least {low:g} and at most {high:g} are asked for"
+                yield f"product {name}: of {quality} at least {low:g} and at most {high:g} are asked for"
     for place, text in _expressions(plant):
         try:
             unknown = Expression.parse(text).names - names
