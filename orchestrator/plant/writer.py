@@ -19,33 +19,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Literal
 from uuid import uuid4
 
 import structlog
 
 from orchestrator.clock import Clock
-from orchestrator.errors import ConflictError, ParameterError, PlantRefusedError, UnavailableError
-from orchestrator.plant.envelope import Envelope, Grant
+from orchestrator.errors import ConflictError, PlantRefusedError, UnavailableError
+from orchestrator.plant.envelope import Envelope
 from orchestrator.plant.samples import Quality
-from orchestrator.plant.write_facts import Facts, TagValue
+from orchestrator.plant.stop_switch import StopSwitch
+from orchestrator.plant.write_check import FactsNow, GrantOf, Permit, WriteCheck, no_grant
 from orchestrator.plant.write_journal import WriteJournal
-from orchestrator.plant.write_rules import (
-    Aged,
-    Finding,
-    age_seconds,
-    grant_findings,
-    move_findings,
-    narrowed,
-    persons,
-    plant_findings,
-    stopped_finding,
-)
+from orchestrator.plant.write_rules import Finding, persons, stopped_finding
 from orchestrator.plant.write_target import Observation, WriteTarget
-from orchestrator.write_records import Stop, WriteRecord, WriteState
+from orchestrator.write_records import WriteRecord, WriteState
 from orchestrator.write_settings import TagEnvelope
 
 READ_BACK_SECONDS = 0.2
@@ -55,46 +45,7 @@ STALL_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Permit:
-    """What the safety agent issues for one step of one recommendation; it can be used once.
-
-    Attributes:
-        id: Its own.
-        recommendation_id: What the step belongs to.
-        digest: SHA-256 of the content that was approved.
-        step: Number of the step, from 0.
-        tag: Tag to be written.
-        before: Value that the tag is expected to have, in its unit.
-        value: Value to be written, in the tag's unit.
-        approvers: Persons who approved this content.
-        grant_id: The autonomous grant to be used where nobody approved.
-        valid_until: The permit is void from then on.
-    """
-
-    id: str
-    recommendation_id: str
-    digest: str
-    step: int
-    tag: str
-    before: float
-    value: float
-    approvers: tuple[str, ...]
-    grant_id: str | None
-    valid_until: datetime
-
-
-FactsNow = Callable[[], Awaitable[Facts]]
-"""Asks for the plant as it is known now. Stop, locks, own moves and the permission to write are the
-writer's own to find out, and are not taken from it."""
-GrantOf = Callable[[str], Awaitable[Grant | None]]
 OnAlarm = Callable[[WriteRecord], Awaitable[None]]
-
-
-async def no_grant(grant_id: str) -> Grant | None:  # noqa: ARG001
-    """For a writer without autonomous grants."""
-    return None
 
 
 async def log_alarm(record: WriteRecord) -> None:
@@ -124,6 +75,9 @@ class Writer:
             clock may say. Monotonic time for a live plant, the clock itself for a simulation.
         monotonic: Seconds of this process, by which answers are waited for.
         sleep: Waits that long.
+
+    Attributes:
+        stop: The stop of all writing, to be pressed by anyone.
     """
 
     def __init__(
@@ -141,23 +95,26 @@ class Writer:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self.stop = StopSwitch(journal, clock)
         self._target = target
         self._envelope = envelope
         self._journal = journal
-        self._facts = facts
         self._clock = clock
-        self._enabled = enabled
-        self._grant = grant
         self._alarm = alarm
-        self._plant_seconds = plant_seconds
         self._monotonic = monotonic
         self._sleep = sleep
-        self._began = plant_seconds()
-        self._sent: dict[str, float] = {}
-        """Write -> plant seconds at which this process sent it."""
         self._one_at_a_time = asyncio.Lock()
-        self._stop: Stop | None = None
-        self._stop_saved = False
+        self._check = WriteCheck(
+            target,
+            envelope,
+            journal,
+            facts,
+            self.stop,
+            clock,
+            enabled=enabled,
+            grant=grant,
+            plant_seconds=plant_seconds,
+        )
 
     async def write(self, permit: Permit) -> WriteRecord:
         """Carry out one step; the record tells how it ended, also when it was refused.
@@ -167,7 +124,7 @@ class Writer:
                 has been written; after it the write stays ``intended``, for :meth:`recover`.
         """
         async with self._one_at_a_time:
-            findings, observed = await self._check(permit)
+            findings, observed = await self._check.findings(permit)
             if findings:
                 return await self._refused(permit, findings, observed)
             assert observed is not None
@@ -178,41 +135,6 @@ class Writer:
                 return await self._refused(permit, [_conflict(error)], observed)
             return await self._carry_out(record, permit)
 
-    async def stop(self, by: str, why: str = "") -> Stop:
-        """Stop all writing, at once and until a named person releases it; it survives a restart."""
-        self._stop, self._stop_saved = Stop(uuid4().hex, by, self._clock.now(), why), False
-        log.warning("write.stopped", by=by, why=why)
-        kept = await self._journal.stop(by, why, self._clock.now())
-        self._stop, self._stop_saved = kept, True
-        return kept
-
-    async def release(self, by: str) -> Stop | None:
-        """Release the stop.
-
-        Raises:
-            ParameterError: no name is given.
-        """
-        if not by.strip():
-            raise ParameterError("a stop is released by a named person", where="by")
-        released = await self._journal.release(by, self._clock.now())
-        self._stop = None
-        log.warning("write.released", by=by)
-        return released
-
-    async def stopped(self) -> Stop | None:
-        """The stop that is on, whoever set it, in this process or another.
-
-        Raises:
-            DatabaseUnavailableError: the journal cannot be reached, and this process knows of no stop.
-        """
-        pressed, saved = self._stop, self._stop_saved
-        if pressed is not None and not saved:
-            return pressed
-        found = await self._journal.stopped()
-        if found is None and pressed is not None and self._stop is pressed:
-            self._stop = None  # another process released it
-        return self._stop or found
-
     async def recover(self) -> tuple[WriteRecord, ...]:
         """Find the end of every write that has none, by reading the plant; call it at start.
 
@@ -221,7 +143,11 @@ class Writer:
         """
         async with self._one_at_a_time:
             intended = [r for r in await self._journal.open_writes() if r.state == "intended"]
-            return tuple([await self._recovered(record) for record in intended])
+            end = self._monotonic() + max(
+                (own.readback_timeout for r in intended if (own := self._envelope.tag(r.tag))),
+                default=0.0,
+            )
+            return tuple([await self._recovered(record, end) for record in intended])
 
     async def settle(
         self,
@@ -240,171 +166,12 @@ class Writer:
         """
         return await self._journal.settle(write_id, state, self._clock.now(), by=by, why=why)
 
-    async def _check(
-        self, permit: Permit, own_write: str | None = None
-    ) -> tuple[list[Finding], Observation | None]:
-        """All rules against fresh values; the stop is looked at last."""
-        facts, observed, past, under_way, start = await self._look(permit, own_write)
-        own = self._envelope.tag(permit.tag)
-        now = self._clock.now()
-        found = list(
-            plant_findings(permit.tag, self._envelope, facts, under_way=under_way, now=now)
-        )
-        found += self._permit_findings(permit, now)
-        found += self._observed_findings(permit, own, observed, now)
-        if own is not None and observed is not None and observed.value is not None:
-            found += await self._authority_findings(permit, own, observed.value, past, start, now)
-        stop = await self.stopped()
-        if stop is not None:
-            found.append(stopped_finding(stop))
-        return found, observed
-
-    async def _look(
-        self, permit: Permit, own_write: str | None
-    ) -> tuple[Facts, Observation | None, list[Aged], bool, float | None]:
-        """Facts, the value as the plant holds it, past moves, whether steps are made, where they began."""
-        tag = permit.tag
-        own = self._envelope.tag(tag)
-        given = await self._facts_now()
-        observed = await self._observe(tag) if own is not None else None
-        now = self._clock.now()
-        values = dict(given.values)
-        if observed is not None:
-            values[tag] = TagValue(observed.value, observed.quality, observed.plant_time)
-        facts = replace(
-            given,
-            values=values,
-            stop=None,
-            locked=frozenset(
-                r.tag for r in await self._journal.open_writes(tag) if r.id != own_write
-            ),
-            write_enabled=self._enabled,
-        )
-        earlier = [
-            r
-            for r in await self._journal.of_recommendation(permit.recommendation_id)
-            if r.id != own_write
-        ]
-        under_way = any(r.state == "done" for r in earlier)
-        start = next((r.before for r in earlier if r.tag == tag and r.travel), None)
-        if start is None and observed is not None:
-            start = observed.value
-        past: list[Aged] = []
-        if own is not None:
-            # Twice the window: after a clock was set back, some of it lies ahead.
-            since = now - 2 * timedelta(minutes=own.cumulative_minutes)
-            rows = await self._journal.moves(tag, since)
-            past = [self._aged(r, now) for r in rows if r.id != own_write]
-            past += [
-                Aged(age_seconds(move.at, now), move.travel)
-                for move in given.moves
-                if move.tag == tag and move.write_id is None
-            ]
-        return facts, observed, past, under_way, start
-
-    async def _facts_now(self) -> Facts:
-        try:
-            async with asyncio.timeout(self._envelope.settings.call_timeout):
-                return await self._facts()
-        except (UnavailableError, TimeoutError) as error:
-            log.info("write.no_facts", error=str(error))
-            return Facts(at=self._clock.now())  # nothing is known, which refuses everything
-
-    def _aged(self, record: WriteRecord, now: datetime) -> Aged:
-        """A past write with the least age that it can have.
-
-        In this process monotonic time bounds it, so that a clock set forward ages nothing. A write of
-        an earlier process was stamped within the tolerance of the plant's clock, as the present is.
-        """
-        age = age_seconds(record.intended_at, now)
-        sent = self._sent.get(record.id)
-        if sent is not None:
-            return Aged(min(age, self._plant_seconds() - sent), record.travel)
-        age -= 2 * self._envelope.settings.clock_tolerance
-        return Aged(max(0.0, age, self._plant_seconds() - self._began), record.travel)
-
-    def _permit_findings(self, permit: Permit, now: datetime) -> Iterator[Finding]:
-        if now >= permit.valid_until:
-            yield Finding("permit-expired", "the permit is no longer valid", "ask for a new one")
-        ahead = (permit.valid_until - now).total_seconds()
-        if ahead > self._envelope.settings.permit_seconds + self._envelope.settings.clock_tolerance:
-            yield Finding(
-                "permit-too-long",
-                f"the permit would be valid for {ahead:.0f} s; "
-                f"{self._envelope.settings.permit_seconds:g} s is the most",
-                "see that the clock was not set back, and ask for a new one",
-                value=ahead,
-                limit=self._envelope.settings.permit_seconds,
-            )
-
-    def _observed_findings(
-        self,
-        permit: Permit,
-        own: TagEnvelope | None,
-        observed: Observation | None,
-        now: datetime,
-    ) -> Iterator[Finding]:
-        if own is None:
-            return
-        if observed is None or observed.value is None or observed.quality is not Quality.GOOD:
-            yield Finding(
-                "unreadable",
-                f"{permit.tag} cannot be read from {self._target.name}",
-                "see that the control system answers",
-                permit.tag,
-            )
-            return
-        off = abs((observed.plant_time - now).total_seconds())
-        if off > self._envelope.settings.clock_tolerance:
-            yield Finding(
-                "clock",
-                f"our clock and the control system's are {off:.0f} s apart",
-                "set the clocks by one time server",
-                value=off,
-                limit=self._envelope.settings.clock_tolerance,
-            )
-        if abs(observed.value - permit.before) > own.tolerance:
-            yield Finding(
-                "moved-since",
-                f"{permit.tag} is at {observed.value:g}, not at {permit.before:g} as was approved",
-                "make a new recommendation from the present values",
-                permit.tag,
-                observed.value,
-                permit.before,
-            )
-
-    async def _authority_findings(
-        self,
-        permit: Permit,
-        own: TagEnvelope,
-        present: float,
-        past: Sequence[Aged],
-        start: float | None,
-        now: datetime,
-    ) -> list[Finding]:
-        """Limits and rates by who answers for the move: one person, two, or a grant."""
-        approved = persons(permit.approvers)
-        found: list[Finding] = []
-        if not approved:
-            if permit.grant_id is None:
-                return [Finding("not-approved", "nobody approved this move", "approve it by name")]
-            grant = await self._grant(permit.grant_id)
-            used = await self._journal.moves_under_grant(permit.grant_id)
-            found += grant_findings(grant, permit.tag, permit.value, own, used, now)
-            if grant is not None and permit.tag in grant.tags:
-                own = narrowed(own, grant, permit.tag)
-        began = present if start is None else start
-        for item in move_findings(own, permit.tag, present, permit.value, past, start=began):
-            if item.weight == "veto" or (item.weight == "second_person" and len(approved) < 2):
-                found.append(item)
-        return found
-
     async def _carry_out(self, record: WriteRecord, permit: Permit) -> WriteRecord:
         """Stations 3 to 5 for a write that is journalled."""
         own = self._envelope.tag(record.tag)
         assert own is not None
         journalled = self._monotonic()
-        findings, observed = await self._check(permit, record.id)
+        findings, observed = await self._check.findings(permit, record.id)
         held = observed.value if observed is not None else None
         if self._monotonic() - journalled > STALL_SECONDS:
             findings.append(Finding("stalled", "the checks took too long", "try again"))
@@ -413,11 +180,11 @@ class Writer:
                 Finding("moved-since", f"{record.tag} was moved meanwhile", tag=record.tag)
             )
         # Nothing is awaited from here to the call, so that no stop of this process falls between.
-        if self._stop is not None and not any(item.code == "stopped" for item in findings):
-            findings.append(stopped_finding(self._stop))
+        if self.stop.pressed is not None and not findings:
+            findings.append(stopped_finding(self.stop.pressed))
         if findings:
             return await self._ended(record, "refused", findings, held)
-        self._sent[record.id] = self._plant_seconds()
+        self._check.sent(record.id)
         sent = self._monotonic()
         answer: Finding | None = None
         try:
@@ -440,7 +207,7 @@ class Writer:
         The old value proves nothing before ``end``: the plant may be at work on the request still.
         """
         while True:
-            seen = await self._observe(record.tag)
+            seen = await self._check.observe(record.tag)
             value = seen.value if seen is not None and seen.quality is Quality.GOOD else None
             if value is not None and _is_at(record, own, value) == "new":
                 return await self._ended(record, "done", _maybe(answer), value)
@@ -457,13 +224,13 @@ class Writer:
             record, "unverified", [*_maybe(answer), _unclear(record, value)], value
         )
 
-    async def _recovered(self, record: WriteRecord) -> WriteRecord:
+    async def _recovered(self, record: WriteRecord, end: float) -> WriteRecord:
         own = self._envelope.tag(record.tag)
         lost = Finding("process-ended", "the process ended during the write")
         if own is None or record.before is None:
             why = Finding("not-on-write-list", f"{record.tag} is no longer on the write list")
             return await self._ended(record, "unverified", [lost, why], None)
-        return await self._verified(record, own, lost, self._monotonic() + own.readback_timeout)
+        return await self._verified(record, own, lost, end)
 
     async def _ended(
         self,
@@ -472,14 +239,17 @@ class Writer:
         findings: Sequence[Finding],
         read_back: float | None,
     ) -> WriteRecord:
-        ended = await self._journal.end(
-            record.id,
-            state,
-            self._clock.now(),
-            read_back=read_back,
-            reasons=tuple(item.code for item in findings),
-            text="; ".join(item.text for item in findings),
-        )
+        try:
+            ended = await self._journal.end(
+                record.id,
+                state,
+                self._clock.now(),
+                read_back=read_back,
+                reasons=tuple(item.code for item in findings),
+                text="; ".join(item.text for item in findings),
+            )
+        except ConflictError:
+            return await self._journal.get(record.id)  # another process has concluded
         if state == "done":
             log.info("write.done", tag=record.tag, before=record.before, value=record.value)
         else:
@@ -499,14 +269,6 @@ class Writer:
         await self._journal.refuse(record)
         await self._alarm(record)
         return record
-
-    async def _observe(self, tag: str) -> Observation | None:
-        try:
-            async with asyncio.timeout(self._envelope.settings.call_timeout):
-                return await self._target.read(tag)
-        except (UnavailableError, PlantRefusedError, TimeoutError, OSError) as error:
-            log.info("write.unreadable", tag=tag, error=str(error))
-            return None
 
     def _record(self, permit: Permit, state: WriteState, before: float | None) -> WriteRecord:
         return WriteRecord(

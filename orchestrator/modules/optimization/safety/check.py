@@ -14,6 +14,7 @@ from orchestrator.modules.optimization.safety.proposal import Proposal, Step, di
 from orchestrator.modules.optimization.safety.rehearsal import Rehearsal, Rehearse
 from orchestrator.modules.optimization.safety.verdict import Outcome, Verdict
 from orchestrator.plant.envelope import Envelope, Grant
+from orchestrator.plant.write_check import Permit
 from orchestrator.plant.write_facts import Facts
 from orchestrator.plant.write_rules import (
     Aged,
@@ -25,7 +26,6 @@ from orchestrator.plant.write_rules import (
     persons,
     plant_findings,
 )
-from orchestrator.plant.writer import Permit
 from orchestrator.write_settings import TagEnvelope
 
 ADVICE_ONLY = frozenset({"write-disabled", "not-on-write-list", "stopped", "tag-locked"})
