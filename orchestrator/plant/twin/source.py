@@ -135,6 +135,11 @@ class TwinSource:
         with self._lock:
             return Standing(self._simulation.held(), self.plant)
 
+    @property
+    def set_points(self) -> dict[str, float]:
+        """Where each set point has been sent."""
+        return dict(self._simulation.handles.targets)
+
     def close(self) -> None:
         """End the run; iterators stop after their present block."""
         self._closed = True
