@@ -1,13 +1,13 @@
 """The steady-state model of the running unit, as expressions of a plant file or of a request.
 
-    handles: {FB: [3, 6], TR: [70, 100]}
-    parameters: {FA: 1.8275, k0: {value: 1.66e6, low: 1e6, high: 3e6, sd: 2e5}}
-    definitions: {F: FA + FB, r: k0 * exp(-6667 / (TR + 273.15)) * XA * XB}
-    unknowns: {XA: {start: 0.1, low: 0, high: 1}, XB: {start: 0.4, low: 0, high: 1}}
-    equations: ["FA - F * XA - r = 0", "FB - F * XB - r = 0"]
-    measured: {XA: 0.001, XB: 0.004}
-    objective: 100 * F * (1 - XA - XB) - 12 * FB
-    constraints: ["XA <= 0.12"]
+handles: {FB: [3, 6], TR: [70, 100]}
+parameters: {FA: 1.8275, k0: {value: 1.66e6, low: 1e6, high: 3e6, sd: 2e5}}
+definitions: {F: FA + FB, r: k0 * exp(-6667 / (TR + 273.15)) * XA * XB}
+unknowns: {XA: {start: 0.1, low: 0, high: 1}, XB: {start: 0.4, low: 0, high: 1}}
+equations: ["FA - F * XA - r = 0", "FB - F * XB - r = 0"]
+measured: {XA: 0.001, XB: 0.004}
+objective: 100 * F * (1 - XA - XB) - 12 * FB
+constraints: ["XA <= 0.12"]
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ class Unknown(PlantPart):
         low = -float("inf") if self.low is None else self.low
         high = float("inf") if self.high is None else self.high
         if not low <= self.start <= high or low == high:
-            raise ValueError(f"start {self.start:g} must lie between low and high, which must differ")
+            raise ValueError(
+                f"start {self.start:g} must lie between low and high, which must differ"
+            )
         return self
 
 

@@ -138,7 +138,9 @@ def _restarted(
             scaled: Array = np.nan_to_num((f / _row_sizes(jacobian, size))[0], nan=1e6)
             return scaled
 
-        result = least_squares(flat, inside, bounds=(low, high), x_scale=size, xtol=1e-15, ftol=1e-15)
+        result = least_squares(
+            flat, inside, bounds=(low, high), x_scale=size, xtol=1e-15, ftol=1e-15
+        )
         if np.max(np.abs(flat(result.x))) <= TOLERANCE:
             return np.asarray(result.x)
     return None

@@ -67,9 +67,12 @@ class SteadyState:
         self._objective = Expression.parse(model.objective)
         own = {*self.handles, *self.parameters, *self.unknowns, *dependent}
         inner = [*self._dependent.values(), *self._equations]
-        self.reads = frozenset().union(
-            *(e.names for e in (*inner, *self._constraints.values(), self._objective))
-        ) - own
+        self.reads = (
+            frozenset().union(
+                *(e.names for e in (*inner, *self._constraints.values(), self._objective))
+            )
+            - own
+        )
         wanted = frozenset().union(*(e.names for e in self._equations))
         self._before = self._needed(wanted)
         self._low = np.array([_or(u.low, -np.inf) for u in model.unknowns.values()])
@@ -84,7 +87,9 @@ class SteadyState:
         ordered: dict[str, Expression] = {}
         rest = dict(expressions)
         while rest:
-            ready = [n for n, e in rest.items() if not (e.names - {n}) & rest.keys() - ordered.keys()]
+            ready = [
+                n for n, e in rest.items() if not (e.names - {n}) & rest.keys() - ordered.keys()
+            ]
             ready = [n for n in ready if n not in rest[n].names]
             if not ready:
                 raise ConfigurationError(
