@@ -74,18 +74,19 @@ def _power(result: Any, base: Any, exponent: Any) -> tuple[Any, Any]:
 
 
 _RULES: dict[str, Callable[..., tuple[Any, ...]]] = {
-    "add": lambda r, a, b: (1.0, 1.0),
-    "subtract": lambda r, a, b: (1.0, -1.0),
-    "multiply": lambda r, a, b: (b, a),
-    "divide": lambda r, a, b: (1.0 / b, -r / b),
-    "remainder": lambda r, a, b: (1.0, -np.floor_divide(a, b)),
+    "add": lambda *_: (1.0, 1.0),
+    "subtract": lambda *_: (1.0, -1.0),
+    "multiply": lambda _, a, b: (b, a),
+    "divide": lambda r, _, b: (1.0 / b, -r / b),
+    "remainder": lambda _, a, b: (1.0, -np.floor_divide(a, b)),
     "float_power": _power,
-    "negative": lambda r, a: (-1.0,),
-    "positive": lambda r, a: (1.0,),
-    "absolute": lambda r, a: (np.sign(a),),
-    "sqrt": lambda r, a: (0.5 / r,),
-    "exp": lambda r, a: (r,),
-    "log": lambda r, a: (1.0 / a,),
-    "minimum": lambda r, a, b: (np.where(a <= b, 1.0, 0.0), np.where(a <= b, 0.0, 1.0)),
-    "maximum": lambda r, a, b: (np.where(a >= b, 1.0, 0.0), np.where(a >= b, 0.0, 1.0)),
+    "negative": lambda *_: (-1.0,),
+    "positive": lambda *_: (1.0,),
+    "absolute": lambda _, a: (np.sign(a),),
+    "sqrt": lambda r, _: (0.5 / r,),
+    "exp": lambda r, _: (r,),
+    "log": lambda _, a: (1.0 / a,),
+    "minimum": lambda _, a, b: (np.where(a <= b, 1.0, 0.0), np.where(a <= b, 0.0, 1.0)),
+    "maximum": lambda _, a, b: (np.where(a >= b, 1.0, 0.0), np.where(a >= b, 0.0, 1.0)),
 }
+"""Name of a function -> result and arguments -> its partial derivatives."""

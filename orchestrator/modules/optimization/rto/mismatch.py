@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 LENGTHS = np.array([0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0])
 HEIGHTS = 10.0 ** np.linspace(-2.0, 1.5, 15)
 _LENGTH_PRIOR = (np.log(1.0), 0.5)
-_HEIGHT_PRIOR = (np.log(0.5), 1.2)
+_HEIGHT_PRIOR = (np.log(0.5), 0.8)
 _NUGGET = 1e-4
 
 
@@ -95,7 +95,19 @@ class Mismatch:
         known = smooth @ self._inverse
         left = self.height**2 - np.sum(known * smooth, axis=1)
         level = (1.0 - known.sum(axis=1)) ** 2 / self._inverse.sum()
-        return np.sqrt(np.maximum(left, 0.0) + level)
+        spread: Array = np.sqrt(np.maximum(left, 0.0) + level)
+        return spread
+
+    def covariance(self, at: Array, other: Array) -> Array:
+        """Covariance of the modifier at ``(m, d)`` with that at one position ``(d,)``, shape ``(m,)``."""
+        _, smooth = self._cross(at)
+        _, there = self._cross(other[None, :])
+        known = smooth @ self._inverse
+        apart = np.sum((at - other) ** 2, axis=1)
+        left = self.height**2 * np.exp(-apart / (2 * self.length**2)) - known @ there[0]
+        unknown = (1.0 - known.sum(axis=1)) * (1.0 - (there @ self._inverse).sum())
+        shared: Array = left + unknown / self._inverse.sum()
+        return shared
 
     def _cross(self, at: Array) -> tuple[Array, Array]:
         apart = at[:, None, :] - self.at[None, :, :]

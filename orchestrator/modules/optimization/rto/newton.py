@@ -45,24 +45,22 @@ def solve(
         starts: Further starts where Newton from the guess fails.
     """
     values = np.clip(guess, low, high)
-    systems = np.arange(len(values))
     error = np.full(len(values), np.inf)
-    active = systems
+    active = np.arange(len(values))
+    f, jacobian = residual(values, active)
     for _ in range(_ITERATIONS):
-        f, jacobian = residual(values[active], active)
         scale = _row_sizes(jacobian, size)
         error[active] = np.max(np.abs(f) / scale, axis=1)
-        keep = error[active] > TOLERANCE * 1e-3
+        keep = np.flatnonzero(np.logical_not(error[active] <= 1e-3 * TOLERANCE))
         active, f, jacobian, scale = active[keep], f[keep], jacobian[keep], scale[keep]
         if not len(active):
             break
         step = _steps(jacobian, f, scale, size)
-        moved, better = _damped(residual, values[active], step, f, scale, active, low, high)
-        values[active] = moved
-        active = active[better]
+        better, f, jacobian = _damped(residual, values, step, f, jacobian, scale, active, low, high)
+        active, f, jacobian = active[better], f[better], jacobian[better]
         if not len(active):
             break
-    for i in np.flatnonzero(~(error <= TOLERANCE)):
+    for i in np.flatnonzero(np.logical_not(error <= TOLERANCE)):
         found = _restarted(residual, values[i], int(i), low, high, size, starts)
         if found is not None:
             values[i], error[i] = found, 0.0
@@ -78,7 +76,7 @@ def _row_sizes(jacobian: Array, size: Array) -> Array:
 
 def _steps(jacobian: Array, f: Array, scale: Array, size: Array) -> Array:
     matrix = jacobian * size / scale[:, :, None]
-    usable = np.isfinite(matrix).all(axis=(1, 2)) & np.isfinite(f).all(axis=1)
+    usable = np.all(np.isfinite(matrix), axis=(1, 2)) & np.all(np.isfinite(f), axis=1)
     matrix = np.where(usable[:, None, None], matrix, np.eye(len(size)))
     right = np.where(usable[:, None], -f / scale, 0.0)[:, :, None]
     try:
@@ -94,28 +92,31 @@ def _damped(
     values: Array,
     step: Array,
     f: Array,
+    jacobian: Array,
     scale: Array,
     active: NDArray[np.intp],
     low: Array,
     high: Array,
-) -> tuple[Array, NDArray[np.bool_]]:
-    """The values after as much of the step as lessens the residual, and where any of it does."""
+) -> tuple[NDArray[np.bool_], Array, Array]:
+    """Move ``values`` by as much of the step as lessens the residual; where any does, and what is left."""
     norm = np.linalg.norm(f / scale, axis=1)
-    best = values.copy()
-    done = np.zeros(len(values), dtype=np.bool_)
+    before = values[active]
+    f, jacobian = f.copy(), jacobian.copy()
+    done = np.zeros(len(active), dtype=np.bool_)
     share = 1.0
     for _ in range(_HALVINGS):
-        open_ = np.flatnonzero(~done)
-        trial = np.clip(values[open_] + share * step[open_], low, high)
-        f_trial, _ = residual(trial, active[open_])
-        reached = np.linalg.norm(f_trial / scale[open_], axis=1)
-        good = reached <= (1 - 1e-4 * share) * norm[open_]
-        best[open_[good]] = trial[good]
-        done[open_[good]] = True
+        left = np.flatnonzero(~done)
+        trial = np.clip(before[left] + share * step[left], low, high)
+        f_trial, jacobian_trial = residual(trial, active[left])
+        reached = np.linalg.norm(f_trial / scale[left], axis=1)
+        good = reached <= (1 - 1e-4 * share) * norm[left]
+        values[active[left[good]]] = trial[good]
+        f[left[good]], jacobian[left[good]] = f_trial[good], jacobian_trial[good]
+        done[left[good]] = True
         if done.all():
             break
         share /= 2
-    return best, done
+    return done, f, jacobian
 
 
 def _restarted(

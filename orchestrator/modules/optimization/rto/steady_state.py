@@ -155,7 +155,7 @@ class SteadyState:
         fixed: Mapping[str, Any],
         states: Array | None = None,
         correction: Correction | None = None,
-        along: tuple[str, ...] = (),
+        along: tuple[str, ...] | None = None,
     ) -> Point:
         """Everything at positions ``(n, d)``: unknowns, dependents, constraints and ``objective``.
 
@@ -165,19 +165,23 @@ class SteadyState:
             states: Unknowns there; solved when left out.
             correction: What to add to what is measured; objective and constraints are computed from
                 the corrected values, and the values given back for measured names are corrected.
-            along: Parameters along which slopes are wanted instead of along the handles.
+            along: Parameters along which slopes are wanted instead of along the handles; when empty,
+                slopes are along the directions of the corrections alone.
         """
         n = len(positions)
         if states is None:
             states = self.steady_states(positions, fixed)
-        directions = along or self.handles
+        directions = self.handles if along is None else along
         d = len(directions)
+        if correction and not directions:
+            d = max(len(slope) for _, slope in correction.values())
         env: dict[str, Any] = {**self.parameters, **fixed}
         env.update({name: positions[:, i] for i, name in enumerate(self.handles)})
         for i, name in enumerate(directions):
             env[name] = Dual(np.broadcast_to(np.asarray(env[name], float), (n,)), _unit(d, i))
         with np.errstate(all="ignore"):
-            slopes = self._state_slopes(env, states, d)
+            flat = np.zeros((len(self.unknowns), d, n))
+            slopes = self._state_slopes(env, states, d) if directions else flat
             for j, name in enumerate(self.unknowns):
                 env[name] = Dual(states[:, j], slopes[j])
             inner = dict(env)
@@ -200,7 +204,8 @@ class SteadyState:
 
         def add(name: str) -> None:
             value, slope = correction[name]
-            outer[name] = np.add(inner[name], Dual(value, slope))
+            base: Any = Dual(value, slope)
+            outer[name] = np.add(inner[name], base)
 
         for name in self.unknowns:
             if name in correction:
@@ -229,7 +234,7 @@ class SteadyState:
         found = [_full(item, n, d + m)[1] for item in self._equations_at(both)]
         jacobian = np.stack(found, axis=0).transpose(2, 0, 1)
         by_direction, by_state = jacobian[:, :, :d], jacobian[:, :, d:]
-        usable = np.isfinite(jacobian).all(axis=(1, 2))
+        usable = np.all(np.isfinite(jacobian), axis=(1, 2))
         by_state = np.where(usable[:, None, None], by_state, np.eye(m))
         try:
             slopes = -np.linalg.solve(by_state, by_direction)
