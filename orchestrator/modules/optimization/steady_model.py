@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-6
 _FAR = 1e6
+_HOURLY = {"second": 3600.0, "hour": 1.0, "day": 1.0 / 24.0}
 _KEPT = 4000
 
 
@@ -56,7 +57,10 @@ class Handle:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One side of a limit on a response or expression; ``scale`` makes violations comparable."""
+    """One side of a limit on a response or expression.
+
+    ``scale`` makes violations comparable; ``bound`` is already drawn in by ``back_off``.
+    """
 
     name: str
     kind: Literal["tag", "constraint"]
@@ -64,6 +68,7 @@ class Limit:
     bound: float
     scale: float
     unit: str = ""
+    back_off: float = 0.0
 
     def excess(self, values: Mapping[str, Array]) -> Array:
         """How far the limit is broken in its own unit; negative is room."""
@@ -98,6 +103,7 @@ class SteadyModel:
         self.plant: Plant = context.plant
         self.economics = economics
         self.state = SteadyState(economics)
+        self.hourly = _HOURLY[economics.objective_per]
         require(self.state.reads | economics.handles.keys(), present, context)
         self._responses = tuple(dict.fromkeys((*economics.responses, *economics.unknowns)))
         unknown = sorted(
@@ -166,12 +172,33 @@ class SteadyModel:
         if self.modifiers.estimate is not None:
             self.fixed.update(self.modifiers.estimate.values)
 
+    def measured_objective(self, measured: Mapping[str, float]) -> float:
+        """The objective at the present handles, computed from what was measured there."""
+        said = self.state.at(self.now[None, :], self.fixed).values
+        exact = {
+            name: (np.array([value - said[name][0]]), np.zeros((len(self.handles), 1)))
+            for name, value in measured.items()
+        }
+        values = self.state.at(self.now[None, :], self.fixed, correction=exact).values
+        return float(values[OBJECTIVE][0])
+
     def within(self, lower: Array, upper: Array) -> SteadyModel:
         """The same model with other ends of the handles' reach."""
         other = copy.copy(self)
         other.handles = tuple(
             replace(h, lower=float(a), upper=float(b))
             for h, a, b in zip(self.handles, lower, upper, strict=True)
+        )
+        return other
+
+    def without_back_off(self) -> SteadyModel:
+        """The same model with the limits themselves."""
+        other = copy.copy(self)
+        other.limits = tuple(
+            replace(
+                i, bound=i.bound + (i.back_off if i.side == "max" else -i.back_off), back_off=0.0
+            )
+            for i in self.limits
         )
         return other
 

@@ -29,12 +29,14 @@ from orchestrator.modules.optimization.steady_model import SteadyModel
 Array = NDArray[np.float64]
 Kind = Literal["step", "probe", "stay"]
 
+FIRST_RADIUS = 0.25
 LEAST_RADIUS = 0.03
 MOST_RADIUS = 0.6
 _SHRINK, _GROW = 0.5, 1.7
 _POOR, _GOOD = 0.25, 0.5
 _CANDIDATES = 128
 _SAME = 0.01
+_ASTRAY = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Rules:
         caution: Standard deviations of what is not known of a limit that are kept from it.
     """
 
-    radius: float = 0.25
+    radius: float = FIRST_RADIUS
     probing: bool = True
     gain: float = 1.0
     tolerance: float = 1e-3
@@ -59,10 +61,17 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the last advice promised, to be compared with what came."""
+    """What the last advice promised, to be compared with what came.
+
+    Attributes:
+        gain: Expected gain over the centre of the trust region.
+        at_boundary: Whether the trust region held the step back.
+        target: Where it was to go; a plant that went elsewhere says nothing of the promise.
+    """
 
     gain: float
     at_boundary: bool
+    target: tuple[float, ...]
 
 
 @dataclass(slots=True)
@@ -125,7 +134,7 @@ def advise(
     visited = np.array([[p.handles[h.tag] for h in model.handles] for p in memory.points])
     seen = Posterior.at(model, visited, model.now)
     merit = seen.merit(spread)
-    _update(memory, rules, merit, seen)
+    _update(memory, rules, merit, seen, model)
     memory.centre = best = int(np.argmax(merit))
     assert memory.radius is not None
     lower, upper = _region(model, visited[best], memory.radius)
@@ -146,6 +155,7 @@ def advise(
     memory.last = Prediction(
         gain=float(there.merit(spread)[0] - merit[best]),
         at_boundary=bool(reach > 0.98 * memory.radius),
+        target=tuple(positions.tolist()),
     )
     return Advice(
         kind=kind,
@@ -159,7 +169,9 @@ def advise(
     )
 
 
-def _update(memory: Memory, rules: Rules, merit: Array, seen: Posterior) -> None:
+def _update(
+    memory: Memory, rules: Rules, merit: Array, seen: Posterior, model: SteadyModel
+) -> None:
     """Shrink the trust region where the last promise was broken, widen it where it was kept.
 
     A promise counts as broken only beyond what noise explains.
@@ -167,6 +179,9 @@ def _update(memory: Memory, rules: Rules, merit: Array, seen: Posterior) -> None
     if memory.radius is None:
         memory.radius = rules.radius
     if memory.last is None or len(merit) < 2:
+        return
+    astray = np.abs(model.now - np.array(memory.last.target)) / model.range.span
+    if astray.max() > _ASTRAY:
         return
     came = merit[-1] - merit[memory.centre]
     came += 0.5 * seen.gain_sd[memory.centre]

@@ -40,12 +40,14 @@ class History:
         measured: Name -> values, shape ``(n,)``, NaN where not measured.
         noise: Name -> standard deviations, shape ``(n,)``.
         fixed: Name -> values, shape ``(n,)``.
+        hours: Age of each, h, shape ``(n,)``; 0 where it has no time.
     """
 
     positions: Array
     measured: dict[str, Array]
     noise: dict[str, Array]
     fixed: dict[str, Array]
+    hours: Array
 
     @classmethod
     def of(
@@ -62,7 +64,12 @@ class History:
             {m: np.array([p.measured.get(m, np.nan) for p in known]) for m in measured},
             {m: np.array([p.noise.get(m, 0.0) for p in known]) for m in measured},
             {f: np.array([p.fixed.get(f, now) for p in known]) for f, now in fixed.items()},
+            np.array([_age(p.at, known[-1].at) for p in known]),
         )
 
     def __len__(self) -> int:
         return len(self.positions)
+
+
+def _age(then: datetime | None, now: datetime | None) -> float:
+    return 0.0 if then is None or now is None else (now - then).total_seconds() / 3600.0

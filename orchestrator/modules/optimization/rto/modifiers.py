@@ -21,6 +21,9 @@ from orchestrator.modules.optimization.rto.steady_state import Correction, Stead
 Array = NDArray[np.float64]
 _SAMPLE = 64
 _SMALL = 1e-9
+FORGOTTEN_HOURS = 48.0
+MUCH_CHANGED = 0.1
+"""Share of itself by which a disturbance changes until what was seen before counts little."""
 MISFIT = 0.05
 """Share of an output's variation by which the model may miss it, when parameters are estimated."""
 
@@ -82,14 +85,17 @@ class Modifiers:
             fixed |= found.values
         said = state.at(history.positions, fixed).values
         scaled = box.scaled(history.positions)
+        lapse = _lapse(history, state.disturbances)
         mismatch = {}
         for name, values in history.measured.items():
             difference = values - said[name]
             known = np.isfinite(difference)
             if known.any():
                 noise = history.noise[name][known]
+                rows = np.append(np.flatnonzero(known), len(known))
+                apart = None if lapse is None else lapse[np.ix_(rows, rows)]
                 mismatch[name] = Mismatch.fit(
-                    scaled[known], difference[known], noise, box.sizes[name]
+                    scaled[known], difference[known], noise, box.sizes[name], apart
                 )
         return cls(box, mismatch, found)
 
@@ -106,6 +112,17 @@ class Modifiers:
         """Standard deviation of each correction at positions ``(n, d)``, shape ``(n,)``."""
         scaled = self.range.scaled(positions)
         return {name: item.sd(scaled) for name, item in self.mismatch.items()}
+
+
+def _lapse(history: History, disturbances: frozenset[str]) -> Array | None:
+    """How far apart the points and the present are in time and conditions; None where they are not."""
+    hours = np.append(history.hours, 0.0)
+    apart = np.abs(hours[:, None] - hours[None, :]) / FORGOTTEN_HOURS
+    for name in disturbances:
+        values = np.append(history.fixed[name], history.fixed[name][-1])
+        size = MUCH_CHANGED * max(float(np.abs(values).max()), 1e-9)
+        apart = apart + ((values[:, None] - values[None, :]) / size) ** 2
+    return apart if apart.any() else None
 
 
 def _spread(values: Array) -> float:

@@ -90,7 +90,8 @@ class ModelPlant:
         said = self._state.at(position, self._fixed, states).values
         self.truth = {name: float(value[0]) for name, value in said.items()}
         return {
-            name: self.truth[name] * (1.0 + self._noise.get(name, 0.0) * self._random.standard_normal())
+            name: self.truth[name]
+            * (1.0 + self._noise.get(name, 0.0) * self._random.standard_normal())
             for name in self._measured
         }
 

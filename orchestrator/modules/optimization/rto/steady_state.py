@@ -47,6 +47,7 @@ class SteadyState:
         handles: Names of the handles, in the model's order.
         parameters: Nominal values of the parameters.
         reads: Names that the model reads and does not give: tags, disturbances and prices.
+        disturbances: Those of them that act on the plant, not only on money and limits.
         measured: Names to which corrections apply: responses, and what the model lists as measured.
 
     Raises:
@@ -73,6 +74,7 @@ class SteadyState:
             )
             - own
         )
+        self.disturbances = frozenset().union(*(e.names for e in inner)) & self.reads
         wanted = frozenset().union(*(e.names for e in self._equations))
         self._before = self._needed(wanted)
         self._low = np.array([_or(u.low, -np.inf) for u in model.unknowns.values()])
