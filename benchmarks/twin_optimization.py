@@ -38,7 +38,7 @@ from rich.table import Table
 
 from orchestrator.core.live_loop import join
 from orchestrator.modules.base import OperationContext
-from orchestrator.modules.optimization.models import SetpointsInput, SetpointsResult
+from orchestrator.modules.optimization.models import PathStep, SetpointsInput, SetpointsResult
 from orchestrator.modules.optimization.present import present_values
 from orchestrator.modules.optimization.setpoints import run as setpoints
 from orchestrator.plant.expressions import Expression
@@ -59,14 +59,19 @@ GOAL = 0.7
 """Share of the gap between fixed set points and optimum that is to be closed."""
 MOVE_MINUTES = 20.0
 """Time for the moves of an hour; the rest of it is left for analysers to show what they did."""
-HISTORY_HOURS = 6
-"""Hours of measured values that a decision may look at."""
+HISTORY = int(os.environ.get("HIST","60"))
+"""Minutes of measured values that a decision may look at."""
+CHANCE=float(os.environ.get("CHANCE","0.99"))
+ADAPT=os.environ.get("ADAPT","1")=="1"
+STEP = timedelta(minutes=5)
+"""Time between two steps of a way."""
 LEAST_WORTH = 500.0
 """The operator makes no move for less, USD a day."""
 ASKED_AGAIN = 3
 """How often the operator asks for moves that cross no limit in rehearsal."""
 EXTERNAL = ("AI101", "AI102", "TI101")
 """Crude and weather: no set point moves them."""
+_MINUTE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
 _START_EVERY = 6
 """Hours between two optima that are searched from a second starting point, to see whether it agrees."""
@@ -104,7 +109,7 @@ def scenario_of(seed: int, days: float) -> Scenario:
     )
     return Scenario(
         name=f"{days:g} days, seed {seed}",
-        warm_up_hours=HISTORY_HOURS,
+        warm_up_hours=6,
         price_history_days=0,
         faults=(shock, crude, fouling),
     )
@@ -131,7 +136,7 @@ def best(scenario: Scenario, seed: int, days: float) -> Best:
     design = np.array([value for value, _ in SET_POINTS.values()])
     last = design
     found: list[Optimum] = []
-    for true, _ in _hours(source, days):
+    for true, _ in _parts(source, _HOUR, days):
         prices = {
             tag: float(true.values[-1, i])
             for i, tag in enumerate(true.tags)
@@ -170,23 +175,31 @@ class Days:
 def fixed(scenario: Scenario, seed: int, days: float) -> Days:
     """The days with set points left alone."""
     source = TwinSource(scenario, seed=seed)
-    return Days([true.values for true, _ in _hours(source, days)])
+    return Days([true.values for true, _ in _parts(source, _HOUR, days)])
 
 
 def optimized(scenario: Scenario, seed: int, days: float) -> Days:
     """The days with a decision every hour."""
     source, done = TwinSource(scenario, seed=seed), Days()
+    path: tuple[PathStep, ...] = ()
     with tempfile.TemporaryDirectory() as folder:
-        seen = list(source.history(_HOUR))
-        for true, measured in _hours(source, days):
+        seen = join(list(source.history(_HOUR)))
+        for number, (true, measured) in enumerate(_parts(source, STEP, days), 1):
             done.values.append(true.values)
-            seen = [*seen, measured][-HISTORY_HOURS:]
-            _decide(source, join(seen), done, Path(folder))
+            seen = _latest(join([seen, measured]))
+            if number % round(_HOUR / STEP) == 0:
+                path = _decide(source, seen, done, Path(folder))
+            minute = number % round(_HOUR / STEP) * (STEP / _MINUTE)
+            for step in path:
+                if minute <= step.at_minutes < minute + STEP / _MINUTE:
+                    source.set_point(step.tag, step.value)
     return done
 
 
-def _decide(source: TwinSource, seen: SampleBlock, done: Days, folder: Path) -> None:
-    """What the scripted operator does once an hour."""
+def _decide(
+    source: TwinSource, seen: SampleBlock, done: Days, folder: Path
+) -> tuple[PathStep, ...]:
+    """What the scripted operator does once an hour; returns the way that is approved."""
     data = folder / "seen.arrow"
     _write(seen, data)
     context = OperationContext(now=seen.end, plant=source.plant, data_file=data, folder=folder)
@@ -194,21 +207,24 @@ def _decide(source: TwinSource, seen: SampleBlock, done: Days, folder: Path) -> 
     room: dict[str, float] = {}
     for _ in range(ASKED_AGAIN):
         limits = _tighter(source.plant, room)
-        asked = SetpointsInput(move_minutes=MOVE_MINUTES, starts=1, limits=limits)
-        proposed = setpoints(asked, context)
+        proposed = setpoints(
+            SetpointsInput(
+                move_minutes=MOVE_MINUTES, starts=1, limits=limits, limit_chance=CHANCE, adapt=ADAPT
+            ),
+            context,
+        )
         if not _wanted(proposed):
-            return
-        moves = {move.tag: move.to for move in proposed.moves}
-        crossed = rehearse(standing, [(0.0, tag, to) for tag, to in moves.items()]).caused
+            return ()
+        steps = [(step.at_minutes, step.tag, step.value) for step in proposed.path]
+        crossed = rehearse(standing, steps).caused
         if not crossed:
-            for tag, to in moves.items():
-                source.set_point(tag, to)
             done.decisions += 1
-            done.moves += len(moves)
-            return
+            done.moves += len(proposed.moves)
+            return proposed.path
         for item in crossed:
             room[item.tag] = room.get(item.tag, 0.0) + 1.5 * abs(item.value - item.limit)
     done.refused += 1
+    return ()
 
 
 def _wanted(proposed: SetpointsResult) -> bool:
@@ -224,11 +240,18 @@ def _tighter(plant: Plant, room: dict[str, float]) -> dict[str, tuple[float | No
     return found
 
 
-def _hours(source: TwinSource, days: float) -> Iterator[tuple[SampleBlock, SampleBlock]]:
-    for hour, pair in enumerate(source.truth(_HOUR), 1):
+def _parts(
+    source: TwinSource, span: timedelta, days: float
+) -> Iterator[tuple[SampleBlock, SampleBlock]]:
+    """True and measured values of the days, ``span`` by ``span``."""
+    for number, pair in enumerate(source.truth(span), 1):
         yield pair
-        if hour >= round(24 * days):
+        if number >= round(timedelta(days=days) / span):
             return
+
+
+def _latest(block: SampleBlock) -> SampleBlock:
+    return block.rows(max(0, len(block) - HISTORY), len(block))
 
 
 def _write(block: SampleBlock, file: Path) -> None:
