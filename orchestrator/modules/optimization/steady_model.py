@@ -124,7 +124,7 @@ class SteadyModel:
         )
         self.now = np.array([handle.now for handle in self.handles])
         self._points: dict[bytes, Point] = {}
-        self._guess: Array | None = None
+        self._near: list[Array] = []
         self._place(present)
         low, high = (np.array([getattr(h, side) for h in self.handles]) for side in ("low", "high"))
         self.range = Range.of(self.state, low, high, self.fixed)
@@ -146,7 +146,7 @@ class SteadyModel:
         position = {handle.tag: handle.now for handle in self.handles}
         if not np.isfinite(states).all():
             raise self.state.no_steady_state(position)
-        self._guess = states[0]
+        self._guess: Array = states[0]
         said = self.state.at(self.now[None, :], self.fixed, states).values
         measured: dict[str, float] = {}
         for name in self.state.measured:
@@ -171,6 +171,7 @@ class SteadyModel:
         self._points.clear()
         if self.modifiers.estimate is not None:
             self.fixed.update(self.modifiers.estimate.values)
+        self._near.clear()
 
     def measured_objective(self, measured: Mapping[str, float]) -> float:
         """The objective at the present handles, computed from what was measured there."""
@@ -252,13 +253,25 @@ class SteadyModel:
         return found
 
     def _computed(self, positions: Array) -> Point:
-        states = self.state.steady_states(positions, self.fixed, self._guess)
+        states = self.state.steady_states(positions, self.fixed, self._first_guess(positions))
         correction = self.modifiers.correction(positions)
-        return self.state.at(positions, self.fixed, states, correction)
+        point = self.state.at(positions, self.fixed, states, correction)
+        if len(positions) == 1 and np.isfinite(states).all():
+            self._near[:] = [positions[0], states[0], point.states]
+        return point
+
+    def _first_guess(self, positions: Array) -> Array:
+        """Unknowns from the tangent at the last point that was solved."""
+        if len(self._near) < 3:
+            return self._guess
+        at, states, slopes = self._near
+        tangent = states + (positions - at) @ slopes
+        guess: Array = np.where(np.isfinite(tangent), tangent, self._guess)
+        return guess
 
     def along_measured(self, positions: Array) -> tuple[dict[str, Array], dict[str, Array]]:
         """Corrected values at positions ``(n, d)``, with slopes along each modifier ``(modifiers, n)``."""
-        states = self.state.steady_states(positions, self.fixed, self._guess)
+        states = self.state.steady_states(positions, self.fixed, self._first_guess(positions))
         correction = self.modifiers.correction(positions)
         unit = np.eye(len(correction))[:, :, None]
         along = {name: (value, unit[i]) for i, (name, (value, _)) in enumerate(correction.items())}

@@ -21,6 +21,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator.modules.optimization.rto.even_points import even_points
 from orchestrator.modules.optimization.rto.history import OperatingPoint
 from orchestrator.modules.optimization.rto.posterior import Posterior
 from orchestrator.modules.optimization.search import Found, search
@@ -209,14 +210,12 @@ def _choice(
     seed: int,
 ) -> tuple[Array, Kind, float]:
     """The step, a probing move, or neither, and what probing is worth."""
-    from scipy.stats import qmc
-
     spread = model.range.objective
     centre = visited[memory.centre]
     lower = np.array([h.lower for h in model.handles])
     upper = np.array([h.upper for h in model.handles])
-    sobol = qmc.Sobol(len(lower), rng=np.random.default_rng(seed + len(visited)))
-    candidates = lower + sobol.random(_CANDIDATES) * (upper - lower)
+    shares = even_points(_CANDIDATES, len(lower), _CANDIDATES * (seed + len(visited)))
+    candidates = lower + shares * (upper - lower)
     candidates = np.vstack((candidates, found.positions, centre))
     said = Posterior.at(model, candidates, centre)
     best = float(said.merit(spread)[-1])

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.modules.optimization.rto.estimation import Estimate, estimate
+from orchestrator.modules.optimization.rto.even_points import even_points
 from orchestrator.modules.optimization.rto.history import History
 from orchestrator.modules.optimization.rto.mismatch import Mismatch
 from orchestrator.modules.optimization.rto.steady_state import Correction, SteadyState
@@ -46,11 +47,9 @@ class Range:
 
     @classmethod
     def of(cls, state: SteadyState, low: Array, high: Array, fixed: dict[str, Any]) -> Range:
-        """Sample the model over the box, evenly (Sobol)."""
-        from scipy.stats import qmc
-
+        """Sample the model over the box, evenly."""
         span = np.maximum(high - low, 1e-12)
-        sample = low + qmc.Sobol(len(low), rng=np.random.default_rng(1)).random(_SAMPLE) * span
+        sample = low + even_points(_SAMPLE, len(low)) * span
         point = state.at(sample, fixed)
         sizes = {name: _spread(point.values[name]) for name in state.measured}
         return cls(low, span, sizes, _spread(point.values["objective"]))

@@ -51,7 +51,7 @@ def solve(
     for _ in range(_ITERATIONS):
         scale = _row_sizes(jacobian, size)
         error[active] = np.max(np.abs(f) / scale, axis=1)
-        keep = np.flatnonzero(np.logical_not(error[active] <= 1e-3 * TOLERANCE))
+        keep = np.flatnonzero(np.logical_not(error[active] <= 0.1 * TOLERANCE))
         active, f, jacobian, scale = active[keep], f[keep], jacobian[keep], scale[keep]
         if not len(active):
             break

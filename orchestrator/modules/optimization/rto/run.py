@@ -21,7 +21,7 @@ from orchestrator.modules.optimization.rto.adaptation import (
 from orchestrator.modules.optimization.rto.memory import remember
 from orchestrator.modules.optimization.rto.plants import ModelPlant
 from orchestrator.modules.optimization.setpoints_result import modifiers_at, result_of
-from orchestrator.modules.optimization.steady_model import SteadyModel
+from orchestrator.modules.optimization.steady_model import TOLERANCE, SteadyModel
 
 if TYPE_CHECKING:
     from orchestrator.modules.base import OperationContext
@@ -86,7 +86,10 @@ def run_simulated(
     start = {**present, **iterates[0].inputs, **first}
     whole = SteadyModel(economics, start, parameters, context)
     whole.learn(memory.points)
-    result = result_of(whole, advice, (), (), parameters.step_minutes, len(memory.points))
+    broken = zip(whole.limits, whole.excesses(whole.now[None, :])[0], strict=True)
+    outside = tuple(sorted({limit.name for limit, excess in broken if excess > TOLERANCE}))
+    count = len(memory.points)
+    result = result_of(whole, advice, outside, (), parameters.step_minutes, count)
     proposed = dict(zip(economics.handles, advice.positions.tolist(), strict=True))
     best = max((i for i in iterates), key=lambda i: i.true_objective - 1e9 * _worst(i))
     return result.model_copy(

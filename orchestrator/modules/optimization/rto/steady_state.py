@@ -26,10 +26,17 @@ OBJECTIVE = "objective"
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What the model says at ``n`` positions: name -> values ``(n,)`` and slopes ``(d, n)``."""
+    """What the model says at ``n`` positions.
+
+    Attributes:
+        values: Name -> values ``(n,)``.
+        slopes: Name -> slopes ``(d, n)``.
+        states: Slopes of the uncorrected unknowns at the first position, shape ``(d, m)``.
+    """
 
     values: dict[str, Array]
     slopes: dict[str, Array]
+    states: Array
 
 
 Correction = Mapping[str, tuple[Array, Array]]
@@ -196,7 +203,11 @@ class SteadyState:
                     found[text] = expression.linearised(outer)
             found[OBJECTIVE] = self._objective.linearised(outer)
         full = {name: _full(item, n, d) for name, item in found.items()}
-        return Point({k: v for k, (v, _) in full.items()}, {k: s for k, (_, s) in full.items()})
+        return Point(
+            {k: v for k, (v, _) in full.items()},
+            {k: s for k, (_, s) in full.items()},
+            slopes[:, :, 0].T,
+        )
 
     def _corrected(
         self, env: dict[str, Any], inner: dict[str, Any], correction: Correction
