@@ -6,7 +6,7 @@ price shock, a crude switch and a fouling exchanger of its own time and size. Al
 Three ways to run the same days:
 
 - fixed: the set points stay where they are in normal operation.
-- optimized: every hour ``optimization.setpoints`` proposes moves from measured values alone. A scripted
+- optimized: every two hours ``optimization.setpoints`` proposes moves from measured values alone. A scripted
   operator has them rehearsed from measured values, asks again with more room where a limit would be crossed,
   and approves what is worth the trouble.
 - optimum: at every hour the unit stands at the steady state of largest margin within all limits and
@@ -57,12 +57,14 @@ SEEDS = (101, 102, 103, 104, 105)
 DAYS = 10.0
 GOAL = 0.7
 """Share of the gap between fixed set points and optimum that is to be closed."""
-MOVE_MINUTES = 20.0
-"""Time for the moves of an hour; the rest of it is left for analysers to show what they did."""
-HISTORY = int(os.environ.get("HIST","60"))
-"""Minutes of measured values that a decision may look at."""
-CHANCE=float(os.environ.get("CHANCE","0.99"))
-ADAPT=os.environ.get("ADAPT","1")=="1"
+EVERY = timedelta(hours=2)
+"""Time between two decisions."""
+MOVE_MINUTES = 40.0
+"""Time for the moves of a decision; then analysers are left to show what they did."""
+HISTORY = 80
+"""Minutes of measured values that a decision looks at: those since the last moves."""
+CHANCE = 0.99
+"""With which limits are to hold at any time."""
 STEP = timedelta(minutes=5)
 """Time between two steps of a way."""
 LEAST_WORTH = 500.0
@@ -162,8 +164,8 @@ class Days:
     Attributes:
         values: True values of every minute, ``(n, n_tags)`` by block.
         moves: Set points moved.
-        decisions: Hours in which any was.
-        refused: Hours in which nothing was found that crosses no limit in rehearsal.
+        decisions: Decisions that moved any.
+        refused: Decisions in which nothing was found that crosses no limit in rehearsal.
     """
 
     values: list[Array] = field(default_factory=list)
@@ -179,7 +181,7 @@ def fixed(scenario: Scenario, seed: int, days: float) -> Days:
 
 
 def optimized(scenario: Scenario, seed: int, days: float) -> Days:
-    """The days with a decision every hour."""
+    """The days with a decision every two hours."""
     source, done = TwinSource(scenario, seed=seed), Days()
     path: tuple[PathStep, ...] = ()
     with tempfile.TemporaryDirectory() as folder:
@@ -187,9 +189,10 @@ def optimized(scenario: Scenario, seed: int, days: float) -> Days:
         for number, (true, measured) in enumerate(_parts(source, STEP, days), 1):
             done.values.append(true.values)
             seen = _latest(join([seen, measured]))
-            if number % round(_HOUR / STEP) == 0:
+            since = number % round(EVERY / STEP)
+            if since == 0:
                 path = _decide(source, seen, done, Path(folder))
-            minute = number % round(_HOUR / STEP) * (STEP / _MINUTE)
+            minute = since * (STEP / _MINUTE)
             for step in path:
                 if minute <= step.at_minutes < minute + STEP / _MINUTE:
                     source.set_point(step.tag, step.value)
@@ -199,7 +202,7 @@ def optimized(scenario: Scenario, seed: int, days: float) -> Days:
 def _decide(
     source: TwinSource, seen: SampleBlock, done: Days, folder: Path
 ) -> tuple[PathStep, ...]:
-    """What the scripted operator does once an hour; returns the way that is approved."""
+    """What the scripted operator does at a decision; returns the way that is approved."""
     data = folder / "seen.arrow"
     _write(seen, data)
     context = OperationContext(now=seen.end, plant=source.plant, data_file=data, folder=folder)
@@ -208,9 +211,7 @@ def _decide(
     for _ in range(ASKED_AGAIN):
         limits = _tighter(source.plant, room)
         proposed = setpoints(
-            SetpointsInput(
-                move_minutes=MOVE_MINUTES, starts=1, limits=limits, limit_chance=CHANCE, adapt=ADAPT
-            ),
+            SetpointsInput(move_minutes=MOVE_MINUTES, starts=1, limits=limits, limit_chance=CHANCE),
             context,
         )
         if not _wanted(proposed):
@@ -229,7 +230,8 @@ def _decide(
 
 def _wanted(proposed: SetpointsResult) -> bool:
     worth = proposed.worth_usd_per_day or 0.0
-    return bool(proposed.moves) and (worth >= LEAST_WORTH or bool(proposed.outside_before))
+    # What costs money brings limits back, or the distance that is kept from them.
+    return bool(proposed.moves) and (abs(worth) >= LEAST_WORTH or bool(proposed.outside_before))
 
 
 def _tighter(plant: Plant, room: dict[str, float]) -> dict[str, tuple[float | None, float | None]]:
@@ -399,7 +401,7 @@ def show(out: Console, found: list[Outcome]) -> None:
     """Print a table, and what was broken."""
     table = Table(title="Supervised optimization of the simulated unit (simulated data)")
     columns = (
-        "seed", "fixed USD/h", "optimized", "optimum", "gap closed", "moves", "hard limits, min",
+        "seed", "fixed USD/h", "optimized", "optimum", "gap closed", "moves in decisions", "hard limits, min",
         "on spec, fixed", "on spec",
     )  # fmt: skip
     for column in columns:
@@ -411,7 +413,7 @@ def show(out: Console, found: list[Outcome]) -> None:
             f"{item.optimized.margin:,.0f}",
             f"{item.best.margins.mean():,.0f}",
             f"{100 * item.share:.1f} %",
-            f"{item.moves} in {item.decisions} h",
+            f"{item.moves} in {item.decisions}",
             str(_minutes(item.optimized.hard)),
             f"{100 * item.fixed.on_time:.2f} %",
             f"{100 * item.optimized.on_time:.2f} %",
@@ -419,7 +421,7 @@ def show(out: Console, found: list[Outcome]) -> None:
     out.print(table)
     for item in found:
         out.print(
-            f"seed {item.seed}: {item.refused} h refused, {item.best.infeasible} h without a feasible "
+            f"seed {item.seed}: {item.refused} decisions refused, {item.best.infeasible} h without a feasible "
             f"optimum, starts differ by {item.best.spread:.2g} USD/h"
         )
         for name, score in (("fixed", item.fixed), ("optimized", item.optimized)):
