@@ -38,6 +38,9 @@ _POOR, _GOOD = 0.25, 0.5
 _CANDIDATES = 128
 _SAME = 0.01
 _ASTRAY = 0.02
+_MOST_BLUR = 0.15
+_REACH = 1.5
+_REACH_INSIDE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,8 @@ def advise(
     visited = np.array([[p.handles[h.tag] for h in model.handles] for p in memory.points])
     seen = Posterior.at(model, visited, model.now)
     merit = seen.merit(spread)
-    _update(memory, rules, merit, seen, model)
+    blur = min(_MOST_BLUR, Posterior.noise(model, memory.points[-1].noise) / spread)
+    _update(memory, rules, merit, seen, model, blur)
     memory.centre = best = int(np.argmax(merit))
     assert memory.radius is not None
     lower, upper = _region(model, visited[best], memory.radius)
@@ -147,7 +151,7 @@ def advise(
             careful = inside.drawn_in(rules.caution * margins)
             found = search(careful, model.restored, starts, seed, time_limit)
             inside = careful
-    positions, kind, worth = _choice(inside, found, rules, memory, visited, seed)
+    positions, kind, worth = _choice(inside, found, rules, memory, visited, seed, blur)
     if kind == "step" and rules.gain < 1.0:
         positions = model.now + rules.gain * (positions - model.now)
     there = Posterior.at(model, positions[None, :], model.now)
@@ -171,7 +175,7 @@ def advise(
 
 
 def _update(
-    memory: Memory, rules: Rules, merit: Array, seen: Posterior, model: SteadyModel
+    memory: Memory, rules: Rules, merit: Array, seen: Posterior, model: SteadyModel, blur: float
 ) -> None:
     """Shrink the trust region where the last promise was broken, widen it where it was kept.
 
@@ -188,7 +192,7 @@ def _update(
     came += 0.5 * seen.gain_sd[memory.centre]
     promised = max(memory.last.gain, 1e-12)
     if came < _POOR * promised:
-        memory.radius = max(memory.radius * _SHRINK, LEAST_RADIUS)
+        memory.radius = max(memory.radius * _SHRINK, LEAST_RADIUS, _REACH * blur)
     elif came > _GOOD * promised and memory.last.at_boundary:
         memory.radius = min(memory.radius * _GROW, max(MOST_RADIUS, rules.radius))
 
@@ -208,10 +212,12 @@ def _choice(
     memory: Memory,
     visited: Array,
     seed: int,
+    blur: float,
 ) -> tuple[Array, Kind, float]:
     """The step, a probing move, or neither, and what probing is worth."""
     spread = model.range.objective
     centre = visited[memory.centre]
+    radius = memory.radius or rules.radius
     lower = np.array([h.lower for h in model.handles])
     upper = np.array([h.upper for h in model.handles])
     shares = even_points(_CANDIDATES, len(lower), _CANDIDATES * (seed + len(visited)))
@@ -220,17 +226,20 @@ def _choice(
     said = Posterior.at(model, candidates, centre)
     best = float(said.merit(spread)[-1])
     improvement = said.expected_improvement(best)
-    most = int(np.argmax(improvement[:-1]))
-    worth = float(improvement[most])
     gain = float(said.merit(spread)[-2] - best)
     tolerance = rules.tolerance * spread
     nearest = float(np.abs((visited - found.positions) / model.range.span).max(axis=1).min())
-    noisy = any(sd > 0 for sd in memory.points[-1].noise.values())
+    scaled = model.range.scaled(candidates)[:, None, :] - model.range.scaled(visited)
+    apart = np.abs(scaled).max(axis=2).min(axis=1)
+    least = min(blur, _REACH_INSIDE * radius)
+    improvement = np.where(apart >= least, improvement, 0.0)
+    most = int(np.argmax(improvement[:-1]))
+    worth = float(improvement[most])
     at_centre = bool(np.abs((model.now - centre) / model.range.span).max() < 1e-9)
     step = gain > tolerance or not at_centre
     if found.status == "infeasible" or not rules.probing or worth <= tolerance:
         return (found.positions, "step", worth) if step else (model.now, "stay", worth)
-    if most < _CANDIDATES and (noisy or gain <= tolerance or nearest < _SAME):
+    if most < _CANDIDATES and (blur > 0 or gain <= tolerance or nearest < _SAME):
         return candidates[most], "probe", worth
     return found.positions, "step", worth
 

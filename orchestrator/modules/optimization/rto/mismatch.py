@@ -27,7 +27,7 @@ HEIGHTS = 10.0 ** np.linspace(-1.75, 1.25, 9)
 WANDER = 0.3
 """Standard deviation of what wanders, over the variation of the model's quantity."""
 _LENGTH_PRIOR = (np.log(1.0), 0.5)
-_HEIGHT_PRIOR = (np.log(0.5), 0.8)
+_HEIGHT_PRIOR = (np.log(1.0), 0.8)
 _NUGGET = 1e-4
 
 

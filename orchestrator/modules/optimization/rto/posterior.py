@@ -6,6 +6,7 @@ Uncertainty of the modifiers is carried to money and limits by their slopes alon
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +63,13 @@ class Posterior:
             excess[:-1],
             np.sqrt(np.nan_to_num(limits[:-1])),
         )
+
+    @staticmethod
+    def noise(model: SteadyModel, noise: Mapping[str, float]) -> float:
+        """Standard deviation of the objective at the present point from measurement noise alone."""
+        _, slopes = model.along_measured(model.now[None, :])
+        by = zip(model.modifiers.mismatch, np.nan_to_num(slopes[OBJECTIVE][:, 0]), strict=True)
+        return float(sum((slope * noise.get(name, 0.0)) ** 2 for name, slope in by) ** 0.5)
 
     def merit(self, spread: float, allowed: Array | float = 0.0) -> Array:
         """Objective less a penalty for what is broken beyond ``allowed``, shape ``(n,)``."""
