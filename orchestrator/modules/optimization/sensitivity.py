@@ -6,17 +6,16 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from orchestrator.modules.optimization import plan, setpoints
+from orchestrator.modules.optimization import plan, sensitivity_setpoints
 from orchestrator.modules.optimization.linear import Range
-from orchestrator.modules.optimization.models import SetpointsInput
 from orchestrator.modules.optimization.planning.curves import curves, moved_by_one
 from orchestrator.modules.optimization.planning.program import PlanProgram
-from orchestrator.modules.optimization.planning.result import PlanLimit
 from orchestrator.modules.optimization.planning.what_if_models import (
     SensitivityInput,
     SensitivityResult,
     WorthRange,
 )
+from orchestrator.modules.optimization.sensitivity_setpoints import binding_in_words
 
 if TYPE_CHECKING:
     from orchestrator.modules.base import OperationContext
@@ -31,7 +30,7 @@ def run(parameters: SensitivityInput, context: OperationContext) -> SensitivityR
         if model is None and of == "auto" and context.plant.economics is not None:
             of = "setpoints"
     if of == "setpoints":
-        return _setpoints(parameters, context)
+        return sensitivity_setpoints.run(parameters, context)
     if model is None:
         return SensitivityResult(
             summary="There is no plan to look at: no refinery model is configured.",
@@ -57,7 +56,7 @@ def run(parameters: SensitivityInput, context: OperationContext) -> SensitivityR
         ends = (low, high) if "products." in name else (-high, -low)
         prices.append(WorthRange(what=name, price=price, low=_end(ends[0]), high=_end(ends[1])))
     drawn, notes = curves(model, parameters.curves, price_of, deadline)
-    summary = " ".join([_summary(result.binding), *(item.text for item in drawn)])
+    summary = " ".join([binding_in_words(result.binding), *(item.text for item in drawn)])
     return SensitivityResult(
         summary=summary,
         warnings=(*result.warnings, *notes),
@@ -70,43 +69,6 @@ def run(parameters: SensitivityInput, context: OperationContext) -> SensitivityR
         curves=drawn,
         prices=tuple(prices),
     )
-
-
-def _setpoints(parameters: SensitivityInput, context: OperationContext) -> SensitivityResult:
-    fields = {name: getattr(parameters, name) for name in SetpointsInput.model_fields}
-    result = setpoints.run(SetpointsInput.model_validate(fields), context)
-    if result.status == "no_model":
-        return SensitivityResult(
-            summary=result.summary, status="no_model", of="setpoints", configure=result.configure
-        )
-    limits = tuple(
-        PlanLimit(
-            limit=f"{item.kind} limit of {item.limit}",
-            path=item.limit,
-            side=item.side,
-            bound=item.bound,
-            shadow_price=item.shadow_price,
-            text=item.text,
-        )
-        for item in result.binding
-    )
-    per_hour = result.objective_usd_per_hour
-    return SensitivityResult(
-        summary=_summary(limits),
-        warnings=result.warnings,
-        status=result.status,
-        of="setpoints",
-        objective=None if per_hour is None else per_hour * setpoints.HOURS,
-        limits=limits,
-        conflicts=result.conflicts,
-    )
-
-
-def _summary(limits: tuple[PlanLimit, ...]) -> str:
-    if not limits:
-        return "No limit holds the optimum back."
-    more = f" and {len(limits) - 1} more" if len(limits) > 1 else ""
-    return f"Binding: {limits[0].limit}{more}; {limits[0].text}."
 
 
 def _end(value: float) -> float | None:

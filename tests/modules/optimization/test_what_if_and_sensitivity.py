@@ -1,4 +1,5 @@
-from datetime import UTC, datetime
+import math
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -8,6 +9,8 @@ from orchestrator.modules.optimization import sensitivity, what_if
 from orchestrator.modules.optimization.models import ChangeOf
 from orchestrator.modules.optimization.planning.what_if_models import SensitivityInput, WhatIfInput
 from orchestrator.plant.tags import Plant
+from orchestrator.plant.twin.scenario import Scenario
+from orchestrator.plant.twin.source import TwinSource
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 PLAN = {
@@ -276,3 +279,89 @@ def test_a_curve_ends_where_the_number_makes_no_model():
     asked = SensitivityInput.model_validate({"curves": [{"what": "cdu", "low": 10, "high": 50}]})
     with pytest.raises(ConfigurationError, match="minimum"):
         sensitivity.run(asked, context)
+
+
+UNIT = {
+    "handles": {"x": [0, 10]},
+    "responses": {"t": "2 * x + feed"},
+    "objective": "price * x - t",
+    "constraints": {"t": [None, 12]},
+}
+
+
+def with_a_unit():
+    tags = [
+        {"name": "x", "normal": [0, 10]},
+        {"name": "t", "limits": {"high": 11.0, "high_high": 11.5}},
+        {"name": "price"},
+        {"name": "feed"},
+    ]
+    plant = Plant.model_validate({"tags": tags, "economics": UNIT})
+    return OperationContext(now=NOW, plant=plant)
+
+
+AT = {"x": 3.0, "t": 7.0, "price": 5.0, "feed": 1.0}
+
+
+def test_a_limit_of_the_unit_can_be_supposed_wider():
+    result = suppose(with_a_unit(), {"what": "t.high", "by": 1}, current=AT)
+    assert result.of == "setpoints"
+    # One degree more on t lets x rise by a half, worth 5 / 2 - 1 an hour; by itself it is worth nothing.
+    assert result.worth == pytest.approx(24 * 1.5)
+    assert result.worth_alone == pytest.approx(0)
+    assert {d.what: (d.base, d.changed) for d in result.differences} == {
+        "x": (pytest.approx(5.0), pytest.approx(5.5))
+    }
+    tighter = suppose(with_a_unit(), {"what": "t.high", "to": 6.0}, current=AT)
+    assert tighter.crossings == ("t",)
+
+
+def test_a_set_point_can_be_supposed_and_stays_there():
+    result = suppose(with_a_unit(), {"what": "x", "by": -1}, current=AT)
+    assert result.worth_alone == pytest.approx(24 * (-5 + 2))
+    assert {d.what: (d.base, d.changed) for d in result.effects} == {
+        "t": (pytest.approx(7), pytest.approx(5))
+    }
+    assert {d.what: d.changed for d in result.differences} == {"x": pytest.approx(2.0)}
+    assert result.worth == pytest.approx(24 * (2 * 5 - 5 - (5 * 5 - 11)))
+
+
+def test_two_limits_and_a_price_can_be_supposed_at_once():
+    changes = (
+        {"what": "t.high", "to": 20},
+        {"what": "t.max", "to": 13.0},
+        {"what": "price", "by": 10, "unit": "percent"},
+    )
+    result = suppose(with_a_unit(), *changes, current=AT)
+    assert result.status == "optimal"
+    assert {d.what: d.changed for d in result.differences} == {"x": pytest.approx(6.0)}
+    assert result.worth_alone == pytest.approx(24 * 0.5 * 3)
+
+
+def test_what_is_nothing_of_the_unit_is_named():
+    with pytest.raises(ParameterError, match="nothing of the unit"):
+        suppose(with_a_unit(), {"what": "t.middle", "to": 6.0}, current=AT, of="setpoints")
+    with pytest.raises(ParameterError, match="no present value"):
+        suppose(with_a_unit(), {"what": "t.low", "by": 6.0}, current=AT)
+
+
+def twin_values():
+    scenario = Scenario(name="trial", warm_up_hours=0, price_history_days=0, noise=0, disturbance=0)
+    source = TwinSource(scenario)
+    block = next(source.blocks(timedelta(hours=1)))
+    values = dict(zip(block.tags, block.values[-1].tolist(), strict=True))
+    return source.plant, {tag: v for tag, v in values.items() if math.isfinite(v)}
+
+
+def test_a_set_point_of_the_simulated_unit_is_tried_on_it_and_called_simulated():
+    plant, values = twin_values()
+    context = OperationContext(now=NOW, plant=plant)
+    hot = {"what": "TC130_SP", "by": 6.0}
+    result = suppose(context, hot, current=values, of="setpoints", starts=1)
+    assert "SIMULATED" in result.summary
+    skin = next(d for d in result.simulated.effects if d.what == "TI131")
+    assert skin.changed > skin.base + 5
+    modelled = next(d for d in result.effects if d.what == "TI131")
+    assert skin.changed - skin.base == pytest.approx(modelled.changed - modelled.base, rel=0.3)
+    unsimulated = OperationContext(now=NOW, plant=plant.model_copy(update={"simulated": False}))
+    assert suppose(unsimulated, hot, current=values, of="setpoints", starts=1).simulated is None
