@@ -74,6 +74,7 @@ async def test_a_plant_that_cannot_be_read_after_the_write_leaves_it_unverified(
     assert record.state == "unverified"
     assert "cannot be read" in record.text
     world.readable = True
+    del world.write  # type: ignore[method-assign]
     assert (await write(world, id="p2", step=1)).reasons[0] == "tag-locked"
     elsewhere = {"recommendation_id": "r2", "tag": "TC2", "before": 360.0, "value": 360.5}
     other = await write(world, id="p3", approvers=("Ann", "Bob"), **elsewhere)

@@ -227,7 +227,7 @@ async def test_killed_at_any_station_the_write_is_known_afterwards(
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-@pytest.mark.parametrize("rounds", [2, pytest.param(25, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(25, marks=pytest.mark.slow)])
 @pytest.mark.timeout(600)
 async def test_killed_at_a_random_instant_the_write_is_known_afterwards(
     system: ControlSystem,
