@@ -13,10 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from orchestrator.errors import ConfigurationError, UnknownTagError
 from orchestrator.field_errors import field_errors, in_words, json_text
+from orchestrator.plant.economic_model import EconomicModel
+from orchestrator.plant.part import PlantPart
 from orchestrator.plant.priority import Consequence
 from orchestrator.plant.signatures import Signature
 from orchestrator.yaml_files import read_yaml
@@ -38,14 +40,11 @@ TagKind = Literal[
 PlantMode = Literal["steady", "transient", "startup", "shutdown", "emergency"]
 
 
-class PlantPart(BaseModel):
-    """Base of everything in a plant file: immutable, and nothing unknown is let through."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class Limits(PlantPart):
-    """Alarm limits in the tag's unit; each one may be absent."""
+    """Alarm limits in the tag's unit; each one may be absent.
+
+    ``low_low`` and ``high_high`` are hard: where the plant is tripped or harmed. ``low`` and ``high`` warn before.
+    """
 
     low_low: float | None = None
     low: float | None = None
@@ -63,6 +62,17 @@ class Limits(PlantPart):
             if value >= next_value:
                 raise ValueError(f"{name} ({value}) must be below {next_name} ({next_value})")
         return self
+
+    @property
+    def operating(self) -> tuple[float | None, float | None]:
+        """Range in which the tag may stand for long: the inner limit of each side."""
+        low = self.low_low if self.low is None else self.low
+        return low, self.high_high if self.high is None else self.high
+
+    @property
+    def hard(self) -> tuple[float | None, float | None]:
+        """Range that must not be left at any time."""
+        return self.low_low, self.high_high
 
 
 class Tag(PlantPart):
@@ -208,22 +218,16 @@ class MarketFields(PlantPart):
     report: str | None = None
 
 
-class EconomicModel(PlantPart):
-    """Linear or nonlinear steady-state model of the running unit for the optimizer.
+class Product(PlantPart):
+    """What leaves the plant for sale or for another unit, and what it must be.
 
     Attributes:
-        handles: Tags that may be moved, each with optional bounds beside its limits.
-        responses: Dependent tag -> expression over handles and disturbances, valid near the
-            present point; deviations from the present value, so that the model need not be
-            unbiased.
-        objective: Expression to maximise, in USD per hour, over handles and responses.
-        constraints: Expressions that must stay within bounds.
+        flow: Tag of its flow.
+        specifications: Tag of a quality -> least and largest value sold as this product, in the tag's unit.
     """
 
-    handles: dict[str, tuple[float | None, float | None]] = Field(min_length=1)
-    responses: dict[str, str] = Field(default_factory=dict)
-    objective: str
-    constraints: dict[str, tuple[float | None, float | None]] = Field(default_factory=dict)
+    flow: str
+    specifications: dict[str, tuple[float | None, float | None]] = Field(default_factory=dict)
 
 
 class Plant(PlantPart):
@@ -239,6 +243,7 @@ class Plant(PlantPart):
             ``yield_deviation_pct`` and ``throughput_pct`` are the names the shipped triggers read.
         equipment: Equipment with health.
         market: Market fields.
+        products: Product name -> its flow and specifications.
         economics: Model for ``optimization.setpoints``; absent means none is configured.
         signatures: Fault signatures, tried before the shipped ones.
     """
@@ -251,6 +256,7 @@ class Plant(PlantPart):
     kpis: dict[str, Kpi] = Field(default_factory=dict)
     equipment: tuple[Equipment, ...] = ()
     market: MarketFields = MarketFields()
+    products: dict[str, Product] = Field(default_factory=dict)
     economics: EconomicModel | None = None
     signatures: tuple[Signature, ...] = ()
 
@@ -271,6 +277,19 @@ class Plant(PlantPart):
     def by_name(self) -> dict[str, Tag]:
         """Tags by name."""
         return {tag.name: tag for tag in self.tags}
+
+    @cached_property
+    def specifications(self) -> dict[str, tuple[float | None, float | None]]:
+        """Tag of a quality -> least and largest value that every product asking for it accepts."""
+        found: dict[str, tuple[float | None, float | None]] = {}
+        for product in self.products.values():
+            for tag, (low, high) in product.specifications.items():
+                lows = [item for item in (found.get(tag, (None, None))[0], low) if item is not None]
+                highs = [
+                    item for item in (found.get(tag, (None, None))[1], high) if item is not None
+                ]
+                found[tag] = (max(lows, default=None), min(highs, default=None))
+        return found
 
     @property
     def tag_names(self) -> tuple[str, ...]:
