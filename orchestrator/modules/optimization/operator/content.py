@@ -1,4 +1,4 @@
-"""What an approval is bound to: the canonical content, and the situation that matters to it.
+"""What an approval is bound to: the content with its steps, and the situation that matters to it.
 
 The digest of the whole live situation changes with every sample, so that no approval would live to be
 used. What matters to a set of moves is less: the plant mode, whether the data is fit for use, alerts on
@@ -11,34 +11,74 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from orchestrator.modules.optimization.safety import Approval, Proposal, Step, digest_of
 from orchestrator.plant.tags import Plant, Tag
+from orchestrator.state.records import ApprovalRecord
 
 STILL_SHARE = 0.005
 """A handle within this share of its normal range is where it was."""
 
 
-def canonical_digest(content: Mapping[str, Any]) -> str:
-    """SHA-256 of the content as JSON with sorted names; a number counts by its value, not its spelling."""
-    text = json.dumps(
-        _canonical(content), sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str
-    )
-    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
-
-
-def _canonical(value: Any) -> Any:
+def canonical(value: Any) -> Any:
+    """A document as it is whatever database it was kept in: every number a float, none of them NaN."""
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return value
     if isinstance(value, int | float):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(name): _canonical(item) for name, item in value.items()}
+        return {str(name): canonical(item) for name, item in value.items()}
     if isinstance(value, Sequence | set | frozenset):
-        return [_canonical(item) for item in value]
-    return value
+        return [canonical(item) for item in value]
+    return str(value)
+
+
+def proposal_of(
+    id_: str,
+    content: Mapping[str, Any],
+    *,
+    made_at: datetime,
+    expires_at: datetime,
+    digest: str | None = None,
+    approvals: Sequence[ApprovalRecord] = (),
+    grant_id: str | None = None,
+) -> Proposal:
+    """The recommendation as the safety agent looks at it.
+
+    Args:
+        id_: Of the recommendation.
+        content: Its canonical content, with ``steps`` and ``relevant_situation``.
+        made_at: When it was made.
+        expires_at: When it expires.
+        digest: The digest that was stored and approved; null computes it.
+        approvals: Those given.
+        grant_id: The grant in their place.
+    """
+    proposal = Proposal(
+        id=id_,
+        steps=tuple(
+            Step(item["tag"], float(item["from"]), float(item["to"]), float(item["at_minutes"]))
+            for item in content["steps"]
+        ),
+        made_by="optimization.setpoints",
+        made_at=made_at,
+        expires_at=expires_at,
+        situation_digest=RelevantSituation.model_validate(content["relevant_situation"]).digest(),
+        digest=digest or "",
+        content=canonical(content),
+        approvals=tuple(
+            Approval(item.by, item.at, item.digest)
+            for item in approvals
+            if not item.void and item.grant_id is None
+        ),
+        grant_id=grant_id,
+    )
+    return proposal if digest is not None else replace(proposal, digest=digest_of(proposal))
 
 
 class RelevantSituation(BaseModel):
@@ -59,8 +99,9 @@ class RelevantSituation(BaseModel):
     handles_away: tuple[str, ...] = ()
 
     def digest(self) -> str:
-        """SHA-256 of the canonical facts."""
-        return canonical_digest(self.model_dump(mode="json"))
+        """SHA-256 of these facts."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def changes_to(self, now: RelevantSituation) -> list[str]:
         """What is different now, in words."""

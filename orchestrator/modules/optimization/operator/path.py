@@ -1,118 +1,93 @@
-"""The writes that a set of moves becomes, in order and in time, and those that take it back."""
+"""The writes that a set of moves becomes, in order and in time: forth, the rest of the way, and back."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from orchestrator.errors import ParameterError
-from orchestrator.plant.tags import Plant
-
-Direction = Literal["apply", "roll_back"]
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedStep:
-    """One write to come.
-
-    Attributes:
-        tag: The handle.
-        before: Its value before this step, in the tag's unit.
-        value: What is written, in the tag's unit.
-        at_minutes: When, counted from the begin of the path.
-    """
-
-    tag: str
-    before: float
-    value: float
-    at_minutes: float
+from orchestrator.modules.optimization.safety import Step, ramp
+from orchestrator.plant.envelope import Envelope
+from orchestrator.write_settings import TagEnvelope
 
 
-def steps_of(content: Mapping[str, Any], plant: Plant, step_minutes: float) -> list[PlannedStep]:
-    """The recommendation's own path, or ramps at each handle's rate limit where it has none.
+def steps_of(content: Mapping[str, Any], envelope: Envelope) -> tuple[Step, ...]:
+    """The recommendation's own path cut to what the envelope lets be written at once, or ramps.
+
+    Each point of a path is the begin of a ramp there, so that nothing comes earlier than planned.
 
     Raises:
-        ParameterError: the path does not lead where the moves do.
+        ParameterError: the path does not lead where the moves do, or a handle is no tag.
     """
     moves = list(content.get("moves", ()))
     if not content.get("path"):
-        return ramps(
-            [(move["tag"], float(move["from"]), float(move["to"])) for move in moves],
-            plant,
-            step_minutes,
+        return steps_to(
+            {move["tag"]: float(move["to"]) for move in moves},
+            {move["tag"]: float(move["from"]) for move in moves},
+            envelope,
         )
     at = {move["tag"]: float(move["from"]) for move in moves}
-    steps = []
+    free = dict.fromkeys(at, 0.0)
+    steps: list[Step] = []
     for item in sorted(content["path"], key=lambda item: float(item["at_minutes"])):
         tag, value = str(item["tag"]), float(item["value"])
         if tag not in at:
             raise ParameterError(f"the path moves {tag}, which is none of the moves", where="path")
-        if value != at[tag]:
-            steps.append(PlannedStep(tag, at[tag], value, float(item["at_minutes"])))
-            at[tag] = value
+        if value == at[tag]:
+            continue
+        own = limits_of(tag, envelope)
+        begin = max(float(item["at_minutes"]), free[tag])
+        part = ramp(tag, at[tag], value, own, start_minutes=begin)
+        steps += part
+        at[tag] = value
+        # Where the next step may begin: one spacing after the last, as within the ramp.
+        spaced = ramp(tag, 0.0, 2.0 * own.max_rate, own)
+        free[tag] = part[-1].at_minutes + spaced[1].at_minutes
     for move in moves:
         if not math.isclose(at[move["tag"]], float(move["to"]), rel_tol=1e-9, abs_tol=1e-9):
             raise ParameterError(
                 f"the path leaves {move['tag']} at {at[move['tag']]:g}, not at {move['to']:g}",
                 where="path",
             )
-    return steps
+    return in_order(steps)
 
 
-def ramps(
-    moves: Sequence[tuple[str, float, float]], plant: Plant, step_minutes: float
-) -> list[PlannedStep]:
-    """Each handle from one value to another, all beginning together, none faster than its rate limit.
-
-    A step is written when the time that its size needs at the rate limit is over, so that the value
-    never runs ahead of the ramp. A handle without a rate limit moves in one step.
+def steps_to(
+    targets: Mapping[str, float], values: Mapping[str, float], envelope: Envelope
+) -> tuple[Step, ...]:
+    """Ramps from present values to targets, all beginning together, each at its own pace.
 
     Args:
-        moves: Tag, value now and value to reach, in each tag's unit.
-        plant: Rate limits, in the tag's unit per minute.
-        step_minutes: Time between two steps of one handle.
+        targets: Value to reach by tag, in its unit.
+        values: Present set points of these.
+        envelope: How far and how fast.
+
+    Raises:
+        ParameterError: a target is no tag of the plant.
     """
-    steps = []
-    for tag, start, end in moves:
-        known = plant.by_name.get(tag)
-        rate = known.rate_limit if known is not None and known.rate_limit else math.inf
-        way = end - start
-        if way == 0.0:
-            continue
-        minutes = abs(way) / rate
-        # A last step that is a rounding error long would be a write for nothing.
-        count = max(1, math.ceil(minutes / step_minutes - 1e-9))
-        before = start
-        for number in range(1, count + 1):
-            last = number == count
-            value = end if last else start + math.copysign(rate * step_minutes * number, way)
-            at = minutes if last else step_minutes * number
-            steps.append(PlannedStep(tag, before, value, at))
-            before = value
-    return sorted(steps, key=lambda step: step.at_minutes)
+    return in_order(
+        [
+            step
+            for tag, value in targets.items()
+            if value != values[tag]
+            for step in ramp(tag, values[tag], value, limits_of(tag, envelope))
+        ]
+    )
 
 
-def steps_back(
-    content: Mapping[str, Any],
-    written: Sequence[str],
-    values: Mapping[str, float],
-    plant: Plant,
-    step_minutes: float,
-) -> list[PlannedStep]:
-    """Ramps that bring the handles which were written back to where they came from.
+def limits_of(tag: str, envelope: Envelope) -> TagEnvelope:
+    """The envelope of a tag; that of the plant file where it is not on the write list.
 
-    Args:
-        content: The recommendation.
-        written: Handles of which at least one step was written.
-        values: Present set points of these, in each tag's unit.
-        plant: Rate limits.
-        step_minutes: Time between two steps of one handle.
+    Raises:
+        ParameterError: it is no tag of the plant.
     """
-    back = [
-        (move["tag"], values[move["tag"]], float(move["from"]))
-        for move in content.get("moves", ())
-        if move["tag"] in written
-    ]
-    return ramps(back, plant, step_minutes)
+    own = envelope.tag(tag) or envelope.by_plant_file(tag)
+    if own is None:
+        raise ParameterError(f"{tag!r} is no tag of the plant", where="moves")
+    return own
+
+
+def in_order(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Steps in the order of their times."""
+    return tuple(sorted(steps, key=lambda step: step.at_minutes))

@@ -1,4 +1,4 @@
-"""What must not happen while moves are made: an alert on a touched tag, or a limit crossed on the way."""
+"""What must not happen while moves are made: an outer limit of a touched tag is crossed."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ def touched_tags(content: Mapping[str, Any]) -> frozenset[str]:
 def beyond_limits(
     tags: Iterable[str], plant: Plant, values: Mapping[str, float | None]
 ) -> tuple[str, ...]:
-    """``tag side limit`` of every alarm limit that a value is beyond; unknown values are beyond none."""
+    """``tag side limit`` of every outer alarm limit that a value is beyond; unknown values are beyond none.
+
+    The inner limits raise an alert of their own, which waits until it is more than a spike.
+    """
     found = []
     for name in sorted(tags):
         tag, value = plant.by_name.get(name), values.get(name)
         if tag is None or value is None or not math.isfinite(value):
             continue
-        for side in ("low_low", "low", "high", "high_high"):
+        for side in ("low_low", "high_high"):
             bound = getattr(tag.limits, side)
             if bound is not None and (value < bound if side.startswith("low") else value > bound):
                 found.append(f"{name} {side} {bound:g}")

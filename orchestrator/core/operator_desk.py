@@ -1,0 +1,577 @@
+"""The operator agent where people meet it: recommendations offered, approved, rejected, taken back, stopped.
+
+What is under way is carried out by :class:`orchestrator.core.application.Application`; what may be done is
+said by the safety agent through the gate, and by the mode.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import structlog
+
+from orchestrator.clock import Clock, iso
+from orchestrator.config import OperatorSettings
+from orchestrator.core.application import Application, in_words
+from orchestrator.core.operator_gate import Gate
+from orchestrator.core.operator_modes import OperatorModes
+from orchestrator.core.plant_facts import PlantFacts, good_values
+from orchestrator.core.recommendation_journal import SAFETY_AGENT, RecommendationJournal
+from orchestrator.errors import (
+    ConflictError,
+    DanGError,
+    ParameterError,
+    RefusedError,
+    UnavailableError,
+    UnsafeError,
+)
+from orchestrator.modules.optimization.operator.content import (
+    RelevantSituation,
+    canonical,
+    followed,
+    moved_elsewhere,
+    moved_tags,
+    proposal_of,
+)
+from orchestrator.modules.optimization.operator.life_cycle import ACTIVE, OPEN
+from orchestrator.modules.optimization.operator.path import steps_of
+from orchestrator.modules.optimization.safety import Verdict, digest_of
+from orchestrator.plant.write_facts import Facts
+from orchestrator.plant.write_rules import Finding, persons
+from orchestrator.state.records import ApprovalRecord, FeedbackRecord, RecommendationRecord
+from orchestrator.state.repositories import Store
+from orchestrator.write_records import Stop
+
+log = structlog.get_logger(__name__)
+
+BY_HAND = "advisory: to be done by hand"
+Spawn = Callable[[Coroutine[Any, Any, None]], None]
+
+
+class OperatorDesk:
+    """Takes recommendations in, and what people say to them.
+
+    Args:
+        application: Carries out what is approved.
+        spawn: Runs work beside the request that asked for it.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        journal: RecommendationJournal,
+        modes: OperatorModes,
+        facts: PlantFacts,
+        gate: Gate,
+        application: Application,
+        clock: Clock,
+        settings: OperatorSettings,
+        *,
+        spawn: Spawn,
+    ) -> None:
+        self.modes = modes
+        self._store = store
+        self._journal = journal
+        self._facts = facts
+        self._gate = gate
+        self._application = application
+        self._clock = clock
+        self._settings = settings
+        self._spawn = spawn
+        self._one_at_a_time = asyncio.Lock()
+
+    async def restore(self) -> None:
+        """Find out where each recommendation stood when the process ended, and hold what was under way.
+
+        Nothing is written here. With ``after_restart: resume`` what is known to be done is gone on with.
+        """
+        await self.modes.restore()
+        await self._journal.restore()
+        records = await self._journal.records()
+        under_way = [r for r in records if r.state in ACTIVE or await self._to_be_written(r)]
+        if under_way:
+            await self._gate.recover()
+        for record in under_way:
+            unknown = await self._application.settle_interrupted(record)
+            if record.state == "held":
+                continue
+            if unknown:
+                await self._journal.enter(record, "hold", reason="; ".join(unknown))
+            elif record.state != "verifying" and self._settings.after_restart == "hold":
+                reason = "the process was restarted; say whether it goes on or back"
+                await self._journal.enter(record, "hold", reason=reason)
+
+    async def _to_be_written(self, record: RecommendationRecord) -> bool:
+        """Whether it was approved for writing, and not for a person's own hands."""
+        if record.state != "approved":
+            return False
+        given = [a for a in await self._store.recommendations.approvals(record.id) if not a.void]
+        return bool(given) and given[-1].mode != "advisory"
+
+    # -- recommendations come ----------------------------------------------------------------
+
+    async def take(
+        self, content: Mapping[str, Any], job_id: str | None
+    ) -> RecommendationRecord:
+        """Store a recommendation, have it checked, and offer it or say why not.
+
+        Args:
+            content: Moves, worth, evidence and the rest, without expiry and situation.
+            job_id: The job that proposed it.
+        """
+        async with self._one_at_a_time:
+            facts = await self._facts.now()
+            at = facts.at
+            expires_at = at + timedelta(minutes=self._settings.valid_minutes)
+            relevant = self._facts.relevant(content, facts)
+            steps = steps_of(content, self._gate.envelope)
+            document = canonical(
+                {
+                    **content,
+                    "steps": [step.document() for step in steps],
+                    "relevant_situation": relevant.model_dump(mode="json"),
+                }
+            )
+            id_ = uuid4().hex
+            proposal = proposal_of(id_, document, made_at=at, expires_at=expires_at)
+            record = RecommendationRecord(
+                id=id_,
+                job_id=job_id,
+                created_at=at,
+                expires_at=expires_at,
+                state="proposed",
+                digest=proposal.digest,
+                document=document,
+            )
+            others = await self._journal.records()
+            await self._journal.propose(record)
+            return await self._offer(record, facts, relevant, others)
+
+    async def _offer(
+        self,
+        record: RecommendationRecord,
+        facts: Facts,
+        relevant: RelevantSituation,
+        others: list[RecommendationRecord],
+    ) -> RecommendationRecord:
+        mine = set(moved_tags(record.document))
+        same = [other for other in others if mine & {*moved_tags(other.document)}]
+        busy = [other for other in same if other.state in ACTIVE]
+        verdict = await self._check(record, facts, relevant)
+        objections = list(verdict.vetoes)
+        if busy:
+            text = f"{', '.join(sorted(mine))} are being moved by recommendation {busy[0].id}"
+            objections.insert(0, Finding("handles-busy", text, "wait for its end"))
+        if relevant.handles_away:
+            text = f"{', '.join(relevant.handles_away)} are not where the moves begin"
+            objections.append(Finding("not-present", text, "ask for new set points"))
+        details = {"verdict": verdict.document()}
+        if objections:
+            return await self._journal.enter(
+                record,
+                "veto",
+                actor="safety",
+                by=SAFETY_AGENT,
+                reason=in_words(objections),
+                details={**details, "objections": [item.document() for item in objections]},
+            )
+        reason = verdict.text if verdict.outcome == "second_person" else ""
+        offered = await self._journal.enter(
+            record, "offer", actor="safety", by=SAFETY_AGENT, reason=reason, details=details
+        )
+        for other in same:
+            if other.state in OPEN:
+                newer = f"{record.id} is newer, for {', '.join(sorted(mine))}"
+                await self._journal.enter(other, "supersede", reason=newer)
+        return await self._approve_under_grant(offered, facts, relevant)
+
+    async def _approve_under_grant(
+        self, record: RecommendationRecord, facts: Facts, relevant: RelevantSituation
+    ) -> RecommendationRecord:
+        """Autonomous mode: a grant that covers every move stands for the approval."""
+        if self.modes.mode != "autonomous":
+            return record
+        grant = await self.modes.covering(record.document["moves"])
+        if grant is None:
+            return record
+        verdict = await self._check(record, facts, relevant, grant_id=grant.id)
+        if not verdict.may_be_written:
+            log.info("a grant does not cover a recommendation", id=record.id, why=verdict.text)
+            return record
+        by = f"grant {grant.id} of {grant.granted_by}"
+        approved = await self._journal.enter(
+            record,
+            "approve",
+            actor="grant",
+            by=by,
+            reason="inside the grant",
+            approval=self._approval(record, relevant, by, "", grant.id),
+        )
+        self._soon()
+        return approved
+
+    # -- people say ---------------------------------------------------------------------------
+
+    async def approve(
+        self, id_: str, by: str, digest: str, comment: str = ""
+    ) -> RecommendationRecord:
+        """Approve a recommendation, by name, for the content of that digest.
+
+        Raises:
+            NotFoundError: there is none.
+            ParameterError: no name is given.
+            ConflictError: the content or what matters of the situation is not what is approved, its
+                time is over, its state does not allow it, or a second person is needed.
+            UnsafeError: the safety agent forbids the moves as the plant is now.
+        """
+        by = named(by)
+        async with self._one_at_a_time:
+            record = await self._store.recommendations.get(id_)
+            record = await self._unexpired(record)
+            if record.state not in ("awaiting_approval", "awaiting_second_approval"):
+                raise ConflictError(
+                    f"the recommendation is {record.state.replace('_', ' ')} and awaits no approval",
+                    remedy="look at it again before you decide",
+                    context={"state": record.state},
+                )
+            if digest != record.digest or self._digest_now(record) != record.digest:
+                raise ConflictError(
+                    f"the digest {digest[:12]}… is not that of the stored content",
+                    where="digest",
+                    why="an approval counts for exactly what the person has seen",
+                    remedy="read the recommendation again and approve with the digest it shows",
+                    context={"digest": record.digest},
+                )
+            facts = await self._facts.now()
+            relevant = self._facts.relevant(record.document, facts)
+            record = await self._unchanged(record, relevant)
+            given = await self._standing(record)
+            earlier = [approval.by for approval in given]
+            if len(persons([*earlier, by])) == len(persons(earlier)):
+                raise ConflictError(
+                    f"{by} has approved it already; a second person is needed",
+                    remedy="have another person approve it",
+                )
+            approval = self._approval(record, relevant, by, comment, None)
+            verdict = await self._check(record, facts, relevant, approvals=(*given, approval))
+            if verdict.outcome == "vetoed":
+                remedies = dict.fromkeys(item.remedy for item in verdict.vetoes if item.remedy)
+                raise UnsafeError(
+                    in_words(verdict.vetoes),
+                    where=f"recommendation {record.id}",
+                    remedy="; ".join(remedies),
+                    context={"findings": [item.document() for item in verdict.vetoes]},
+                )
+            enough = verdict.outcome == "allowed"
+            approved = await self._journal.enter(
+                record,
+                "approve" if enough else "approve_first",
+                actor="person",
+                by=by,
+                reason=comment if self._writes or not enough else _joined(BY_HAND, comment),
+                approval=approval,
+            )
+            if approved.state == "approved" and self._writes:
+                self._soon()
+            return approved
+
+    async def reject(self, id_: str, by: str, reason: str) -> RecommendationRecord:
+        """Reject a recommendation, by name and with a reason, which learning is told.
+
+        Raises:
+            NotFoundError: there is none.
+            ParameterError: no name or no reason is given.
+            ConflictError: its state does not allow it.
+        """
+        by = named(by)
+        if not reason.strip():
+            raise ParameterError.of_field("reason", "is empty: say why, others will learn from it")
+        async with self._one_at_a_time:
+            record = await self._store.recommendations.get(id_)
+            rejected = await self._journal.enter(
+                record, "reject", actor="person", by=by, reason=reason
+            )
+            await self._tell_learning(rejected, reason, by)
+            return rejected
+
+    async def resume(self, id_: str, by: str, reason: str = "") -> RecommendationRecord:
+        """Let a held recommendation go on, by name, from where the handles are now.
+
+        Raises:
+            NotFoundError: there is none.
+            ConflictError: it is not held, was on its way back, or has a write of unknown end.
+            RefusedError: the mode is advisory, or all writing is stopped.
+            UnavailableError: a set point cannot be read.
+        """
+        by = named(by)
+        async with self._one_at_a_time:
+            record = await self._store.recommendations.get(id_)
+            await self._may_write()
+            await self._settled(record)
+            steps = await self._store.recommendation_steps.of(record.id)
+            if any(step.direction == "roll_back" for step in steps):
+                raise ConflictError(
+                    "it was on its way back, and does not turn round again",
+                    remedy="roll it back, and ask for new set points",
+                )
+            resumed = await self._application.resume(record, reason, actor="person", by=by)
+        self._soon()
+        return resumed
+
+    async def roll_back(self, id_: str, by: str, reason: str = "") -> RecommendationRecord:
+        """Bring the handles back to where they came from, by name, at the allowed rate.
+
+        Raises:
+            NotFoundError: there is none.
+            ConflictError: nothing of it was written, or a newer one moves the same handles.
+            RefusedError: the mode is advisory, or all writing is stopped.
+            UnavailableError: a set point cannot be read.
+        """
+        by = named(by)
+        async with self._one_at_a_time:
+            record = await self._store.recommendations.get(id_)
+            await self._may_write()
+            await self._settled(record)
+            mine = set(moved_tags(record.document))
+            for other in await self._journal.records():
+                if other.id != id_ and other.state in ACTIVE and mine & {*moved_tags(other.document)}:
+                    raise ConflictError(
+                        f"recommendation {other.id} moves the same handles now",
+                        remedy="stop or roll back that one first",
+                    )
+            rolling = await self._application.roll_back(record, reason, actor="person", by=by)
+        self._soon()
+        return rolling
+
+    async def stop(self, by: str, reason: str = "") -> Stop:
+        """Stop all writing, at once; what is under way ends where it is."""
+        # The flag first and without waiting: the writer looks at it before each call.
+        stop = await self._gate.stop(by.strip() or "unnamed", reason)
+        self._soon()
+        return stop
+
+    async def release(self, by: str) -> Stop | None:
+        """Release the stop, by name; nothing that it ended goes on by itself.
+
+        Raises:
+            ParameterError: no name is given.
+        """
+        return await self._gate.release(named(by))
+
+    async def stopped(self) -> Stop | None:
+        """The stop that is on."""
+        return await self._gate.stopped()
+
+    # -- time passes --------------------------------------------------------------------------
+
+    async def tick(self) -> None:
+        """Do what is due: expire, see whether a person has followed, begin, go on, verify."""
+        if not self._journal.live or self._one_at_a_time.locked():
+            return
+        async with self._one_at_a_time:
+            for record in await self._journal.records():
+                try:
+                    if record.state in ACTIVE:
+                        await self._application.advance(record)
+                    else:
+                        await self._look_at_open(record)
+                except ConflictError as error:
+                    log.info("a recommendation has moved on", id=record.id, error=str(error))
+                except UnavailableError as error:
+                    log.error("a recommendation waits", id=record.id, error=str(error))
+
+    async def _look_at_open(self, record: RecommendationRecord) -> None:
+        if await self._to_be_written(record) and self._writes:
+            await self._begin(record)
+            return
+        facts = await self._facts.now()
+        values = good_values(facts)
+        plant = self._facts.plant
+        if record.state != "proposed" and followed(record.document, plant, values):
+            reason = "every handle is where the recommendation wants it, and we wrote nothing"
+            await self._journal.enter(record, "follow", reason=reason)
+        elif record.expires_at is not None and self._clock.now() >= record.expires_at:
+            await self._journal.enter(record, "expire", reason="its time is over")
+        elif away := moved_elsewhere(record.document, plant, values):
+            reason = f"{', '.join(away)} was moved elsewhere"
+            await self._journal.enter(record, "expire", reason=reason)
+
+    async def _begin(self, record: RecommendationRecord) -> None:
+        """Enter upon an approved recommendation, if all that was approved still is so."""
+        record = await self._unexpired(record)
+        facts = await self._facts.now()
+        record = await self._unchanged(record, self._facts.relevant(record.document, facts))
+        await self._application.advance(await self._application.begin(record, facts))
+
+    # -- inside -------------------------------------------------------------------------------
+
+    @property
+    def _writes(self) -> bool:
+        return self.modes.mode != "advisory"
+
+    def _soon(self) -> None:
+        self._spawn(self._tick_soon())
+
+    async def _tick_soon(self) -> None:
+        # The request that asked for it answers first.
+        async with self._one_at_a_time:
+            pass
+        await self.tick()
+
+    async def _check(
+        self,
+        record: RecommendationRecord,
+        facts: Facts,
+        relevant: RelevantSituation,
+        *,
+        approvals: Sequence[ApprovalRecord] = (),
+        grant_id: str | None = None,
+    ) -> Verdict:
+        assert record.expires_at is not None
+        proposal = proposal_of(
+            record.id,
+            record.document,
+            made_at=record.created_at,
+            expires_at=record.expires_at,
+            digest=record.digest,
+            approvals=approvals,
+            grant_id=grant_id,
+        )
+        now = replace(facts, situation_digest=relevant.digest())
+        return await self._gate.check(proposal, now)
+
+    def _digest_now(self, record: RecommendationRecord) -> str:
+        """The digest of what is stored, computed anew."""
+        assert record.expires_at is not None
+        return digest_of(
+            proposal_of(
+                record.id,
+                record.document,
+                made_at=record.created_at,
+                expires_at=record.expires_at,
+                digest=record.digest,
+            )
+        )
+
+    def _approval(
+        self,
+        record: RecommendationRecord,
+        relevant: RelevantSituation,
+        by: str,
+        comment: str,
+        grant_id: str | None,
+    ) -> ApprovalRecord:
+        return ApprovalRecord(
+            recommendation_id=record.id,
+            by=by,
+            at=self._clock.now(),
+            digest=record.digest,
+            situation_digest=relevant.digest(),
+            mode=self.modes.mode,
+            comment=comment,
+            grant_id=grant_id,
+        )
+
+    async def _standing(self, record: RecommendationRecord) -> list[ApprovalRecord]:
+        """Approvals that count: not void, and of this content."""
+        given = await self._store.recommendations.approvals(record.id)
+        return [a for a in given if not a.void and a.digest == record.digest]
+
+    async def _unexpired(self, record: RecommendationRecord) -> RecommendationRecord:
+        if (
+            record.state in OPEN
+            and record.expires_at is not None
+            and self._clock.now() >= record.expires_at
+        ):
+            await self._journal.enter(record, "expire", reason="its time is over")
+            raise ConflictError(
+                f"its time was over at {iso(record.expires_at)}",
+                remedy="ask for new set points: dan-g invoke optimization setpoints",
+                context={"state": "expired"},
+            )
+        return record
+
+    async def _unchanged(
+        self, record: RecommendationRecord, now: RelevantSituation
+    ) -> RecommendationRecord:
+        made = RelevantSituation.model_validate(record.document["relevant_situation"])
+        if made.digest() == now.digest():
+            return record
+        changes = made.changes_to(now)
+        reason = "the situation has changed: " + "; ".join(changes)
+        if record.state in ("awaiting_second_approval", "approved"):
+            await self._journal.enter(record, "void", reason=reason, void_approvals=True)
+        raise ConflictError(
+            reason,
+            where=f"recommendation {record.id}",
+            why="it was made for another situation, so that no approval of it counts",
+            remedy="ask for new set points, or approve it when the situation is as it was",
+            context={"changes": changes},
+        )
+
+    async def _may_write(self) -> None:
+        if not self._writes:
+            raise RefusedError(
+                "the operator agent is advisory: it writes nothing",
+                remedy="do it by hand, or set the mode: dan-g operator mode supervised",
+            )
+        stop = await self._gate.stopped()
+        if stop is not None:
+            raise RefusedError(
+                f"all writing was stopped by {stop.by}: {stop.why}",
+                remedy="release it first: dan-g operator release --by NAME",
+            )
+
+    async def _settled(self, record: RecommendationRecord) -> None:
+        unknown = await self._application.settle_interrupted(record)
+        if unknown:
+            raise ConflictError(
+                "; ".join(unknown),
+                remedy="read the set point at the panel, then: dan-g operator settle",
+            )
+
+    async def _tell_learning(self, record: RecommendationRecord, reason: str, by: str) -> None:
+        """A rejection is a verdict on the decision that led to it."""
+        for item in record.document.get("evidence", ()):
+            decision_id = item.get("decision_id")
+            if decision_id is None:
+                continue
+            try:
+                await self._store.feedback.add(
+                    FeedbackRecord(
+                        id=uuid4().hex,
+                        decision_id=decision_id,
+                        created_at=self._clock.now(),
+                        verdict="wrong",
+                        comment=f"recommendation rejected: {reason}",
+                        author=by,
+                    )
+                )
+            except DanGError as error:
+                log.warning("a rejection was not learned from", error=str(error))
+
+
+def named(by: str) -> str:
+    """A person's name, as it was given, without spaces around it.
+
+    Raises:
+        ParameterError: it is empty, or the name of one of our own parts.
+    """
+    name = " ".join(by.split())
+    if not name:
+        raise ParameterError.of_field("by", "is empty: this is done by a named person")
+    if name.casefold() in RESERVED:
+        raise ParameterError.of_field("by", f"{name!r} is no person's name")
+    return name
+
+
+RESERVED = frozenset({"operator agent", "safety agent", "system", "operator"})
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
