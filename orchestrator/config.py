@@ -13,8 +13,6 @@ from typing import Any, Literal, Self
 import platformdirs
 from pydantic import (
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     field_validator,
@@ -22,14 +20,11 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from orchestrator.sections import Section
+from orchestrator.write_settings import WriteSettings
+
 RETIRED_MODELS = {"deepseek-chat": "deepseek-flash", "deepseek-reasoner": "deepseek-flash"}
 HOSTED_MODELS = ("deepseek-flash", "deepseek-v4-pro")
-
-
-class Section(BaseModel):
-    """Base of every section: immutable, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class LLMSettings(Section):
@@ -276,6 +271,8 @@ class PlantSettings(Section):
     """Planned maintenance windows."""
     write_enabled: bool = False
     """Whether anything may ever be written to the plant."""
+    write: WriteSettings = WriteSettings()
+    """What may be written, how far and how fast."""
 
 
 class MonitoringSettings(Section):

@@ -13,6 +13,8 @@
     │   └── UnknownOperationError
     ├── RefusedError                 understood and not done                  409, exit 4
     │   ├── GateRefusedError         a gate of the decision engine holds it
+    │   ├── UnsafeError              the safety agent or the writer holds it
+    │   ├── PlantRefusedError        the control system did not carry out a write
     │   └── ConflictError            contradicts what is already stored
     ├── OperationError               an operation was started and failed      500, exit 5
     │   ├── OperationTimedOutError                                            504
@@ -236,6 +238,20 @@ class GateRefusedError(RefusedError):
 
     code = "gate-refused"
     title = "A gate refuses the operation"
+
+
+class UnsafeError(RefusedError):
+    """The safety agent or the writer holds a move of the plant."""
+
+    code = "unsafe"
+    title = "Held for safety"
+
+
+class PlantRefusedError(RefusedError):
+    """The control system answered that it did not carry out a write."""
+
+    code = "plant-refused"
+    title = "The plant refuses the write"
 
 
 class ConflictError(RefusedError):

@@ -74,8 +74,8 @@ def browse(
     """
     from orchestrator.config import SourceSettings
     from orchestrator.field_errors import field_errors, in_words
+    from orchestrator.plant.plant_yaml import plant_yaml, write_plant
     from orchestrator.plant.sources.opcua import browsed_plant
-    from orchestrator.plant.writer import plant_yaml, write_plant
 
     try:
         address = SourceSettings(url=url).url or ""

@@ -103,7 +103,9 @@ class Application:
 
     async def begin(self, record: RecommendationRecord, facts: Facts) -> RecommendationRecord:
         """Enter upon the steps of an approved recommendation; nothing is written yet."""
-        proposal = proposal_of(record.id, record.document, made_at=record.created_at, expires_at=record.created_at)
+        proposal = proposal_of(
+            record.id, record.document, made_at=record.created_at, expires_at=record.created_at
+        )
         touched = touched_tags(record.document)
         details = {
             "alerts": sorted(_alerts_on(touched, facts)),
@@ -115,7 +117,10 @@ class Application:
         """Do what is due for a recommendation that is under way."""
         if record.state == "held":
             return record
-        stop = await self._gate.stopped()
+        unknown = await self.settle_interrupted(record)
+        if unknown:
+            return await self._hold(record, "; ".join(unknown))
+        stop = await self._gate.stop.stopped()
         if stop is not None:
             return await self._journal.enter(
                 record, "stop", reason=f"all writing was stopped by {stop.by}: {stop.why}"
@@ -188,11 +193,14 @@ class Application:
         Returns:
             What is not known, in words; empty where every step has an end.
         """
+        steps = await self._store.recommendation_steps.of(record.id)
+        open_steps = [step for step in steps if step.state in ("writing", "unverified")]
+        if not open_steps:
+            return []
+        await self._gate.recover()
         writes = await self._gate.writes_of(record.id)
         unknown = []
-        for step in await self._store.recommendation_steps.of(record.id):
-            if step.state not in ("writing", "unverified"):
-                continue
+        for step in open_steps:
             write = writes.get(step.number)
             state = write.state if write is not None else "not_done"
             if state in ("intended", "unverified"):
@@ -416,9 +424,7 @@ def _due(step: StepRecord, previous: StepRecord | None, entered: datetime) -> da
 def _last(
     trail: Sequence[RecommendationTransition], *, to_state: str, event: str | None = None
 ) -> RecommendationTransition:
-    return next(
-        t for t in reversed(trail) if t.to_state == to_state and event in (None, t.event)
-    )
+    return next(t for t in reversed(trail) if t.to_state == to_state and event in (None, t.event))
 
 
 def _alerts_on(tags: frozenset[str], facts: Facts) -> dict[str, str]:

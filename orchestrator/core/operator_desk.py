@@ -94,8 +94,7 @@ class OperatorDesk:
         await self._journal.restore()
         records = await self._journal.records()
         under_way = [r for r in records if r.state in ACTIVE or await self._to_be_written(r)]
-        if under_way:
-            await self._gate.recover()
+        await self._gate.recover()
         for record in under_way:
             unknown = await self._application.settle_interrupted(record)
             if record.state == "held":
@@ -115,9 +114,7 @@ class OperatorDesk:
 
     # -- recommendations come ----------------------------------------------------------------
 
-    async def take(
-        self, content: Mapping[str, Any], job_id: str | None
-    ) -> RecommendationRecord:
+    async def take(self, content: Mapping[str, Any], job_id: str | None) -> RecommendationRecord:
         """Store a recommendation, have it checked, and offer it or say why not.
 
         Args:
@@ -339,7 +336,11 @@ class OperatorDesk:
             await self._settled(record)
             mine = set(moved_tags(record.document))
             for other in await self._journal.records():
-                if other.id != id_ and other.state in ACTIVE and mine & {*moved_tags(other.document)}:
+                if (
+                    other.id != id_
+                    and other.state in ACTIVE
+                    and mine & {*moved_tags(other.document)}
+                ):
                     raise ConflictError(
                         f"recommendation {other.id} moves the same handles now",
                         remedy="stop or roll back that one first",
@@ -351,7 +352,7 @@ class OperatorDesk:
     async def stop(self, by: str, reason: str = "") -> Stop:
         """Stop all writing, at once; what is under way ends where it is."""
         # The flag first and without waiting: the writer looks at it before each call.
-        stop = await self._gate.stop(by.strip() or "unnamed", reason)
+        stop = await self._gate.stop.press(by.strip() or "unnamed", reason)
         self._soon()
         return stop
 
@@ -361,11 +362,11 @@ class OperatorDesk:
         Raises:
             ParameterError: no name is given.
         """
-        return await self._gate.release(named(by))
+        return await self._gate.stop.release(named(by))
 
     async def stopped(self) -> Stop | None:
         """The stop that is on."""
-        return await self._gate.stopped()
+        return await self._gate.stop.stopped()
 
     # -- time passes --------------------------------------------------------------------------
 
@@ -408,6 +409,11 @@ class OperatorDesk:
         record = await self._unchanged(record, self._facts.relevant(record.document, facts))
         await self._application.advance(await self._application.begin(record, facts))
 
+    async def close(self) -> None:
+        """Let go of the plant; what is under way is found again at the next start."""
+        async with self._one_at_a_time:
+            await self._gate.close()
+
     # -- inside -------------------------------------------------------------------------------
 
     @property
@@ -418,7 +424,7 @@ class OperatorDesk:
         self._spawn(self._tick_soon())
 
     async def _tick_soon(self) -> None:
-        # The request that asked for it answers first.
+        # The request that asked for it lets go of the lock first.
         async with self._one_at_a_time:
             pass
         await self.tick()
@@ -520,7 +526,7 @@ class OperatorDesk:
                 "the operator agent is advisory: it writes nothing",
                 remedy="do it by hand, or set the mode: dan-g operator mode supervised",
             )
-        stop = await self._gate.stopped()
+        stop = await self._gate.stop.stopped()
         if stop is not None:
             raise RefusedError(
                 f"all writing was stopped by {stop.by}: {stop.why}",

@@ -19,11 +19,12 @@ from orchestrator.modules.optimization.safety import (
 )
 from orchestrator.plant.envelope import Envelope
 from orchestrator.plant.samples import Quality
+from orchestrator.plant.stop_switch import StopSwitch
 from orchestrator.plant.write_facts import Facts, TagValue
 from orchestrator.plant.write_target import WriteTarget
 from orchestrator.plant.writer import Writer
 from orchestrator.state.repositories import Store
-from orchestrator.write_records import Stop, WriteRecord
+from orchestrator.write_records import WriteRecord
 
 
 class Gate:
@@ -31,9 +32,14 @@ class Gate:
 
     Args:
         envelope: What may be written.
+        modes: The operator agent's mode and grants.
         writer: The door; null where this process has no plant to write to.
         target: What the writer writes to, for reading set points.
         rehearse: Tries moves on a model; null where there is none.
+
+    Attributes:
+        envelope: What may be written.
+        stop: The stop of all writing.
     """
 
     def __init__(
@@ -54,6 +60,8 @@ class Gate:
         self._writer = writer
         self._target = target
         self._rehearse = rehearse
+        # Without a door there still is a stop: it is kept, and others that write look at it.
+        self.stop = writer.stop if writer is not None else StopSwitch(store.writes, clock)
 
     async def check(self, proposal: Proposal, facts: Facts, *, done: int = 0) -> Verdict:
         """The safety agent's verdict on a proposal whose first ``done`` steps are made.
@@ -151,24 +159,7 @@ class Gate:
         now = self._clock.now()
         return await self._store.writes.settle(write_id, state, now, by=by, why=why)
 
-    async def stopped(self) -> Stop | None:
-        """The stop that is on."""
-        if self._writer is not None:
-            return await self._writer.stopped()
-        return await self._store.writes.stopped()
-
-    async def stop(self, by: str, why: str) -> Stop:
-        """Stop all writing: the writer of this process at once, any other one before its next call."""
-        if self._writer is not None:
-            return await self._writer.stop(by, why)
-        return await self._store.writes.stop(by, why, self._clock.now())
-
-    async def release(self, by: str) -> Stop | None:
-        """Release the stop.
-
-        Raises:
-            ParameterError: no name is given.
-        """
-        if self._writer is not None:
-            return await self._writer.release(by)
-        return await self._store.writes.release(by, self._clock.now())
+    async def close(self) -> None:
+        """Release the connection to the plant."""
+        if self._target is not None:
+            await self._target.close()

@@ -111,9 +111,7 @@ class PlantFacts:
         for name, own in self._envelope.settings.tags.items():
             since = at - timedelta(minutes=own.cumulative_minutes)
             writes = await self._store.writes.moves(name, since)
-            found += [
-                PastMove(name, write.intended_at, write.travel, write.id) for write in writes
-            ]
+            found += [PastMove(name, write.intended_at, write.travel, write.id) for write in writes]
             if name not in held:
                 continue
             times, values = await asyncio.to_thread(self._series, name, since, at)
@@ -121,10 +119,7 @@ class PlantFacts:
             found += [
                 move
                 for move in seen
-                if not any(
-                    abs(move.at - write.intended_at) <= OWN_MOVE
-                    for write in writes
-                )
+                if not any(abs(move.at - write.intended_at) <= OWN_MOVE for write in writes)
             ]
         return tuple(found)
 

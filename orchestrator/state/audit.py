@@ -49,29 +49,42 @@ class AuditChain:
         at: datetime | None = None,
     ) -> AuditRecord:
         """Add an entry, dated now unless ``at`` is given; durable on return."""
+        async with self._appending, self._database.write() as connection:
+            return await self.append_within(connection, actor, action, subject, details, at=at)
+
+    async def append_within(
+        self,
+        connection: AsyncConnection,
+        actor: str,
+        action: str,
+        subject: str,
+        details: dict[str, Any] | None = None,
+        *,
+        at: datetime | None = None,
+    ) -> AuditRecord:
+        """Add an entry in a write transaction of the caller's, so that both are kept or neither."""
         when = utc_text(at or self._clock.now())
         actor, action, subject = clean_text(actor), clean_text(action), clean_text(subject)
         stored = _canonical(details or {})
-        async with self._appending, self._database.write() as connection:
-            if self._database.dialect == "postgresql":
-                await connection.execute(
-                    text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _APPEND_LOCK}
-                )
-            last = await _last(connection)
-            sequence, previous = (last["sequence"] + 1, last["digest"]) if last else (1, GENESIS)
-            digest = _digest(sequence, when, actor, action, subject, stored, previous)
+        if self._database.dialect == "postgresql":
             await connection.execute(
-                insert(audit).values(
-                    sequence=sequence,
-                    at=when,
-                    actor=actor,
-                    action=action,
-                    subject=subject,
-                    details=stored,
-                    previous=previous,
-                    digest=digest,
-                )
+                text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _APPEND_LOCK}
             )
+        last = await _last(connection)
+        sequence, previous = (last["sequence"] + 1, last["digest"]) if last else (1, GENESIS)
+        digest = _digest(sequence, when, actor, action, subject, stored, previous)
+        await connection.execute(
+            insert(audit).values(
+                sequence=sequence,
+                at=when,
+                actor=actor,
+                action=action,
+                subject=subject,
+                details=stored,
+                previous=previous,
+                digest=digest,
+            )
+        )
         return AuditRecord(
             sequence,
             datetime.fromisoformat(when),

@@ -187,6 +187,105 @@ recommendations = Table(
     Index("ix_recommendations_job", "job_id"),
 )
 
+# One row a write to the plant. The partial indexes are what keeps two processes from writing one tag at
+# a time, and a permit or a step from being carried out twice.
+writes = Table(
+    "writes",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("permit_id", Words, nullable=False),
+    Column("recommendation_id", Words, nullable=False),
+    Column("digest", Words, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("tag", Words, nullable=False),
+    Column("before", Float),
+    Column("value", Float, nullable=False),
+    Column("approvers", document_type(), nullable=False),
+    Column("grant_id", Words),
+    Column("state", Words, nullable=False),
+    Column("intended_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+    Column("read_back", Float),
+    Column("reasons", document_type(), nullable=False),
+    Column("text", Words, nullable=False),
+    Column("settled_by", Words),
+    Column("permit_used", Boolean, nullable=False),
+    Index("ix_writes_time", "intended_at", "id"),
+    Index("ix_writes_tag", "tag", "intended_at"),
+    Index("ix_writes_recommendation", "recommendation_id", "intended_at"),
+    Index("ix_writes_grant", "grant_id"),
+)
+_LOCKING = text("state IN ('intended', 'unverified')")
+_MOVED = text("state IN ('intended', 'done', 'unverified')")
+Index(
+    "uq_writes_open_tag",
+    writes.c.tag,
+    unique=True,
+    sqlite_where=_LOCKING,
+    postgresql_where=_LOCKING,
+)
+Index(
+    "uq_writes_step",
+    writes.c.recommendation_id,
+    writes.c.step,
+    unique=True,
+    sqlite_where=_MOVED,
+    postgresql_where=_MOVED,
+)
+Index(
+    "uq_writes_permit",
+    writes.c.permit_id,
+    unique=True,
+    sqlite_where=text("permit_used"),
+    postgresql_where=text("permit_used"),
+)
+
+write_stops = Table(
+    "write_stops",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("by", Words, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("why", Words, nullable=False),
+    Column("released_by", Words),
+    Column("released_at", UtcTime),
+    Index("ix_write_stops_time", "at"),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("key", Words, primary_key=True),
+    Column("route", Words, nullable=False),
+    Column("digest", Words, nullable=False),
+    Column("claimed_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("response", document_type()),
+    Index("ix_idempotency_time", "claimed_at"),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("key", Words, primary_key=True),
+    Column("value", document_type()),
+    Column("updated_at", UtcTime, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("user", Words, nullable=False),
+    Column("operations", document_type(), nullable=False),
+    Column("turn", document_type(), nullable=False),
+    Column("turns", Integer, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime),
+    Index("ix_sessions_user", "user", "updated_at", "id"),
+    Index("ix_sessions_expiry", "expires_at"),
+)
+
 recommendation_transitions = Table(
     "recommendation_transitions",
     metadata,
@@ -264,40 +363,6 @@ grants = Table(
     Column("revoked_at", UtcTime),
     Column("revoked_by", Words),
     Index("ix_grants_end", "ends_at"),
-)
-
-idempotency = Table(
-    "idempotency",
-    metadata,
-    Column("key", Words, primary_key=True),
-    Column("route", Words, nullable=False),
-    Column("digest", Words, nullable=False),
-    Column("claimed_at", UtcTime, nullable=False),
-    Column("finished_at", UtcTime),
-    Column("response", document_type()),
-    Index("ix_idempotency_time", "claimed_at"),
-)
-
-settings = Table(
-    "settings",
-    metadata,
-    Column("key", Words, primary_key=True),
-    Column("value", document_type()),
-    Column("updated_at", UtcTime, nullable=False),
-)
-
-sessions = Table(
-    "sessions",
-    metadata,
-    Column("id", Words, primary_key=True),
-    Column("user", Words, nullable=False),
-    Column("operations", document_type(), nullable=False),
-    Column("turn", document_type(), nullable=False),
-    Column("turns", Integer, nullable=False),
-    Column("updated_at", UtcTime, nullable=False),
-    Column("expires_at", UtcTime),
-    Index("ix_sessions_user", "user", "updated_at", "id"),
-    Index("ix_sessions_expiry", "expires_at"),
 )
 
 # The digest covers the details byte for byte, and jsonb would rewrite them: so they are text.

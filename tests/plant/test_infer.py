@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from orchestrator.errors import ConfigurationError, DataError
+from orchestrator.plant.plant_yaml import DRAFT_HEADER, plant_yaml, write_plant
 from orchestrator.plant.sources.infer import infer_plant
 from orchestrator.plant.sources.naming import guess_kind
 from orchestrator.plant.tags import Limits, Plant, Tag, load_plant
-from orchestrator.plant.writer import DRAFT_HEADER, plant_yaml, write_plant
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import DataError
-from orchestrator.plant.opcua.mapping import by_uri
+from orchestrator.plant.opcua.mapping import by_uri, matched, resolved
 from orchestrator.plant.tags import Plant, Tag
 
 if TYPE_CHECKING:
+    from asyncua import ua
+
     from orchestrator.plant.opcua.connection import Connection
 
 MAX_NODES = 200_000
@@ -26,6 +29,23 @@ class Variable:
     node: str
     description: str = ""
     unit: str = ""
+
+
+async def located(
+    connection: Connection, tags: Sequence[str], named: Mapping[str, str]
+) -> dict[str, ua.NodeId]:
+    """Tag -> node on this server, by the node that it names or else by its own name.
+
+    A tag that names no node and that no single variable is called like is left out.
+    """
+    nodes = {tag: named[tag] for tag in tags if tag in named}
+    rest = [tag for tag in tags if tag not in named]
+    if rest:
+        found: dict[str, list[str]] = {}
+        for item in await variables(connection):
+            found.setdefault(item.name, []).append(item.node)
+        nodes |= matched(rest, found)
+    return {tag: resolved(node, connection.namespaces) for tag, node in nodes.items()}
 
 
 async def variables(connection: Connection, *, details: bool = False) -> list[Variable]:

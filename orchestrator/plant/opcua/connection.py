@@ -108,6 +108,34 @@ class Connection:
                 found.extend(await self._client.uaclient.session.read(parameters))
         return found
 
+    async def write(self, node: ua.NodeId, value: ua.Variant) -> ua.StatusCode:
+        """Send a value once; what the server said to it.
+
+        Raises:
+            UnavailableError: there was no answer, so that nobody knows whether it was carried out.
+        """
+        from asyncua import ua
+
+        item = ua.WriteValue(
+            NodeId=node, AttributeId=ua.AttributeIds.Value, Value=ua.DataValue(value)
+        )
+        async with self._errors():
+            results = await self._client.uaclient.session.write(
+                ua.WriteParameters(NodesToWrite=[item])
+            )
+        return results[0]
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is known to be gone."""
+        return self._lost.is_set()
+
+    def drop(self) -> None:
+        """Cut the connection without a word, so that the server forgets what it was still to do."""
+        self._lost.set()
+        with suppress(Exception):
+            self._client.disconnect_socket()
+
     async def numeric(self, nodes: Sequence[ua.NodeId]) -> list[bool]:
         """Whether each node holds one number that we may read."""
         from asyncua import ua

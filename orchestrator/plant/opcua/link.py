@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from orchestrator.errors import ConfigurationError, UnavailableError
-from orchestrator.plant.opcua.browse import variables
+from orchestrator.plant.opcua.browse import located
 from orchestrator.plant.opcua.collector import Collector
 from orchestrator.plant.opcua.connection import Connection
 from orchestrator.plant.opcua.gaps import Gaps
-from orchestrator.plant.opcua.mapping import matched, named_nodes, resolved
+from orchestrator.plant.opcua.mapping import named_nodes
 from orchestrator.plant.opcua.values import Reading
 
 if TYPE_CHECKING:
@@ -242,24 +242,14 @@ class Link:
 
     async def _nodes(self, connection: Connection) -> dict[int, ua.NodeId]:
         """Column -> node on this server."""
-        named = dict(self._named)
-        rest = [tag for tag in self.tags if tag not in named]
-        if rest:
-            found: dict[str, list[str]] = {}
-            for item in await variables(connection):
-                found.setdefault(item.name, []).append(item.node)
-            named |= matched(rest, found)
-        if not named:
+        found = await located(connection, self.tags, self._named)
+        if not found:
             raise ConfigurationError(
                 f"None of the {len(self.tags)} tags is a variable of the server",
                 where=self._url,
                 remedy="name nodes in the plant file; see them with: dan-g tags browse URL",
             )
-        return {
-            column: resolved(named[tag], connection.namespaces)
-            for column, tag in enumerate(self.tags)
-            if tag in named
-        }
+        return {column: found[tag] for column, tag in enumerate(self.tags) if tag in found}
 
     def _tell(self, nodes: dict[int, ua.NodeId], refused: list[int]) -> None:
         left_out = [

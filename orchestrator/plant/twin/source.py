@@ -124,6 +124,11 @@ class TwinSource:
         """
         self._simulation.handles.send(tag, value)
 
+    @property
+    def set_points(self) -> dict[str, float]:
+        """Where each set point has been sent."""
+        return dict(self._simulation.handles.targets)
+
     def close(self) -> None:
         """End the run; iterators stop after their present block."""
         self._closed = True

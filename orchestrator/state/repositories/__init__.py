@@ -17,6 +17,7 @@ from orchestrator.state.repositories.recommendation_steps import RecommendationS
 from orchestrator.state.repositories.recommendations import Recommendations
 from orchestrator.state.repositories.sessions import Sessions
 from orchestrator.state.repositories.site_settings import SiteSettings
+from orchestrator.state.repositories.writes import Writes
 
 __all__ = ["Store"]
 
@@ -45,6 +46,7 @@ class Store:
         self.settings = SiteSettings(database, clock)
         self.sessions = Sessions(database)
         self.audit = AuditChain(database, clock)
+        self.writes = Writes(database, self.audit)
 
     async def close(self) -> None:
         """Commit what waits. Call it before the database is closed."""
