@@ -120,7 +120,7 @@ class Application:
         unknown = await self.settle_interrupted(record)
         if unknown:
             return await self._hold(record, "; ".join(unknown))
-        stop = await self._gate.stop.stopped()
+        stop = await self._gate.stop.on()
         if stop is not None:
             return await self._journal.enter(
                 record, "stop", reason=f"all writing was stopped by {stop.by}: {stop.why}"

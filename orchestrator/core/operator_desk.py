@@ -58,7 +58,8 @@ class OperatorDesk:
 
     Args:
         application: Carries out what is approved.
-        spawn: Runs work beside the request that asked for it.
+        spawn: Runs what has become due right after a person's word; null where plant time is a
+            simulation's, which has to stand still meanwhile, so that it waits for the next tick.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class OperatorDesk:
         clock: Clock,
         settings: OperatorSettings,
         *,
-        spawn: Spawn,
+        spawn: Spawn | None,
     ) -> None:
         self.modes = modes
         self._store = store
@@ -366,7 +367,7 @@ class OperatorDesk:
 
     async def stopped(self) -> Stop | None:
         """The stop that is on."""
-        return await self._gate.stop.stopped()
+        return await self._gate.stop.on()
 
     # -- time passes --------------------------------------------------------------------------
 
@@ -421,7 +422,8 @@ class OperatorDesk:
         return self.modes.mode != "advisory"
 
     def _soon(self) -> None:
-        self._spawn(self._tick_soon())
+        if self._spawn is not None:
+            self._spawn(self._tick_soon())
 
     async def _tick_soon(self) -> None:
         # The request that asked for it lets go of the lock first.
@@ -526,7 +528,7 @@ class OperatorDesk:
                 "the operator agent is advisory: it writes nothing",
                 remedy="do it by hand, or set the mode: dan-g operator mode supervised",
             )
-        stop = await self._gate.stop.stopped()
+        stop = await self._gate.stop.on()
         if stop is not None:
             raise RefusedError(
                 f"all writing was stopped by {stop.by}: {stop.why}",

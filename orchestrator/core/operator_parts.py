@@ -58,7 +58,8 @@ def open_operator(
     Raises:
         ConfigurationError: ``plant.write`` is wider than the plant file, or cannot be used.
     """
-    if getattr(source, "live", False):
+    live = bool(getattr(source, "live", False))
+    if live:
         # Plant time stands still when a live source falls silent, and what is known must grow old then.
         clock = SystemClock()
     enabled = settings.plant.write_enabled
@@ -128,7 +129,15 @@ def open_operator(
         else timedelta(seconds=rows * (median(periods) if periods else DEFAULT_PERIOD)),
     )
     return OperatorDesk(
-        store, journal, modes, facts, gate, application, clock, settings.operator, spawn=spawn
+        store,
+        journal,
+        modes,
+        facts,
+        gate,
+        application,
+        clock,
+        settings.operator,
+        spawn=spawn if live else None,
     )
 
 
