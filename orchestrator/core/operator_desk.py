@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import structlog
@@ -45,7 +45,7 @@ from orchestrator.plant.write_facts import Facts
 from orchestrator.plant.write_rules import Finding, persons
 from orchestrator.state.records import ApprovalRecord, FeedbackRecord, RecommendationRecord
 from orchestrator.state.repositories import Store
-from orchestrator.write_records import Stop
+from orchestrator.write_records import Stop, WriteRecord
 
 log = structlog.get_logger(__name__)
 
@@ -368,6 +368,21 @@ class OperatorDesk:
     async def stopped(self) -> Stop | None:
         """The stop that is on."""
         return await self._gate.stop.on()
+
+    async def live(self) -> list[RecommendationRecord]:
+        """Recommendations that have not ended, oldest first."""
+        return await self._journal.records()
+
+    async def settle(
+        self, write_id: str, state: Literal["done", "not_done"], by: str, reason: str
+    ) -> WriteRecord:
+        """Give a write of unknown end the one that a person has seen at the panel.
+
+        Raises:
+            NotFoundError: there is no such write.
+            ConflictError: its end is known.
+        """
+        return await self._gate.settle(write_id, state, by=named(by), why=reason)
 
     # -- time passes --------------------------------------------------------------------------
 
