@@ -155,8 +155,11 @@ def stop(
     target = Target(config, home, url, as_json)
     body = {"by": person(by), "reason": reason}
 
+    # Only a service that runs can fail to answer; without one the stop is kept by this command itself.
+    patience = STOP_PATIENCE if target.url is not None or _owner(target) is not None else None
+
     async def press() -> Any:
-        async with asyncio.timeout(STOP_PATIENCE), connect(target) as api:
+        async with asyncio.timeout(patience), connect(target) as api:
             return await api.post("/operator/stop", body)
 
     try:
@@ -221,21 +224,26 @@ def _granted(text: str) -> tuple[str, dict[str, float]]:
     return tag, {"low": low, "high": high, "max_rate": rate, "max_move": move}
 
 
-def _signalled(target: Target) -> int | None:
-    """The process that owns the home, told to stop writing; null where there is none."""
-    if target.url is not None:
-        return None
-    from orchestrator.api.main import STOP_SIGNAL
+def _owner(target: Target) -> int | None:
+    """The process that owns the home; null where there is none."""
     from orchestrator.core.home import Home
 
     owner = Home(target.settings().home).service()
-    if owner is None:
+    return None if owner is None else owner.pid
+
+
+def _signalled(target: Target) -> int | None:
+    """The process that owns the home, told to stop writing; null where none could be told."""
+    from orchestrator.api.main import STOP_SIGNAL
+
+    pid = _owner(target) if target.url is None else None
+    if pid is None:
         return None
     try:
-        os.kill(owner.pid, STOP_SIGNAL)
+        os.kill(pid, STOP_SIGNAL)
     except OSError:
         return None
-    return owner.pid
+    return pid
 
 
 def _post(target: Target, path: str, body: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ goes on from there or holds.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from orchestrator.core.recommendation_journal import (
     SAFETY_AGENT,
     RecommendationJournal,
 )
+from orchestrator.core.response_windows import measured
 from orchestrator.errors import UnavailableError
 from orchestrator.modules.optimization.operator.content import proposal_of
 from orchestrator.modules.optimization.operator.life_cycle import Actor, Event
@@ -361,16 +363,18 @@ class Application:
         if now < _last(trail, to_state="verifying").at + self._settle:
             return record
         expected = record.document.get("expected_response") or {}
-        measured = await self._facts.measured(
+        seen_now = await asyncio.to_thread(
+            measured,
+            self._facts.historian,
             sorted(expected),
             _last(trail, to_state="applying", event="begin").at,
             now,
             window=timedelta(minutes=self._settings.measure_minutes),
             past=timedelta(hours=self._settings.variability_hours),
         )
-        if expected and not measured:
+        if expected and not seen_now:
             return await self._hold(record, "no tag has values to verify the response with")
-        responses = judge_response(expected, measured, share=self._settings.response_share)
+        responses = judge_response(expected, seen_now, share=self._settings.response_share)
         seen = [item for item in responses if item.finding != "unseen"]
         details = {"response": [{**asdict(item), "text": item.words} for item in responses]}
         against = wrong(responses)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from orchestrator.clock import Clock
 from orchestrator.core.assessment import Assessor
@@ -14,7 +15,6 @@ from orchestrator.modules.optimization.operator.content import (
     RelevantSituation,
     relevant_situation,
 )
-from orchestrator.modules.optimization.operator.response import Measured
 from orchestrator.monitoring.alerts import AlertBook
 from orchestrator.monitoring.life_cycle import Alert
 from orchestrator.plant.envelope import Envelope
@@ -23,16 +23,13 @@ from orchestrator.plant.samples import Quality
 from orchestrator.plant.tags import Plant
 from orchestrator.plant.write_facts import ActiveAlert, Facts, PastMove, TagValue, moves_seen
 from orchestrator.state.repositories import Store
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from orchestrator.write_records import WriteRecord
 
 NOT_COUNTED = frozenset({"suppressed_by_design", "out_of_service"})
 """States in which an alert says nothing about the plant: expected, or of an instrument in repair."""
+MINUTE = timedelta(minutes=1)
 OWN_MOVE = timedelta(minutes=10)
-"""How far from a write of ours in time its move may show in the data."""
-LEAST_CHANGES = 30
+"""How long after a write of ours its move may show in the data."""
 
 
 class PlantFacts:
@@ -66,7 +63,7 @@ class PlantFacts:
         still: Callable[[], AbstractAsyncContextManager[object]],
     ) -> None:
         self.plant = plant
-        self._historian = historian
+        self.historian = historian
         self._assessor = assessor
         self._book = book
         self._store = store
@@ -75,6 +72,7 @@ class PlantFacts:
         self._write_enabled = write_enabled
         self._blind = blind
         self._still = still
+        self._looked_up: tuple[datetime | None, Mapping[str, tuple[PastMove, ...]]] | None = None
 
     async def now(self) -> Facts:
         """All that is known at this instant."""
@@ -86,7 +84,7 @@ class PlantFacts:
                 for alert in self._book.all()
                 if alert.active and alert.state not in NOT_COUNTED
             ]
-            samples = self._historian.last_values()
+            samples = self.historian.last_values()
         quality = situation.data_quality
         open_writes = await self._store.writes.open_writes()
         return Facts(
@@ -106,31 +104,42 @@ class PlantFacts:
 
     async def _moves(self, at: datetime) -> tuple[PastMove, ...]:
         """Past moves of the tags of the write list: our writes, and what else the data shows."""
+        limits = self._envelope.settings.tags
+        if not limits:
+            return ()
+        seen = await self._seen(at)
         found: list[PastMove] = []
-        held = set(self._historian.tags())
-        for name, own in self._envelope.settings.tags.items():
+        for name, own in limits.items():
             since = at - timedelta(minutes=own.cumulative_minutes)
-            writes = await self._store.writes.moves(name, since)
+            writes = await self._store.writes.moves(name, since - OWN_MOVE)
             found += [PastMove(name, write.intended_at, write.travel, write.id) for write in writes]
-            if name not in held:
-                continue
-            times, values = await asyncio.to_thread(self._series, name, since, at)
-            seen = moves_seen(name, times, values, tolerance=own.tolerance)
-            found += [
-                move
-                for move in seen
-                if not any(abs(move.at - write.intended_at) <= OWN_MOVE for write in writes)
-            ]
+            found += _of_others(seen.get(name, ()), writes, own.tolerance)
         return tuple(found)
 
-    def _series(
-        self, tag: str, start: datetime, end: datetime
-    ) -> tuple[Sequence[datetime], NDArray[np.float64]]:
+    async def _seen(self, at: datetime) -> Mapping[str, tuple[PastMove, ...]]:
+        """Moves that the data shows, by tag; looked up anew when new samples have come."""
+        span = self.historian.span()
+        newest = span[1] if span else None
+        if self._looked_up is None or self._looked_up[0] != newest:
+            self._looked_up = (newest, await asyncio.to_thread(self._look_up, at))
+        return self._looked_up[1]
+
+    def _look_up(self, at: datetime) -> dict[str, tuple[PastMove, ...]]:
         import numpy as np
 
-        table = self._historian.read([tag], start, end)
-        column = table.column(tag).to_numpy(zero_copy_only=False).astype(np.float64)
-        return table.column("time").to_pylist(), column
+        limits = self._envelope.settings.tags
+        held = set(self.historian.tags())
+        names = [name for name in limits if name in held]
+        if not names:
+            return {}
+        longest = max(limits[name].cumulative_minutes for name in names)
+        table = self.historian.read(names, at - timedelta(minutes=longest), at)
+        times = table.column("time").to_pylist()
+        found = {}
+        for name in names:
+            values = table.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
+            found[name] = moves_seen(name, times, values, tolerance=limits[name].tolerance)
+        return found
 
     def relevant(self, content: Mapping[str, Any], facts: Facts) -> RelevantSituation:
         """The part of the facts that a recommendation's approval stands on."""
@@ -144,58 +153,6 @@ class PlantFacts:
             values=good_values(facts),
         )
 
-    async def measured(
-        self,
-        tags: Sequence[str],
-        begin: datetime,
-        end: datetime,
-        *,
-        window: timedelta,
-        past: timedelta,
-    ) -> dict[str, Measured]:
-        """What tags did from the window before ``begin`` to the one before ``end``.
-
-        The spread is that of the changes between two windows as far apart in the time ``past`` before
-        ``begin``: 1.4826 times the median absolute deviation, which a few planned moves do not widen.
-        """
-        return await asyncio.to_thread(self._measured, tags, begin, end, window, past)
-
-    def _measured(
-        self,
-        tags: Sequence[str],
-        begin: datetime,
-        end: datetime,
-        window: timedelta,
-        past: timedelta,
-    ) -> dict[str, Measured]:
-        import numpy as np
-
-        held = set(self._historian.tags())
-        found: dict[str, Measured] = {}
-        # Whole minutes: samples of any period become means on one grid.
-        rows = max(1, round(window.total_seconds() / 60))
-        lag = max(1, round((end - begin).total_seconds() / 60))
-        for tag in tags:
-            if tag not in held:
-                continue
-            table = self._historian.read([tag], begin - past, end, 60.0)
-            times = table.column("time").to_numpy().astype("datetime64[us]")
-            values = table.column(tag).to_numpy(zero_copy_only=False).astype(np.float64)
-            known = np.isfinite(values)
-            times, values = times[known], values[known]
-            edge = np.datetime64(begin.replace(tzinfo=None), "us")
-            width = np.timedelta64(rows * 60, "s")
-            last = np.datetime64(end.replace(tzinfo=None), "us")
-            before = values[(times >= edge - width) & (times < edge)]
-            after = values[(times > last - width) & (times <= last)]
-            earlier = values[times < edge]
-            if not len(before) or not len(after):
-                continue
-            found[tag] = Measured(
-                float(before.mean()), float(after.mean()), _spread(earlier, rows, lag)
-            )
-        return found
-
 
 def good_values(facts: Facts) -> dict[str, float | None]:
     """Present values by tag; null where the value is not good."""
@@ -205,19 +162,22 @@ def good_values(facts: Facts) -> dict[str, float | None]:
     }
 
 
-def _spread(values: NDArray[np.float64], rows: int, lag: int) -> float:
-    """Standard deviation of the change between means of ``rows`` values that are ``lag`` rows apart."""
-    import numpy as np
-
-    if len(values) < 2:
-        return 0.0
-    if len(values) < rows + lag + LEAST_CHANGES:
-        # Too short to look so far apart: what single values do is the wider of the two.
-        return float(np.std(values) * np.sqrt(2.0))
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    means = (sums[rows:] - sums[:-rows]) / rows
-    changes = means[lag:] - means[:-lag]
-    return float(1.4826 * np.median(np.abs(changes)))
+def _of_others(
+    seen: Sequence[PastMove], writes: Sequence[WriteRecord], tolerance: float
+) -> list[PastMove]:
+    """Moves that our writes do not account for: of each write no more than its own travel is left out."""
+    left = {write.id: write.travel for write in writes}
+    found = []
+    for move in seen:
+        rest = move.travel
+        for write in writes:
+            if -MINUTE <= move.at - write.intended_at <= OWN_MOVE:
+                taken = min(rest, left[write.id])
+                left[write.id] -= taken
+                rest -= taken
+        if rest > tolerance:
+            found.append(replace(move, travel=rest))
+    return found
 
 
 def _active(alert: Alert) -> ActiveAlert:
