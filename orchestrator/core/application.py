@@ -7,9 +7,8 @@ goes on from there or holds.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -19,19 +18,19 @@ from orchestrator.clock import Clock
 from orchestrator.config import OperatorSettings
 from orchestrator.core.operator_gate import Gate
 from orchestrator.core.operator_modes import OperatorModes
-from orchestrator.core.plant_facts import PlantFacts, good_values
+from orchestrator.core.plant_facts import PlantFacts
 from orchestrator.core.recommendation_journal import (
     OPERATOR_AGENT,
     SAFETY_AGENT,
     RecommendationJournal,
 )
-from orchestrator.core.response_windows import measured
+from orchestrator.core.response_watch import ResponseWatch, as_details
 from orchestrator.errors import UnavailableError
 from orchestrator.modules.optimization.operator.content import proposal_of
 from orchestrator.modules.optimization.operator.life_cycle import Actor, Event
+from orchestrator.modules.optimization.operator.objections import in_words, may_pass
 from orchestrator.modules.optimization.operator.path import steps_to
-from orchestrator.modules.optimization.operator.response import judge_response, wrong
-from orchestrator.modules.optimization.operator.watch import beyond_limits, touched_tags
+from orchestrator.modules.optimization.operator.response import wrong
 from orchestrator.modules.optimization.safety import Approval, Proposal, Step, digest_of
 from orchestrator.plant.write_facts import Facts
 from orchestrator.plant.write_rules import Finding
@@ -45,24 +44,6 @@ from orchestrator.state.repositories import Store
 from orchestrator.write_records import WriteRecord
 
 Direction = Literal["apply", "roll_back"]
-TROUBLING = frozenset({"limit", "predicted_limit", "frozen"})
-"""Alerts that end a move. Anomalies and trends are what a move looks like to the monitor."""
-PASSING = frozenset(
-    {
-        "plant-mode",
-        "data-quality",
-        "value-missing",
-        "value-bad",
-        "value-stale",
-        "facts-old",
-        "rate",
-        "min-interval",
-        "stalled",
-        "permit-expired",
-    }
-)
-"""Objections that may pass by themselves; a step waits for that before it is held."""
-
 log = structlog.get_logger(__name__)
 
 
@@ -80,7 +61,7 @@ class Application:
 
     Args:
         gate: The safety agent and the writer.
-        settle: How long the plant takes to answer to the last move.
+        watch: Looks at what the plant makes of the moves.
     """
 
     def __init__(
@@ -92,7 +73,7 @@ class Application:
         gate: Gate,
         clock: Clock,
         settings: OperatorSettings,
-        settle: timedelta,
+        watch: ResponseWatch,
     ) -> None:
         self._store = store
         self._journal = journal
@@ -101,18 +82,14 @@ class Application:
         self._gate = gate
         self._clock = clock
         self._settings = settings
-        self._settle = settle
+        self._watch = watch
 
     async def begin(self, record: RecommendationRecord, facts: Facts) -> RecommendationRecord:
         """Enter upon the steps of an approved recommendation; nothing is written yet."""
         proposal = proposal_of(
             record.id, record.document, made_at=record.created_at, expires_at=record.created_at
         )
-        touched = touched_tags(record.document)
-        details = {
-            "alerts": sorted(_alerts_on(touched, facts)),
-            "beyond": list(beyond_limits(touched, self._facts.plant, good_values(facts))),
-        }
+        details = self._watch.baseline(record, facts)
         return await self._enter_plan(record, "begin", proposal.steps, "apply", details=details)
 
     async def advance(self, record: RecommendationRecord) -> RecommendationRecord:
@@ -131,7 +108,7 @@ class Application:
         if record.state in ("applying", "verifying"):
             if self._modes.mode == "advisory":
                 return await self._hold(record, "the operator agent was set to advisory")
-            trouble = await self._trouble(record, facts)
+            trouble = await self._watch.trouble(record, facts)
             if trouble:
                 return await self.roll_back(record, "; ".join(trouble))
         if record.state == "verifying":
@@ -315,7 +292,7 @@ class Application:
         """A step that the writer did not carry out, or does not know the end of."""
         if write.state == "refused":
             findings = [Finding(code, write.text) for code in write.reasons]
-            if _passing(findings):
+            if may_pass(findings):
                 # It was never sent, and what refused it passes: the step waits as it was.
                 await self._mark(step, "pending", write.text)
                 return await self._objected(record, findings, due)
@@ -338,45 +315,22 @@ class Application:
         """Wait where what is objected to passes by itself and has not lasted long; else hold."""
         late = self._clock.now() - due
         said = in_words(findings)
-        if _passing(findings) and late < timedelta(minutes=self._settings.patience_minutes):
+        if may_pass(findings) and late < timedelta(minutes=self._settings.patience_minutes):
             log.info("a step waits", recommendation=record.id, why=said)
             return record
         if record.state == "rolling_back":
             said = f"rolling back is not safe now: {said}"
         return await self._hold(record, said, actor="safety")
 
-    async def _trouble(self, record: RecommendationRecord, facts: Facts) -> list[str]:
-        """What has come up on the touched tags since the begin."""
-        trail = await self._store.recommendations.trail(record.id)
-        before = _last(trail, to_state="applying", event="begin").details
-        touched = touched_tags(record.document)
-        alerts = _alerts_on(touched, facts)
-        found = [text for id_, text in alerts.items() if id_ not in before.get("alerts", ())]
-        beyond = beyond_limits(touched, self._facts.plant, good_values(facts))
-        found += [f"limit crossed: {item}" for item in beyond if item not in before["beyond"]]
-        return found
-
     async def _verify(self, record: RecommendationRecord) -> RecommendationRecord:
         """Compare the plant's answer with the expected one, once it has had the time."""
-        trail = await self._store.recommendations.trail(record.id)
-        now = self._clock.now()
-        if now < _last(trail, to_state="verifying").at + self._settle:
+        responses = await self._watch.response(record)
+        if responses is None:
             return record
-        expected = record.document.get("expected_response") or {}
-        seen_now = await asyncio.to_thread(
-            measured,
-            self._facts.historian,
-            sorted(expected),
-            _last(trail, to_state="applying", event="begin").at,
-            now,
-            window=timedelta(minutes=self._settings.measure_minutes),
-            past=timedelta(hours=self._settings.variability_hours),
-        )
-        if expected and not seen_now:
-            return await self._hold(record, "no tag has values to verify the response with")
-        responses = judge_response(expected, seen_now, share=self._settings.response_share)
         seen = [item for item in responses if item.finding != "unseen"]
-        details = {"response": [{**asdict(item), "text": item.words} for item in responses]}
+        if responses and not seen:
+            return await self._hold(record, "no tag has values to verify the response with")
+        details = as_details(responses)
         against = wrong(responses)
         if against:
             reason = "; ".join(f"{r.finding.replace('_', ' ')}: {r.words}" for r in against)
@@ -408,33 +362,8 @@ class Application:
         )
 
 
-def in_words(findings: Sequence[Finding]) -> str:
-    """What is objected to, as one text."""
-    return "; ".join(dict.fromkeys(item.text for item in findings))
-
-
-def _passing(findings: Sequence[Finding]) -> bool:
-    """Whether all that is objected to may pass by itself."""
-    return bool(findings) and all(item.code in PASSING for item in findings)
-
-
 def _due(step: StepRecord, previous: StepRecord | None, entered: datetime) -> datetime:
     """When a step may be written: as long after the one before as planned, however late that was."""
     if previous is None or previous.changed_at is None:
         return entered + timedelta(minutes=step.at_minutes)
     return previous.changed_at + timedelta(minutes=step.at_minutes - previous.at_minutes)
-
-
-def _last(
-    trail: Sequence[RecommendationTransition], *, to_state: str, event: str | None = None
-) -> RecommendationTransition:
-    return next(t for t in reversed(trail) if t.to_state == to_state and event in (None, t.event))
-
-
-def _alerts_on(tags: frozenset[str], facts: Facts) -> dict[str, str]:
-    """Alerts on some tags that a planned move does not explain, by id, in words."""
-    return {
-        alert.id: f"{alert.severity or ''} {alert.kind} alert on {alert.tags[0]}".strip()
-        for alert in facts.alerts or ()
-        if alert.tags and alert.kind in TROUBLING and alert.tags[0] in tags
-    }

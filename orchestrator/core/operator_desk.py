@@ -7,21 +7,21 @@ said by the safety agent through the gate, and by the mode.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Literal
 from uuid import uuid4
 
 import structlog
 
-from orchestrator.clock import Clock, iso
+from orchestrator.clock import Clock
 from orchestrator.config import OperatorSettings
-from orchestrator.core.application import Application, in_words
+from orchestrator.core.application import Application
+from orchestrator.core.approvals import Approvals
 from orchestrator.core.operator_gate import Gate
 from orchestrator.core.operator_modes import OperatorModes
 from orchestrator.core.plant_facts import PlantFacts, good_values
-from orchestrator.core.recommendation_journal import SAFETY_AGENT, RecommendationJournal
+from orchestrator.core.recommendation_intake import Intake
+from orchestrator.core.recommendation_journal import RecommendationJournal
 from orchestrator.errors import (
     ConflictError,
     DanGError,
@@ -31,19 +31,14 @@ from orchestrator.errors import (
     UnsafeError,
 )
 from orchestrator.modules.optimization.operator.content import (
-    RelevantSituation,
-    canonical,
     followed,
     moved_elsewhere,
     moved_tags,
-    proposal_of,
 )
-from orchestrator.modules.optimization.operator.life_cycle import ACTIVE, OPEN
-from orchestrator.modules.optimization.operator.path import steps_of
-from orchestrator.modules.optimization.safety import Verdict, digest_of
-from orchestrator.plant.write_facts import Facts
-from orchestrator.plant.write_rules import Finding, persons
-from orchestrator.state.records import ApprovalRecord, FeedbackRecord, RecommendationRecord
+from orchestrator.modules.optimization.operator.life_cycle import ACTIVE
+from orchestrator.modules.optimization.operator.objections import in_words
+from orchestrator.plant.write_rules import persons
+from orchestrator.state.records import FeedbackRecord, RecommendationRecord
 from orchestrator.state.repositories import Store
 from orchestrator.write_records import Stop, WriteRecord
 
@@ -69,6 +64,8 @@ class OperatorDesk:
         modes: OperatorModes,
         facts: PlantFacts,
         gate: Gate,
+        approvals: Approvals,
+        intake: Intake,
         application: Application,
         clock: Clock,
         settings: OperatorSettings,
@@ -80,6 +77,8 @@ class OperatorDesk:
         self._journal = journal
         self._facts = facts
         self._gate = gate
+        self._approvals = approvals
+        self._intake = intake
         self._application = application
         self._clock = clock
         self._settings = settings
@@ -94,7 +93,9 @@ class OperatorDesk:
         await self.modes.restore()
         await self._journal.restore()
         records = await self._journal.records()
-        under_way = [r for r in records if r.state in ACTIVE or await self._to_be_written(r)]
+        under_way = [
+            r for r in records if r.state in ACTIVE or await self._approvals.to_be_written(r)
+        ]
         await self._gate.recover()
         for record in under_way:
             unknown = await self._application.settle_interrupted(record)
@@ -106,112 +107,20 @@ class OperatorDesk:
                 reason = "the process was restarted; say whether it goes on or back"
                 await self._journal.enter(record, "hold", reason=reason)
 
-    async def _to_be_written(self, record: RecommendationRecord) -> bool:
-        """Whether it was approved for writing, and not for a person's own hands."""
-        if record.state != "approved":
-            return False
-        given = [a for a in await self._store.recommendations.approvals(record.id) if not a.void]
-        return bool(given) and given[-1].mode != "advisory"
-
     # -- recommendations come ----------------------------------------------------------------
 
     async def take(self, content: Mapping[str, Any], job_id: str | None) -> RecommendationRecord:
         """Store a recommendation, have it checked, and offer it or say why not.
 
         Args:
-            content: Moves, worth, evidence and the rest, without expiry and situation.
+            content: Moves, worth, evidence and the rest.
             job_id: The job that proposed it.
         """
         async with self._one_at_a_time:
-            facts = await self._facts.now()
-            at = facts.at
-            expires_at = at + timedelta(minutes=self._settings.valid_minutes)
-            relevant = self._facts.relevant(content, facts)
-            steps = steps_of(content, self._gate.envelope)
-            document = canonical(
-                {
-                    **content,
-                    "steps": [step.document() for step in steps],
-                    "relevant_situation": relevant.model_dump(mode="json"),
-                }
-            )
-            id_ = uuid4().hex
-            proposal = proposal_of(id_, document, made_at=at, expires_at=expires_at)
-            record = RecommendationRecord(
-                id=id_,
-                job_id=job_id,
-                created_at=at,
-                expires_at=expires_at,
-                state="proposed",
-                digest=proposal.digest,
-                document=document,
-            )
-            others = await self._journal.records()
-            await self._journal.propose(record)
-            return await self._offer(record, facts, relevant, others)
-
-    async def _offer(
-        self,
-        record: RecommendationRecord,
-        facts: Facts,
-        relevant: RelevantSituation,
-        others: list[RecommendationRecord],
-    ) -> RecommendationRecord:
-        mine = set(moved_tags(record.document))
-        same = [other for other in others if mine & {*moved_tags(other.document)}]
-        busy = [other for other in same if other.state in ACTIVE]
-        verdict = await self._check(record, facts, relevant)
-        objections = list(verdict.vetoes)
-        if busy:
-            text = f"{', '.join(sorted(mine))} are being moved by recommendation {busy[0].id}"
-            objections.insert(0, Finding("handles-busy", text, "wait for its end"))
-        if relevant.handles_away:
-            text = f"{', '.join(relevant.handles_away)} are not where the moves begin"
-            objections.append(Finding("not-present", text, "ask for new set points"))
-        details = {"verdict": verdict.document()}
-        if objections:
-            return await self._journal.enter(
-                record,
-                "veto",
-                actor="safety",
-                by=SAFETY_AGENT,
-                reason=in_words(objections),
-                details={**details, "objections": [item.document() for item in objections]},
-            )
-        reason = verdict.text if verdict.outcome == "second_person" else ""
-        offered = await self._journal.enter(
-            record, "offer", actor="safety", by=SAFETY_AGENT, reason=reason, details=details
-        )
-        for other in same:
-            if other.state in OPEN:
-                newer = f"{record.id} is newer, for {', '.join(sorted(mine))}"
-                await self._journal.enter(other, "supersede", reason=newer)
-        return await self._approve_under_grant(offered, facts, relevant)
-
-    async def _approve_under_grant(
-        self, record: RecommendationRecord, facts: Facts, relevant: RelevantSituation
-    ) -> RecommendationRecord:
-        """Autonomous mode: a grant that covers every move stands for the approval."""
-        if self.modes.mode != "autonomous":
-            return record
-        grant = await self.modes.covering(record.document["moves"])
-        if grant is None:
-            return record
-        verdict = await self._check(record, facts, relevant, grant_id=grant.id)
-        if not verdict.may_be_written:
-            log.info("a grant does not cover a recommendation", id=record.id, why=verdict.text)
-            return record
-        by = f"grant {grant.id} of {grant.granted_by}"
-        approved = await self._journal.enter(
-            record,
-            "approve",
-            actor="grant",
-            by=by,
-            reason="inside the grant",
-            approval=self._approval(record, relevant, by, "", grant.id),
-        )
-        self._soon()
-        return approved
+            record = await self._intake.take(content, job_id)
+        if record.state == "approved":
+            self._soon()
+        return record
 
     # -- people say ---------------------------------------------------------------------------
 
@@ -230,14 +139,14 @@ class OperatorDesk:
         by = named(by)
         async with self._one_at_a_time:
             record = await self._store.recommendations.get(id_)
-            record = await self._unexpired(record)
+            record = await self._approvals.unexpired(record)
             if record.state not in ("awaiting_approval", "awaiting_second_approval"):
                 raise ConflictError(
                     f"the recommendation is {record.state.replace('_', ' ')} and awaits no approval",
                     remedy="look at it again before you decide",
                     context={"state": record.state},
                 )
-            if digest != record.digest or self._digest_now(record) != record.digest:
+            if digest != record.digest or self._approvals.digest_now(record) != record.digest:
                 raise ConflictError(
                     f"the digest {digest[:12]}… is not that of the stored content",
                     where="digest",
@@ -247,16 +156,18 @@ class OperatorDesk:
                 )
             facts = await self._facts.now()
             relevant = self._facts.relevant(record.document, facts)
-            record = await self._unchanged(record, relevant)
-            given = await self._standing(record)
+            record = await self._approvals.unchanged(record, relevant)
+            given = await self._approvals.standing(record)
             earlier = [approval.by for approval in given]
             if len(persons([*earlier, by])) == len(persons(earlier)):
                 raise ConflictError(
                     f"{by} has approved it already; a second person is needed",
                     remedy="have another person approve it",
                 )
-            approval = self._approval(record, relevant, by, comment, None)
-            verdict = await self._check(record, facts, relevant, approvals=(*given, approval))
+            approval = self._approvals.made(record, relevant, by, comment, None)
+            verdict = await self._approvals.check(
+                record, facts, relevant, approvals=(*given, approval)
+            )
             if verdict.outcome == "vetoed":
                 remedies = dict.fromkeys(item.remedy for item in verdict.vetoes if item.remedy)
                 raise UnsafeError(
@@ -403,7 +314,7 @@ class OperatorDesk:
                     log.error("a recommendation waits", id=record.id, error=str(error))
 
     async def _look_at_open(self, record: RecommendationRecord) -> None:
-        if await self._to_be_written(record) and self._writes:
+        if await self._approvals.to_be_written(record) and self._writes:
             await self._begin(record)
             return
         facts = await self._facts.now()
@@ -420,9 +331,11 @@ class OperatorDesk:
 
     async def _begin(self, record: RecommendationRecord) -> None:
         """Enter upon an approved recommendation, if all that was approved still is so."""
-        record = await self._unexpired(record)
+        record = await self._approvals.unexpired(record)
         facts = await self._facts.now()
-        record = await self._unchanged(record, self._facts.relevant(record.document, facts))
+        record = await self._approvals.unchanged(
+            record, self._facts.relevant(record.document, facts)
+        )
         await self._application.advance(await self._application.begin(record, facts))
 
     async def close(self) -> None:
@@ -445,97 +358,6 @@ class OperatorDesk:
         async with self._one_at_a_time:
             pass
         await self.tick()
-
-    async def _check(
-        self,
-        record: RecommendationRecord,
-        facts: Facts,
-        relevant: RelevantSituation,
-        *,
-        approvals: Sequence[ApprovalRecord] = (),
-        grant_id: str | None = None,
-    ) -> Verdict:
-        assert record.expires_at is not None
-        proposal = proposal_of(
-            record.id,
-            record.document,
-            made_at=record.created_at,
-            expires_at=record.expires_at,
-            digest=record.digest,
-            approvals=approvals,
-            grant_id=grant_id,
-        )
-        now = replace(facts, situation_digest=relevant.digest())
-        return await self._gate.check(proposal, now)
-
-    def _digest_now(self, record: RecommendationRecord) -> str:
-        """The digest of what is stored, computed anew."""
-        assert record.expires_at is not None
-        return digest_of(
-            proposal_of(
-                record.id,
-                record.document,
-                made_at=record.created_at,
-                expires_at=record.expires_at,
-                digest=record.digest,
-            )
-        )
-
-    def _approval(
-        self,
-        record: RecommendationRecord,
-        relevant: RelevantSituation,
-        by: str,
-        comment: str,
-        grant_id: str | None,
-    ) -> ApprovalRecord:
-        return ApprovalRecord(
-            recommendation_id=record.id,
-            by=by,
-            at=self._clock.now(),
-            digest=record.digest,
-            situation_digest=relevant.digest(),
-            mode=self.modes.mode,
-            comment=comment,
-            grant_id=grant_id,
-        )
-
-    async def _standing(self, record: RecommendationRecord) -> list[ApprovalRecord]:
-        """Approvals that count: not void, and of this content."""
-        given = await self._store.recommendations.approvals(record.id)
-        return [a for a in given if not a.void and a.digest == record.digest]
-
-    async def _unexpired(self, record: RecommendationRecord) -> RecommendationRecord:
-        if (
-            record.state in OPEN
-            and record.expires_at is not None
-            and self._clock.now() >= record.expires_at
-        ):
-            await self._journal.enter(record, "expire", reason="its time is over")
-            raise ConflictError(
-                f"its time was over at {iso(record.expires_at)}",
-                remedy="ask for new set points: dan-g invoke optimization setpoints",
-                context={"state": "expired"},
-            )
-        return record
-
-    async def _unchanged(
-        self, record: RecommendationRecord, now: RelevantSituation
-    ) -> RecommendationRecord:
-        made = RelevantSituation.model_validate(record.document["relevant_situation"])
-        if made.digest() == now.digest():
-            return record
-        changes = made.changes_to(now)
-        reason = "the situation has changed: " + "; ".join(changes)
-        if record.state in ("awaiting_second_approval", "approved"):
-            await self._journal.enter(record, "void", reason=reason, void_approvals=True)
-        raise ConflictError(
-            reason,
-            where=f"recommendation {record.id}",
-            why="it was made for another situation, so that no approval of it counts",
-            remedy="ask for new set points, or approve it when the situation is as it was",
-            context={"changes": changes},
-        )
 
     async def _may_write(self) -> None:
         if not self._writes:

@@ -11,13 +11,16 @@ from statistics import median
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.config import Settings
 from orchestrator.core.application import Application
+from orchestrator.core.approvals import Approvals
 from orchestrator.core.assessment import Assessor
 from orchestrator.core.events import EventBus
 from orchestrator.core.operator_desk import OperatorDesk, Spawn
 from orchestrator.core.operator_gate import Gate
 from orchestrator.core.operator_modes import OperatorModes
 from orchestrator.core.plant_facts import PlantFacts
+from orchestrator.core.recommendation_intake import Intake
 from orchestrator.core.recommendation_journal import RecommendationJournal
+from orchestrator.core.response_watch import ResponseWatch
 from orchestrator.modules.optimization.safety import Rehearse, SteadyRehearsal
 from orchestrator.monitoring.alerts import AlertBook
 from orchestrator.plant.envelope import Envelope
@@ -116,24 +119,25 @@ def open_operator(
     settle = settings.operator.settle_minutes
     periods = [tag.period_seconds for tag in plant.tags if tag.period_seconds]
     rows = settings.monitoring.planned_move_rows
-    application = Application(
+    watch = ResponseWatch(
         store,
-        journal,
-        modes,
         facts,
-        gate,
         clock,
         settings.operator,
         timedelta(minutes=settle)
         if settle is not None
         else timedelta(seconds=rows * (median(periods) if periods else DEFAULT_PERIOD)),
     )
+    application = Application(store, journal, modes, facts, gate, clock, settings.operator, watch)
+    approvals = Approvals(store, journal, modes, gate, clock)
     return OperatorDesk(
         store,
         journal,
         modes,
         facts,
         gate,
+        approvals,
+        Intake(journal, modes, facts, gate, approvals, settings.operator),
         application,
         clock,
         settings.operator,
