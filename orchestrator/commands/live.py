@@ -96,7 +96,7 @@ def _recommendation(payload: dict[str, Any]) -> tuple[str, str, str]:
         return "PROPOSAL", f"{payload['id'][:8]}: {summary}", "bold green"
     style = "bold red" if payload["state"] in SERIOUS_STATES else "green"
     why = f": {payload['reason']}" if payload["reason"] else ""
-    return "OPERATOR", f"{payload['id'][:8]} {state} by {payload['by']}{why}", style
+    return "OPERATOR", f"{payload['id'][:8]} {state} ({payload['by']}){why}", style
 
 
 def _alert(payload: dict[str, Any]) -> tuple[str, str, str]:

@@ -11,15 +11,13 @@ from orchestrator.commands.output import number, short_time, table
 
 def show_recommendations(out: Console, items: list[dict[str, Any]]) -> None:
     """A list of recommendations; ``recommendations show`` has the rest."""
-    rows = table("id", "made", "state", "worth/d", "summary")
-    for column in rows.columns[:3]:
+    rows = table("recommendation", "worth a day", "what")
+    for column in rows.columns[:2]:
         column.no_wrap = True
     for item in items:
         document = item["document"]
         rows.add_row(
-            item["id"],
-            short_time(item["created_at"]),
-            _words(item["state"]),
+            f"{short_time(item['created_at'])} {_words(item['state'])}\n{item['id']}",
             _money(document.get("worth_usd_per_day")),
             str(document.get("summary") or ""),
         )
@@ -45,6 +43,8 @@ def show_recommendation(out: Console, item: dict[str, Any]) -> None:
     if expected:
         rows = table("expected", "from", "to", "unit")
         for tag, response in expected.items():
+            if number(response["from"], 5) == number(response["to"], 5):
+                continue
             rows.add_row(
                 tag, number(response["from"], 5), number(response["to"], 5), response["unit"]
             )

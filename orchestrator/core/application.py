@@ -27,7 +27,7 @@ from orchestrator.core.recommendation_journal import (
 from orchestrator.core.response_watch import ResponseWatch, as_details
 from orchestrator.errors import UnavailableError
 from orchestrator.modules.optimization.operator.content import proposal_of
-from orchestrator.modules.optimization.operator.life_cycle import Actor, Event
+from orchestrator.modules.optimization.operator.life_cycle import WRITING, Actor, Event
 from orchestrator.modules.optimization.operator.objections import in_words, may_pass
 from orchestrator.modules.optimization.operator.path import steps_to
 from orchestrator.modules.optimization.operator.response import wrong
@@ -100,7 +100,7 @@ class Application:
         if unknown:
             return await self._hold(record, "; ".join(unknown))
         stop = await self._gate.stop.on()
-        if stop is not None:
+        if stop is not None and record.state in WRITING:
             return await self._journal.enter(
                 record, "stop", reason=f"all writing was stopped by {stop.by}: {stop.why}"
             )

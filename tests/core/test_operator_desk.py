@@ -1,4 +1,4 @@
-"""The operator agent over a small simulated plant, on SQLite and PostgreSQL."""
+"""The operator agent over a small simulated plant; what is stored is tried on both databases."""
 
 from __future__ import annotations
 
@@ -26,11 +26,13 @@ from orchestrator.state.repositories import Store
 from orchestrator.state.tables import recommendations
 
 Make = Callable[..., Operating]
+on_both = pytest.mark.parametrize("store", ["sqlite", "postgresql"], indirect=True)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else None
+    on_postgres = getattr(request, "param", "sqlite") == "postgresql"
+    url = request.getfixturevalue("postgres_url") if on_postgres else None
     database = await Database.open(url, tmp_path)
     await database.migrate()
     opened = Store(database)
@@ -56,6 +58,7 @@ async def make(store: Store, tmp_path: Path) -> AsyncIterator[Make]:
         one.close()
 
 
+@on_both
 async def test_an_approved_recommendation_is_applied_at_its_rate_and_verified(make: Make) -> None:
     op = make()
     await op.start()
@@ -111,6 +114,7 @@ async def test_an_approval_given_for_hands_does_not_become_a_write(make: Make) -
     assert await op.state(record) == "approved"
 
 
+@on_both
 async def test_an_approval_is_for_the_content_that_was_seen(make: Make) -> None:
     op = make()
     await op.start()
@@ -386,6 +390,7 @@ async def test_a_refused_and_an_unclear_write_hold_and_are_never_repeated(make: 
     assert op.plant.set_points == {"A_SP": 103.0, "B_SP": 52.0}
 
 
+@on_both
 async def test_a_restart_holds_and_asks(make: Make) -> None:
     first = make()
     await first.start()
@@ -429,6 +434,7 @@ async def test_after_restart_resume_goes_on_by_itself(make: Make) -> None:
     assert await second.state(record) == "verifying"
 
 
+@on_both
 async def test_a_grant_stands_for_the_approval_inside_its_envelope_and_time(make: Make) -> None:
     op = make(mode="autonomous")
     await op.start()

@@ -207,6 +207,8 @@ class Operating:
 
     def feed(self, minutes: int) -> None:
         """Let plant time pass, and samples come, without the operator agent."""
+        if not minutes:
+            return
         tags = ("A_SP", "B_SP", "T")
         noise = self.random.normal(0.0, 0.1, minutes)
         start = self.clock.now()

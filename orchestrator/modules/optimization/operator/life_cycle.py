@@ -132,6 +132,13 @@ WHO: dict[Event, frozenset[Actor]] = {
     "stop": frozenset({"person", "system"}),
 }
 
+NAMES: dict[Actor, str] = {
+    "person": "a person",
+    "grant": "a grant",
+    "safety": "the safety agent",
+    "system": "the operator agent",
+}
+
 
 def next_state(state: RecommendationState, event: Event, actor: Actor) -> RecommendationState:
     """The state after ``event``, caused by ``actor``.
@@ -141,8 +148,8 @@ def next_state(state: RecommendationState, event: Event, actor: Actor) -> Recomm
     """
     if actor not in WHO[event]:
         raise ConflictError(
-            f"a {actor} may not {_words(event)} a recommendation",
-            remedy=f"this is for: {', '.join(sorted(WHO[event]))}",
+            f"{NAMES[actor]} may not {_words(event)} a recommendation",
+            remedy=f"this is for: {', '.join(NAMES[name] for name in sorted(WHO[event]))}",
         )
     found = NEXT.get((state, event))
     if found is None:
