@@ -113,12 +113,12 @@ class WriteCheck:
         self._grant = grant
         self._plant_seconds = plant_seconds
         self._began = plant_seconds()
-        self._sent: dict[str, float] = {}
-        """Write -> plant seconds at which this process sent it."""
+        self._ended: dict[str, float] = {}
+        """Write -> plant seconds at which this process knew its end."""
 
-    def sent(self, write_id: str) -> None:
-        """Note that a write of this process is sent now."""
-        self._sent[write_id] = self._plant_seconds()
+    def ended(self, write_id: str) -> None:
+        """Note that the end of a write is known now."""
+        self._ended[write_id] = self._plant_seconds()
 
     async def findings(
         self, permit: Permit, own_write: str | None = None
@@ -133,7 +133,9 @@ class WriteCheck:
         found += self._permit_findings(permit, now)
         found += self._observed_findings(permit, own, observed, now)
         if own is not None and observed is not None and observed.value is not None:
-            found += await self._authority_findings(permit, own, observed.value, past, start, now)
+            found += await self._authority_findings(
+                permit, own, observed.value, past, start, now, own_write
+            )
         stop = await self._stop.on()
         if stop is not None:
             found.append(stopped_finding(stop))
@@ -175,8 +177,10 @@ class WriteCheck:
             since = now - 2 * timedelta(minutes=own.cumulative_minutes)
             rows = await self._journal.moves(tag, since)
             past = [self._aged(r, now) for r in rows if r.id != own_write]
+            # Times in the data are the plant's, which may be that much behind ours.
+            early = timedelta(seconds=self._envelope.settings.clock_tolerance)
             past += [
-                Aged(age_seconds(move.at, now), move.travel)
+                Aged(age_seconds(move.at + early, now), move.travel)
                 for move in given.moves
                 if move.tag == tag and move.write_id is None
             ]
@@ -193,13 +197,14 @@ class WriteCheck:
     def _aged(self, record: WriteRecord, now: datetime) -> Aged:
         """A past write with the least age that it can have.
 
-        In this process monotonic time bounds it, so that a clock set forward ages nothing. A write of
-        an earlier process was stamped within the tolerance of the plant's clock, as the present is.
+        The plant may have carried it out at any instant up to its known end. In this process monotonic
+        time bounds the age, so that a clock set forward ages nothing. A write of an earlier process was
+        stamped within the tolerance of the plant's clock, as the present is.
         """
-        age = age_seconds(record.intended_at, now)
-        sent = self._sent.get(record.id)
-        if sent is not None:
-            return Aged(min(age, self._plant_seconds() - sent), record.travel)
+        age = 0.0 if record.ended_at is None else age_seconds(record.ended_at, now)
+        ended = self._ended.get(record.id)
+        if ended is not None:
+            return Aged(min(age, self._plant_seconds() - ended), record.travel)
         age -= 2 * self._envelope.settings.clock_tolerance
         return Aged(max(0.0, age, self._plant_seconds() - self._began), record.travel)
 
@@ -261,6 +266,7 @@ class WriteCheck:
         past: Sequence[Aged],
         start: float | None,
         now: datetime,
+        own_write: str | None,
     ) -> list[Finding]:
         """Limits and rates by who answers for the move: one person, two, or a grant."""
         approved = persons(permit.approvers)
@@ -270,6 +276,7 @@ class WriteCheck:
                 return [Finding("not-approved", "nobody approved this move", "approve it by name")]
             grant = await self._grant(permit.grant_id)
             used = await self._journal.moves_under_grant(permit.grant_id)
+            used -= own_write is not None  # it is journalled by then
             found += grant_findings(grant, permit.tag, permit.value, own, used, now)
             if grant is not None and permit.tag in grant.tags:
                 own = narrowed(own, grant, permit.tag)

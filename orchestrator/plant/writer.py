@@ -184,7 +184,6 @@ class Writer:
             findings.append(stopped_finding(self.stop.pressed))
         if findings:
             return await self._ended(record, "refused", findings, held)
-        self._check.sent(record.id)
         sent = self._monotonic()
         answer: Finding | None = None
         try:
@@ -239,6 +238,7 @@ class Writer:
         findings: Sequence[Finding],
         read_back: float | None,
     ) -> WriteRecord:
+        self._check.ended(record.id)
         try:
             ended = await self._journal.end(
                 record.id,
