@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from orchestrator.plant.dual import Dual
+
     Value = float | NDArray[np.float64]
 
 MAX_LENGTH = 4000
@@ -85,14 +87,7 @@ class Expression:
         """
         import numpy as np
 
-        missing = self.names - values.keys()
-        if missing:
-            names = ", ".join(sorted(missing))
-            raise UnknownTagError(
-                f"no tag {names}",
-                where=f"expression {self.text!r}",
-                remedy="correct the name, or add the tag to the plant file",
-            )
+        self._require(values)
         given = {
             name: np.asarray(np.nan if values[name] is None else values[name], dtype=np.float64)
             for name in self.names
@@ -103,6 +98,33 @@ class Expression:
             number = float(result)
             return number if math.isfinite(number) else math.nan
         return np.where(np.isfinite(result), result, np.nan)
+
+    def linearised(self, values: Mapping[str, Dual | Value]) -> Dual:
+        """The value and its slopes, for ``values`` of which some are dual numbers.
+
+        The result has the shapes of the values that it reads; a constant has slope 0.0.
+
+        Raises:
+            UnknownTagError: ``values`` lacks a name that the expression reads.
+        """
+        import numpy as np
+
+        from orchestrator.plant.dual import Dual
+
+        self._require(values)
+        with np.errstate(all="ignore"):
+            result = self._root(values)
+        return result if isinstance(result, Dual) else Dual(result, 0.0)
+
+    def _require(self, values: Mapping[str, Any]) -> None:
+        missing = self.names - values.keys()
+        if missing:
+            names = ", ".join(sorted(missing))
+            raise UnknownTagError(
+                f"no tag {names}",
+                where=f"expression {self.text!r}",
+                remedy="correct the name, or add the tag to the plant file",
+            )
 
 
 def _refused(text: str, reason: str) -> ConfigurationError:

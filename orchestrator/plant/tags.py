@@ -13,10 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from orchestrator.errors import ConfigurationError, UnknownTagError
 from orchestrator.field_errors import field_errors, in_words, json_text
+from orchestrator.plant.economic_model import EconomicModel
+from orchestrator.plant.part import PlantPart
 from orchestrator.plant.priority import Consequence
 from orchestrator.plant.signatures import Signature
 from orchestrator.yaml_files import read_yaml
@@ -36,12 +38,6 @@ TagKind = Literal[
     "other",
 ]
 PlantMode = Literal["steady", "transient", "startup", "shutdown", "emergency"]
-
-
-class PlantPart(BaseModel):
-    """Base of everything in a plant file: immutable, and nothing unknown is let through."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Limits(PlantPart):
@@ -206,24 +202,6 @@ class MarketFields(PlantPart):
     crack_spread: str | None = None
     product_stock: str | None = None
     report: str | None = None
-
-
-class EconomicModel(PlantPart):
-    """Linear or nonlinear steady-state model of the running unit for the optimizer.
-
-    Attributes:
-        handles: Tags that may be moved, each with optional bounds beside its limits.
-        responses: Dependent tag -> expression over handles and disturbances, valid near the
-            present point; deviations from the present value, so that the model need not be
-            unbiased.
-        objective: Expression to maximise, in USD per hour, over handles and responses.
-        constraints: Expressions that must stay within bounds.
-    """
-
-    handles: dict[str, tuple[float | None, float | None]] = Field(min_length=1)
-    responses: dict[str, str] = Field(default_factory=dict)
-    objective: str
-    constraints: dict[str, tuple[float | None, float | None]] = Field(default_factory=dict)
 
 
 class Plant(PlantPart):

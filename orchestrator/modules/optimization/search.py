@@ -5,8 +5,8 @@ Two problems, one after the other (lexicographic):
 1. least violation: minimise the sum of broken limits, each over its scale
 2. most money: maximise the objective with no limit broken further than step 1 had to
 
-A model that is linear in the handles is solved by HiGHS; any other by SLSQP from several starts. What
-is found counts only after it was evaluated on the model itself against every limit.
+A model that is linear in the handles is solved by HiGHS; any other by SLSQP from several starts, the
+best of many random points among them. What is found counts only after it was evaluated on the model itself against every limit.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 STATIONARY = 5e-3
 _PROBES = 12
+_SCREENED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +256,7 @@ class _Search:
         tangent = self._most_linear(allowed)
         if tangent is not None:
             points.append(self._shares(tangent))
-        points += [self.random.random(n) for _ in range(max(0, self.starts - len(points)))]
+        points += self._promising(self.starts - len(points), allowed)
         for point in points:
             if time.monotonic() > self.deadline:
                 complete = False
@@ -264,6 +265,21 @@ class _Search:
             if z is not None:
                 best = self._better(best, self._drawn_back(self._at(z), start, allowed))
         return best, complete
+
+    def _promising(self, wanted: int, allowed: Array) -> list[Array]:
+        """The best of random starts: most objective, less what limits are broken by."""
+        if wanted <= 0:
+            return []
+        shares = self.random.random((_SCREENED, len(self.free)))
+        positions = np.stack([self._at(share) for share in shares])
+        objective = self.model.predict(positions)["objective"]
+        known = np.where(np.isfinite(objective), objective, -np.inf)
+        spread = (
+            float(np.ptp(objective[np.isfinite(objective)])) if np.isfinite(known).any() else 1.0
+        )
+        broken = np.maximum(self.model.excesses(positions) - allowed, 0.0).sum(axis=1)
+        best = np.argsort(-(known - 10.0 * spread * broken), kind="stable")[:wanted]
+        return [shares[i] for i in best]
 
     def _drawn_back(self, position: Array, verified: Array, allowed: Array) -> Array:
         """The farthest point towards ``position`` from a verified one that breaks no limit."""

@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from orchestrator.modules.optimization import plan, setpoints
+from orchestrator.modules.optimization import plan, sensitivity_setpoints
 from orchestrator.modules.optimization.linear import Range
-from orchestrator.modules.optimization.models import SetpointsInput
 from orchestrator.modules.optimization.plan_program import PlanProgram
 from orchestrator.modules.optimization.plan_result import (
-    PlanLimit,
     SensitivityInput,
     SensitivityResult,
     WorthRange,
 )
+from orchestrator.modules.optimization.sensitivity_setpoints import binding_in_words
 
 if TYPE_CHECKING:
     from orchestrator.modules.base import OperationContext
@@ -29,7 +28,7 @@ def run(parameters: SensitivityInput, context: OperationContext) -> SensitivityR
         if model is None and of == "auto" and context.plant.economics is not None:
             of = "setpoints"
     if of == "setpoints":
-        return _setpoints(parameters, context)
+        return sensitivity_setpoints.run(parameters, context)
     if model is None:
         return SensitivityResult(
             summary="There is no plan to look at: no refinery model is configured.",
@@ -53,7 +52,7 @@ def run(parameters: SensitivityInput, context: OperationContext) -> SensitivityR
         )
         prices.append(WorthRange(what=name, price=price, low=_end(ends[0]), high=_end(ends[1])))
     return SensitivityResult(
-        summary=_summary(result.binding),
+        summary=binding_in_words(result.binding),
         status="optimal",
         of="plan",
         objective=result.objective,
@@ -61,43 +60,6 @@ def run(parameters: SensitivityInput, context: OperationContext) -> SensitivityR
         not_done=result.not_done,
         prices=tuple(prices),
     )
-
-
-def _setpoints(parameters: SensitivityInput, context: OperationContext) -> SensitivityResult:
-    fields = {name: getattr(parameters, name) for name in SetpointsInput.model_fields}
-    result = setpoints.run(SetpointsInput.model_validate(fields), context)
-    if result.status == "no_model":
-        return SensitivityResult(
-            summary=result.summary, status="no_model", of="setpoints", configure=result.configure
-        )
-    limits = tuple(
-        PlanLimit(
-            limit=f"{item.kind} limit of {item.limit}",
-            path=item.limit,
-            side=item.side,
-            bound=item.bound,
-            shadow_price=item.shadow_price,
-            text=item.text,
-        )
-        for item in result.binding
-    )
-    per_hour = result.objective_usd_per_hour
-    return SensitivityResult(
-        summary=_summary(limits),
-        warnings=result.warnings,
-        status=result.status,
-        of="setpoints",
-        objective=None if per_hour is None else per_hour * setpoints.HOURS,
-        limits=limits,
-        conflicts=result.conflicts,
-    )
-
-
-def _summary(limits: tuple[PlanLimit, ...]) -> str:
-    if not limits:
-        return "No limit holds the optimum back."
-    more = f" and {len(limits) - 1} more" if len(limits) > 1 else ""
-    return f"Binding: {limits[0].limit}{more}; {limits[0].text}."
 
 
 def _end(value: float) -> float | None:

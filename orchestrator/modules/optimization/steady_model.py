@@ -1,19 +1,24 @@
 """The plant's economic model placed at its present values: what moves do, and what limits them.
 
-A response is ``present value + f(handles) - f(present handles)``: the model gives the change and the
-measurement the level, so that a biased model does no harm at the present point.
+What is measured is ``model + modifier``. The modifiers are learned from where the plant has been; from
+the present point alone they are its bias, so that the model gives the change and the measurement the
+level, and a biased model does no harm at the present point.
 """
 
 from __future__ import annotations
 
+import copy
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from orchestrator.errors import ConfigurationError, ParameterError
 from orchestrator.modules.optimization.present import require
+from orchestrator.modules.optimization.rto.history import History, OperatingPoint
+from orchestrator.modules.optimization.rto.modifiers import Modifiers, Range
+from orchestrator.modules.optimization.rto.steady_state import OBJECTIVE, Point, SteadyState
 from orchestrator.plant.expressions import Expression
 
 if TYPE_CHECKING:
@@ -23,17 +28,20 @@ if TYPE_CHECKING:
 
     from orchestrator.modules.base import OperationContext
     from orchestrator.modules.optimization.models import SetpointsInput
-    from orchestrator.plant.tags import EconomicModel, Plant, Tag
+    from orchestrator.plant.economic_model import EconomicModel
+    from orchestrator.plant.tags import Plant, Tag
 
     Array = NDArray[np.float64]
 
 TOLERANCE = 1e-6
-DIFFERENCE = 1e-6
+_FAR = 1e6
+_HOURLY = {"second": 3600.0, "hour": 1.0, "day": 1.0 / 24.0}
+_KEPT = 4000
 
 
 @dataclass(frozen=True, slots=True)
 class Handle:
-    """A handle: present value, reach, and what ends the reach on each side."""
+    """A handle: present value, reach, what ends the reach on each side, and its whole range."""
 
     tag: str
     now: float
@@ -42,11 +50,17 @@ class Handle:
     unit: str
     lower_kind: Literal["handle", "move"]
     upper_kind: Literal["handle", "move"]
+    low: float
+    high: float
+    rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One side of a limit on a response or expression; ``scale`` makes violations comparable."""
+    """One side of a limit on a response or expression.
+
+    ``scale`` makes violations comparable; ``bound`` is already drawn in by ``back_off``.
+    """
 
     name: str
     kind: Literal["tag", "constraint"]
@@ -54,6 +68,7 @@ class Limit:
     bound: float
     scale: float
     unit: str = ""
+    back_off: float = 0.0
 
     def excess(self, values: Mapping[str, Array]) -> Array:
         """How far the limit is broken in its own unit; negative is room."""
@@ -71,8 +86,10 @@ class SteadyModel:
         context: The plant.
 
     Raises:
+        ConfigurationError: an expression is wrong, or a handle has no bounds.
         UnknownTagError: the model names what is not a tag.
         InsufficientDataError: a value that the model needs is not there.
+        OperationError: the model has no steady state at the present point.
         ParameterError: a parameter names what the model does not have.
     """
 
@@ -84,16 +101,14 @@ class SteadyModel:
         context: OperationContext,
     ) -> None:
         self.plant: Plant = context.plant
-        self._responses = {t: Expression.parse(e) for t, e in economics.responses.items()}
-        self._objective = Expression.parse(economics.objective)
-        self._constraints = {e: Expression.parse(e) for e in economics.constraints}
-        read = set(self._objective.names)
-        for expression in (*self._responses.values(), *self._constraints.values()):
-            read |= expression.names
-        require((read | economics.handles.keys()) - self._responses.keys(), present, context)
+        self.economics = economics
+        self.state = SteadyState(economics)
+        self.hourly = _HOURLY[economics.objective_per]
+        require(self.state.reads | economics.handles.keys(), present, context)
+        self._responses = tuple(dict.fromkeys((*economics.responses, *economics.unknowns)))
         unknown = sorted(
             {*parameters.hold} - economics.handles.keys()
-            | {*parameters.limits} - economics.handles.keys() - self._responses.keys()
+            | {*parameters.limits} - economics.handles.keys() - {*self._responses}
         )
         if unknown:
             raise ParameterError(
@@ -102,15 +117,20 @@ class SteadyModel:
                 f"responses: {', '.join(self._responses)}",
             )
         self.warnings: list[str] = []
-        self._fixed = {name: present[name] for name in read if name in present}
+        self.fixed: dict[str, Any] = {name: present[name] for name in self.state.reads}
         self.handles = tuple(
             self._handle(tag, present[tag], bounds, parameters)
             for tag, bounds in economics.handles.items()
         )
-        self._bias = self._biases(present)
         self.now = np.array([handle.now for handle in self.handles])
-        self.limits = tuple(self._all_limits(economics, parameters))
-        modelled = self._responses.keys() | economics.handles.keys()
+        self._points: dict[bytes, Point] = {}
+        self._near: list[Array] = []
+        self._place(present)
+        low, high = (np.array([getattr(h, side) for h in self.handles]) for side in ("low", "high"))
+        self.range = Range.of(self.state, low, high, self.fixed)
+        self.learn([self.present])
+        self.limits = tuple(self._all_limits(parameters))
+        modelled = {*self._responses, *economics.handles}
         self.warnings += [
             f"{tag} is not in the economic model, so it cannot be restored"
             for tag in parameters.restore
@@ -119,6 +139,78 @@ class SteadyModel:
         wanted = {*parameters.restore, *self._stressed(parameters.equipment)}
         self.restored = tuple(sorted(wanted & modelled))
         self._draw_in(self.restored)
+
+    def _place(self, present: Mapping[str, float]) -> None:
+        """Find the steady state at the present point, and what is measured there."""
+        states = self.state.steady_states(self.now[None, :], self.fixed)
+        position = {handle.tag: handle.now for handle in self.handles}
+        if not np.isfinite(states).all():
+            raise self.state.no_steady_state(position)
+        self._guess: Array = states[0]
+        said = self.state.at(self.now[None, :], self.fixed, states).values
+        measured: dict[str, float] = {}
+        for name in self.state.measured:
+            if not math.isfinite(said[name][0]):
+                raise ConfigurationError(
+                    f"the response of {name} has no value at the present point",
+                    where="economics.responses",
+                    remedy="correct the expression in the plant file",
+                )
+            value = present.get(name, math.nan)
+            if math.isfinite(value):
+                measured[name] = value
+            else:
+                self.warnings.append(f"{name} has no present value; the model's own level is used")
+        noise = {k: sd for k, sd in self.economics.measured.items() if sd is not None}
+        self.present = OperatingPoint(position, measured, noise, dict(self.fixed))
+
+    def learn(self, points: list[OperatingPoint]) -> None:
+        """Correct the model by where the plant has been."""
+        history = History.of(points, self.state.handles, self.state.measured, self.fixed)
+        self.modifiers = Modifiers.learn(self.state, history, self.range)
+        self._points.clear()
+        if self.modifiers.estimate is not None:
+            self.fixed.update(self.modifiers.estimate.values)
+        self._near.clear()
+
+    def measured_objective(self, measured: Mapping[str, float]) -> float:
+        """The objective at the present handles, computed from what was measured there."""
+        said = self.state.at(self.now[None, :], self.fixed).values
+        exact = {
+            name: (np.array([value - said[name][0]]), np.zeros((len(self.handles), 1)))
+            for name, value in measured.items()
+        }
+        values = self.state.at(self.now[None, :], self.fixed, correction=exact).values
+        return float(values[OBJECTIVE][0])
+
+    def within(self, lower: Array, upper: Array) -> SteadyModel:
+        """The same model with other ends of the handles' reach."""
+        other = copy.copy(self)
+        other.handles = tuple(
+            replace(h, lower=float(a), upper=float(b))
+            for h, a, b in zip(self.handles, lower, upper, strict=True)
+        )
+        return other
+
+    def without_back_off(self) -> SteadyModel:
+        """The same model with the limits themselves."""
+        other = copy.copy(self)
+        other.limits = tuple(
+            replace(
+                i, bound=i.bound + (i.back_off if i.side == "max" else -i.back_off), back_off=0.0
+            )
+            for i in self.limits
+        )
+        return other
+
+    def drawn_in(self, margins: Array) -> SteadyModel:
+        """The same model with each limit tighter by so many of its scales, shape ``(limits,)``."""
+        other = copy.copy(self)
+        other.limits = tuple(
+            replace(i, bound=i.bound + float(m) * i.scale * (1 if i.side == "min" else -1))
+            for i, m in zip(self.limits, margins, strict=True)
+        )
+        return other
 
     def _stressed(self, equipment: tuple[str, ...]) -> set[str]:
         """Tags that the health of some equipment is computed from."""
@@ -148,66 +240,74 @@ class SteadyModel:
         tag = self.plant.by_name.get(name)
         return tag.dead_band if tag else 0.0
 
-    def predict(self, positions: Array) -> dict[str, Array]:
-        """Handles, responses, constraints and ``objective`` (USD/h) at positions ``(n, handles)``."""
-        values: dict[str, Array | float | None] = dict(self._fixed)
-        for i, handle in enumerate(self.handles):
-            values[handle.tag] = positions[:, i]
-        found: dict[str, Array] = {}
-        rows = len(positions)
-        for tag, expression in self._responses.items():
-            value = np.broadcast_to(np.asarray(expression.evaluate(values)), (rows,))
-            found[tag] = value + self._bias[tag]
-        values.update(found)
-        for name, expression in self._constraints.items():
-            if name not in found:
-                found[name] = np.broadcast_to(np.asarray(expression.evaluate(values)), (rows,))
-        objective = np.broadcast_to(np.asarray(self._objective.evaluate(values)), (rows,))
-        found["objective"] = objective
-        for i, handle in enumerate(self.handles):
-            found.setdefault(handle.tag, positions[:, i])
+    def point(self, positions: Array) -> Point:
+        """Everything at positions ``(n, handles)``, corrected, with slopes along the handles."""
+        if len(positions) > 1:
+            return self._computed(positions)
+        key = positions.tobytes()
+        found = self._points.get(key)
+        if found is None:
+            if len(self._points) > _KEPT:
+                self._points.clear()
+            found = self._points[key] = self._computed(positions)
         return found
+
+    def _computed(self, positions: Array) -> Point:
+        states = self.state.steady_states(positions, self.fixed, self._first_guess(positions))
+        correction = self.modifiers.correction(positions)
+        point = self.state.at(positions, self.fixed, states, correction)
+        if len(positions) == 1 and np.isfinite(states).all():
+            self._near[:] = [positions[0], states[0], point.states]
+        return point
+
+    def _first_guess(self, positions: Array) -> Array:
+        """Unknowns from the tangent at the last point that was solved."""
+        if len(self._near) < 3:
+            return self._guess
+        at, states, slopes = self._near
+        tangent = states + (positions - at) @ slopes
+        guess: Array = np.where(np.isfinite(tangent), tangent, self._guess)
+        return guess
+
+    def along_measured(self, positions: Array) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Corrected values at positions ``(n, d)``, with slopes along each modifier ``(modifiers, n)``."""
+        states = self.state.steady_states(positions, self.fixed, self._first_guess(positions))
+        correction = self.modifiers.correction(positions)
+        unit = np.eye(len(correction))[:, :, None]
+        along = {name: (value, unit[i]) for i, (name, (value, _)) in enumerate(correction.items())}
+        point = self.state.at(positions, self.fixed, states, along, along=())
+        return self._with_handles(point.values, positions), point.slopes
+
+    def predict(self, positions: Array) -> dict[str, Array]:
+        """Handles, responses, constraints and ``objective`` at positions ``(n, handles)``."""
+        return self._with_handles(self.point(positions).values, positions)
+
+    def _with_handles(self, values: Mapping[str, Array], positions: Array) -> dict[str, Array]:
+        return {**values, **{h.tag: positions[:, i] for i, h in enumerate(self.handles)}}
 
     def excesses(self, positions: Array) -> Array:
         """How far each limit is broken, over its scale, ``(n, limits)``; NaN counts as far."""
-        values = self.predict(positions)
+        return self.excesses_of(self.predict(positions))
+
+    def excesses_of(self, values: Mapping[str, Array]) -> Array:
+        """The same of values that :meth:`predict` gave."""
         columns = [item.excess(values) / item.scale for item in self.limits]
         if not columns:
-            return np.zeros((len(positions), 0))
-        return np.nan_to_num(np.column_stack(columns), nan=1e6)
+            return np.zeros((len(values[OBJECTIVE]), 0))
+        return np.nan_to_num(np.column_stack(columns), nan=_FAR)
 
     def gradients(self, position: Array) -> tuple[Array, Array]:
-        """Gradients of the objective and of every excess at one position, by central differences."""
-        spans = np.array([max(h.upper - h.lower, abs(h.now) * 1e-3, 1e-9) for h in self.handles])
-        steps = np.diag(DIFFERENCE * spans)
-        points = np.vstack((position + steps, position - steps))
-        n = len(spans)
-        objective = self.predict(points)["objective"]
-        excess = self.excesses(points)
-        width = 2 * DIFFERENCE * spans
-        return (
-            (objective[:n] - objective[n:]) / width,
-            (excess[:n] - excess[n:]) / width[:, None],
-        )
-
-    def _biases(self, present: Mapping[str, float]) -> dict[str, float]:
-        values: dict[str, float | Array | None] = dict(self._fixed)
-        values.update({handle.tag: handle.now for handle in self.handles})
-        biases: dict[str, float] = {}
-        for tag, expression in self._responses.items():
-            modelled = float(expression.evaluate(values))
-            measured = present.get(tag, math.nan)
-            if not math.isfinite(modelled):
-                raise ConfigurationError(
-                    f"the response of {tag} has no value at the present point",
-                    where="economics.responses",
-                    remedy="correct the expression in the plant file",
-                )
-            if not math.isfinite(measured):
-                self.warnings.append(f"{tag} has no present value; the model's own level is used")
-                measured = modelled
-            biases[tag] = measured - modelled
-        return biases
+        """Gradients ``(handles,)`` of the objective and ``(handles, limits)`` of every excess."""
+        slopes = dict(self.point(position[None, :]).slopes)
+        unit = np.eye(len(self.handles))
+        for i, handle in enumerate(self.handles):
+            slopes[handle.tag] = unit[:, [i]]
+        columns = [
+            slopes[item.name][:, 0] * ((1.0 if item.side == "max" else -1.0) / item.scale)
+            for item in self.limits
+        ]
+        excess = np.column_stack(columns) if columns else np.zeros((len(unit), 0))
+        return np.nan_to_num(slopes[OBJECTIVE][:, 0]), np.nan_to_num(excess)
 
     def _handle(
         self,
@@ -238,16 +338,17 @@ class SteadyModel:
                 f"the limits of {name} leave no room ({low:g} to {high:g})",
                 remedy="widen the limits of this run",
             )
+        rate = self.economics.rates.get(name) if tag is None else tag.rate_limit
         reach = math.inf
         if name in parameters.hold:
             reach = 0.0
-        elif tag is not None and tag.rate_limit is not None:
-            reach = tag.rate_limit * parameters.move_minutes
+        elif rate is not None:
+            reach = rate * parameters.move_minutes
         lower, upper = max(low, now - reach), min(high, now + reach)
         if lower > upper:
             # Outside its bounds and unable to get there in time: as far towards them as it may move.
             lower = upper = now + reach if now < low else now - reach
-        unit = tag.unit if tag else ""
+        unit = tag.unit if tag else self.economics.units.get(name, "")
         return Handle(
             name,
             now,
@@ -256,23 +357,47 @@ class SteadyModel:
             unit,
             "move" if now - reach > low else "handle",
             "move" if now + reach < high else "handle",
+            low,
+            high,
+            rate,
         )
 
-    def _all_limits(self, economics: EconomicModel, parameters: SetpointsInput) -> Iterator[Limit]:
+    def _all_limits(self, parameters: SetpointsInput) -> Iterator[Limit]:
+        configured = self.economics.constraints
         for name in self._responses:
             tag = self.plant.by_name.get(name)
+            bounds = configured.get(name, (None, None))
             asked = parameters.limits.get(name, (None, None))
-            configured = economics.constraints.get(name, (None, None))
-            lows, highs = [configured[0], asked[0]], [configured[1], asked[1]]
+            lows, highs = [bounds[0], asked[0]], [bounds[1], asked[1]]
             if tag is not None:
                 lows += [tag.limits.low, tag.limits.low_low]
                 highs += [tag.limits.high, tag.limits.high_high]
-            yield from _sides(name, "tag", _highest(lows), _lowest(highs), tag)
-        for text in self._constraints:
+            kind: Literal["tag", "constraint"] = "constraint" if tag is None else "tag"
+            yield from self._sides(name, kind, _highest(lows), _lowest(highs), tag)
+        for text, (low, high) in configured.items():
             if text not in self._responses:
-                low, high = economics.constraints[text]
                 tag = self.plant.by_name.get(text)
-                yield from _sides(text, "constraint", _highest([low]), _lowest([high]), tag)
+                yield from self._sides(text, "constraint", _highest([low]), _lowest([high]), tag)
+
+    def _sides(
+        self,
+        name: str,
+        kind: Literal["tag", "constraint"],
+        low: float,
+        high: float,
+        tag: Tag | None,
+    ) -> Iterator[Limit]:
+        span = tag.normal[1] - tag.normal[0] if tag is not None and tag.normal else math.nan
+        unit = tag.unit if tag else self.economics.units.get(name, "")
+        for side, bound in (("min", low), ("max", high)):
+            if math.isfinite(bound):
+                scale = span if math.isfinite(span) else self._scale(bound)
+                yield Limit(name, kind, "min" if side == "min" else "max", bound, scale, unit)
+
+    def _scale(self, bound: float) -> float:
+        """What is much for a limit on something that has no normal range."""
+        explicit = not self.state.unknowns
+        return max(abs(bound), 1.0) if explicit or bound == 0 else abs(bound)
 
 
 def _highest(values: list[float | None]) -> float:
@@ -281,14 +406,3 @@ def _highest(values: list[float | None]) -> float:
 
 def _lowest(values: list[float | None]) -> float:
     return min((value for value in values if value is not None), default=math.inf)
-
-
-def _sides(
-    name: str, kind: Literal["tag", "constraint"], low: float, high: float, tag: Tag | None
-) -> Iterator[Limit]:
-    span = tag.normal[1] - tag.normal[0] if tag is not None and tag.normal else math.nan
-    unit = tag.unit if tag else ""
-    for side, bound in (("min", low), ("max", high)):
-        if math.isfinite(bound):
-            scale = span if math.isfinite(span) else max(abs(bound), 1.0)
-            yield Limit(name, kind, "min" if side == "min" else "max", bound, scale, unit)
