@@ -162,8 +162,10 @@ class Application:
         """
         targets = {move["tag"]: float(move["to"]) for move in record.document["moves"]}
         rest = steps_to(targets, await self._present(targets), self._gate.envelope)
+        # It may never have begun: then this is the begin that the response is measured from.
+        details = self._watch.baseline(record, await self._facts.now())
         return await self._enter_plan(
-            record, "resume", rest, "apply", actor=actor, by=by, reason=reason
+            record, "resume", rest, "apply", actor=actor, by=by, reason=reason, details=details
         )
 
     async def settle_interrupted(self, record: RecommendationRecord) -> list[str]:

@@ -57,7 +57,7 @@ class ResponseWatch:
     async def trouble(self, record: RecommendationRecord, facts: Facts) -> list[str]:
         """What has come up on the touched tags since the begin, in words."""
         trail = await self._store.recommendations.trail(record.id)
-        before = _last(trail, to_state="applying", event="begin").details
+        before = _begun(trail).details
         touched = touched_tags(record.document)
         alerts = _alerts_on(touched, facts)
         found = [text for id_, text in alerts.items() if id_ not in before.get("alerts", ())]
@@ -69,14 +69,14 @@ class ResponseWatch:
         """How the touched tags answered; null while the plant has not had the time to."""
         trail = await self._store.recommendations.trail(record.id)
         now = self._clock.now()
-        if now < _last(trail, to_state="verifying").at + self._settle:
+        if now < _applied(trail).at + self._settle:
             return None
         expected = record.document.get("expected_response") or {}
         seen = await asyncio.to_thread(
             measured,
             self._facts.historian,
             sorted(expected),
-            _last(trail, to_state="applying", event="begin").at,
+            _begun(trail).at,
             now,
             window=timedelta(minutes=self._settings.measure_minutes),
             past=timedelta(hours=self._settings.variability_hours),
@@ -89,10 +89,14 @@ def as_details(responses: list[TagResponse]) -> dict[str, Any]:
     return {"response": [{**asdict(item), "text": item.words} for item in responses]}
 
 
-def _last(
-    trail: Sequence[RecommendationTransition], *, to_state: str, event: str | None = None
-) -> RecommendationTransition:
-    return next(t for t in reversed(trail) if t.to_state == to_state and event in (None, t.event))
+def _begun(trail: Sequence[RecommendationTransition]) -> RecommendationTransition:
+    """The first entry upon its steps."""
+    return next(step for step in trail if step.to_state == "applying")
+
+
+def _applied(trail: Sequence[RecommendationTransition]) -> RecommendationTransition:
+    """The last step's end."""
+    return next(step for step in reversed(trail) if step.to_state == "verifying")
 
 
 def _alerts_on(tags: frozenset[str], facts: Facts) -> dict[str, str]:

@@ -418,6 +418,9 @@ async def test_an_approval_that_was_not_begun_is_held_after_a_restart(make: Make
     await second.start()
     await second.run(3)
     assert (await second.state(record), first.plant.writes) == ("held", [])
+    await second.desk.resume(record.id, "Anna")
+    await second.run(45)
+    assert await second.state(record) == "completed"
 
 
 async def test_after_restart_resume_goes_on_by_itself(make: Make) -> None:
