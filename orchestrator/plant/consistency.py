@@ -29,14 +29,20 @@ def faults_of(plant: Plant) -> Iterator[str]:
             yield f"balance {balance.name}: its tags measure different things: " + ", ".join(
                 f"{name} [{units[name]}]" for name in listed
             )
+    for name, product in plant.products.items():
+        if missing := sorted({product.flow, *product.specifications} - names):
+            yield f"product {name}: names unknown tags {', '.join(missing)}"
+        for quality, (low, high) in product.specifications.items():
+            if low is not None and high is not None and low >= high:
+                yield f"product {name}: of {quality} at least {low:g} and at most {high:g} are asked for"
     for place, text in _expressions(plant):
         try:
-            missing = Expression.parse(text).names - names
+            unknown = Expression.parse(text).names - names
         except DanGError as error:
             yield f"{place}: {error.what}"
             continue
-        if missing:
-            yield f"{place}: names unknown tags {', '.join(sorted(missing))}"
+        if unknown:
+            yield f"{place}: names unknown tags {', '.join(sorted(unknown))}"
 
 
 def _expressions(plant: Plant) -> Iterator[tuple[str, str]]:

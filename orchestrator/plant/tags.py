@@ -41,7 +41,10 @@ PlantMode = Literal["steady", "transient", "startup", "shutdown", "emergency"]
 
 
 class Limits(PlantPart):
-    """Alarm limits in the tag's unit; each one may be absent."""
+    """Alarm limits in the tag's unit; each one may be absent.
+
+    ``low_low`` and ``high_high`` are hard: where the plant is tripped or harmed. ``low`` and ``high`` warn before.
+    """
 
     low_low: float | None = None
     low: float | None = None
@@ -59,6 +62,17 @@ class Limits(PlantPart):
             if value >= next_value:
                 raise ValueError(f"{name} ({value}) must be below {next_name} ({next_value})")
         return self
+
+    @property
+    def operating(self) -> tuple[float | None, float | None]:
+        """Range in which the tag may stand for long: the inner limit of each side."""
+        low = self.low_low if self.low is None else self.low
+        return low, self.high_high if self.high is None else self.high
+
+    @property
+    def hard(self) -> tuple[float | None, float | None]:
+        """Range that must not be left at any time."""
+        return self.low_low, self.high_high
 
 
 class Tag(PlantPart):
@@ -204,6 +218,18 @@ class MarketFields(PlantPart):
     report: str | None = None
 
 
+class Product(PlantPart):
+    """What leaves the plant for sale or for another unit, and what it must be.
+
+    Attributes:
+        flow: Tag of its flow.
+        specifications: Tag of a quality -> least and largest value sold as this product, in the tag's unit.
+    """
+
+    flow: str
+    specifications: dict[str, tuple[float | None, float | None]] = Field(default_factory=dict)
+
+
 class Plant(PlantPart):
     """Everything known about one plant.
 
@@ -217,6 +243,7 @@ class Plant(PlantPart):
             ``yield_deviation_pct`` and ``throughput_pct`` are the names the shipped triggers read.
         equipment: Equipment with health.
         market: Market fields.
+        products: Product name -> its flow and specifications.
         economics: Model for ``optimization.setpoints``; absent means none is configured.
         signatures: Fault signatures, tried before the shipped ones.
     """
@@ -229,6 +256,7 @@ class Plant(PlantPart):
     kpis: dict[str, Kpi] = Field(default_factory=dict)
     equipment: tuple[Equipment, ...] = ()
     market: MarketFields = MarketFields()
+    products: dict[str, Product] = Field(default_factory=dict)
     economics: EconomicModel | None = None
     signatures: tuple[Signature, ...] = ()
 

@@ -56,3 +56,16 @@ def test_a_balance_over_mass_and_volume_is_refused_unless_a_factor_converts(
         load(tmp_path, f"tags:{FLOWS}balances: [{{name: b, inputs: [F1], outputs: [F3]}}]")
     converted = "balances: [{name: b, inputs: [F1], outputs: [F2, {tag: F3, factor: 0.85}]}]"
     load(tmp_path, f"tags:{FLOWS}{converted}")
+
+
+@pytest.mark.parametrize(
+    ("product", "said"),
+    [
+        ("{flow: F9}", "product gas: names unknown tags F9"),
+        ("{flow: F1, specifications: {Q: [1, 2]}}", "product gas: names unknown tags Q"),
+        ("{flow: F1, specifications: {F2: [2, 1]}}", "of F2 at least 2 and at most 1"),
+    ],
+)
+def test_a_product_that_cannot_be_is_named(tmp_path: Path, product: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        load(tmp_path, f"tags:{FLOWS}products: {{gas: {product}}}")

@@ -116,6 +116,10 @@ class Conditions:
         )
         return drivers, shares @ self._differentials
 
+    def calm(self) -> None:
+        """No chance from here on: upsets die away."""
+        self._upsets.calm()
+
     def _shares(self, minutes: Array) -> Array:
         shares = np.repeat(self._base[None, :], len(minutes), axis=0)
         for kind in ("crude_switch", "off_spec_crude"):

@@ -108,3 +108,7 @@ class Coloured:
         """The next ``rows`` steps, shape ``(rows, signals)``."""
         white = self._random.standard_normal((rows, len(self._scale)))
         return self._lags.run(white * self._scale)
+
+    def calm(self) -> None:
+        """No chance from here on: what is there dies away with its memory."""
+        self._scale = np.zeros_like(self._scale)

@@ -79,6 +79,10 @@ class Handles:
         self.check(name, value)
         self.targets[name] = float(value)
 
+    def forget_plans(self) -> None:
+        """Drop the planned moves that are still to come."""
+        self._moves = []
+
     def run(self, minutes: Array, period: float) -> tuple[dict[str, Array], Array]:
         """Working set points by tag, and what the loops are driven to, ``(n, 12)``."""
         working = self._ramped(minutes, period)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -9,12 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orchestrator.plant.samples import Quality
-from orchestrator.plant.twin.conditions import Conditions
 from orchestrator.plant.twin.crudes import crudes
-from orchestrator.plant.twin.dynamics import Coloured
 from orchestrator.plant.twin.faults import Faults
-from orchestrator.plant.twin.handles import Handles
-from orchestrator.plant.twin.instruments import LABORATORY, LOOPS, NOISE
+from orchestrator.plant.twin.instruments import LABORATORY, NOISE
 from orchestrator.plant.twin.laboratory import Laboratory
 from orchestrator.plant.twin.market import (
     DEMAND_PRICE,
@@ -28,7 +26,7 @@ from orchestrator.plant.twin.market import (
     stock,
 )
 from orchestrator.plant.twin.names import check_names
-from orchestrator.plant.twin.process import Process
+from orchestrator.plant.twin.running import RunningUnit
 from orchestrator.plant.twin.sensors import Sensors
 
 if TYPE_CHECKING:
@@ -90,25 +88,23 @@ class Simulation:
         parts = np.random.SeedSequence(seed).spawn(6)
         loops, market, self._history = (np.random.default_rng(part) for part in parts[:3])
         size = scenario.disturbance
-        self._loop_errors = Coloured(
-            [size * item[1] for item in LOOPS.values()],
-            [item[2] / self._period for item in LOOPS.values()],
-            loops,
-        )
         self._market = Market(self._period, size, market)
         self._drawn = 0.0
         self._reported: list[tuple[int, float]] = []
         sparse = (*LABORATORY, STOCK)
         self._without_transmitter = np.array([self.tags.index(tag) for tag in sparse])
-        self._process = Process(self._period)
-        self._conditions = Conditions(
-            scenario, self.faults, -warm_up_rows * self._period, np.random.default_rng(parts[3])
+        self._unit = RunningUnit(
+            scenario,
+            plant,
+            self.faults,
+            -warm_up_rows * self._period,
+            (loops, np.random.default_rng(parts[3])),
         )
+        self.handles = self._unit.handles
         areas = {tag.name: tag.area for tag in plant.tags}
         noise = {tag: scenario.noise * size for tag, size in NOISE.items()}
         self._sensors = Sensors(self.faults, noise, areas, parts[4])
         self._laboratory = Laboratory(self._period, scenario.noise, parts[5])
-        self.handles = Handles(scenario, plant, self.faults)
 
     def advance(self, rows: int) -> Step:
         """The next ``rows`` steps."""
@@ -123,6 +119,12 @@ class Simulation:
         found.extend((row, STOCK, value) for row, value in self._reported)
         self._sparse(found, measured, quality)
         return Step(minutes, true, measured, quality)
+
+    def held(self) -> RunningUnit:
+        """A copy of the unit as it stands, to look ahead with; see :meth:`RunningUnit.hold`."""
+        found = copy.deepcopy(self._unit)
+        found.hold()
+        return found
 
     def daily_prices(self, days: int) -> Array:
         """Prices of the days before the simulation, oldest first, ``(days, n_prices)``.
@@ -164,17 +166,7 @@ class Simulation:
                 quality[row, column] = Quality.GOOD
 
     def _true_values(self, minutes: Array) -> dict[str, Array]:
-        rows = len(minutes)
-        working, targets = self.handles.run(minutes, self._period)
-        reached = self._process.reach(targets) + self._loop_errors.run(rows)
-        controlled = {item[0]: reached[:, i] for i, item in enumerate(LOOPS.values()) if item[0]}
-        drivers, differential = self._conditions.run(minutes, reached)
-        controlled["TI101"] = drivers.tank
-        values = self._process.run(drivers, controlled)
-        for fault in self.faults.of("product_leak"):
-            leak = self.faults.effect("product_leak", fault.target, minutes)
-            values[fault.target] = values[fault.target] - np.minimum(leak, values[fault.target])
-        values.update(working)
+        values, differential = self._unit.run(minutes)
         values[MODE] = self.handles.mode(minutes)
         self._market_values(minutes, differential, values)
         return values

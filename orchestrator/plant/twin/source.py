@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orchestrator.plant.samples import SampleBlock
+    from orchestrator.plant.twin.rehearsal import Standing
     from orchestrator.plant.twin.simulation import Step
 
 HISTORY_SPAN = timedelta(days=1)
@@ -63,6 +65,7 @@ class TwinSource:
         self._next = self.start - self._warm_up_rows * self._period
         self._simulation = Simulation(self.scenario, self.plant, seed, self._warm_up_rows)
         self._simulation.start = self.start
+        self._lock = threading.Lock()
         self._closed = False
 
     @property
@@ -122,7 +125,15 @@ class TwinSource:
         Raises:
             ParameterError: the tag is not a set point, or the value is outside its normal range.
         """
-        self._simulation.handles.send(tag, value)
+        with self._lock:
+            self._simulation.handles.send(tag, value)
+
+    def standing(self) -> Standing:
+        """The unit as it stands after the last row handed out, to rehearse moves on; from any thread."""
+        from orchestrator.plant.twin.rehearsal import Standing
+
+        with self._lock:
+            return Standing(self._simulation.held(), self.plant)
 
     @property
     def set_points(self) -> dict[str, float]:
@@ -143,9 +154,10 @@ class TwinSource:
         return max(1, -((self._next - boundary) // self._period))
 
     def _advance(self, rows: int) -> Step:
-        step = self._simulation.advance(rows)
-        self._next += rows * self._period
-        return step
+        with self._lock:
+            step = self._simulation.advance(rows)
+            self._next += rows * self._period
+            return step
 
     def _block(self, step: Step) -> SampleBlock:
         import numpy as np

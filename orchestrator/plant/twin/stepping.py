@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.plant.tags import load_plant
 from orchestrator.plant.twin import PLANT_FILE
+from orchestrator.plant.twin.rehearsal import Standing
 from orchestrator.plant.twin.scenario import Scenario, load_scenario
 from orchestrator.plant.twin.simulation import Simulation
 
@@ -100,6 +101,10 @@ class Twin:
         """Names of the faults present at the last reading."""
         minutes = (self._steps - 1) * self.scenario.period_seconds / 60.0
         return self._simulation.faults.active(minutes)
+
+    def standing(self) -> Standing:
+        """The unit as it stands after the last step, to rehearse moves on."""
+        return Standing(self._simulation.held(), self.plant)
 
     def _read(self) -> Reading:
         step = self._simulation.advance(1)
