@@ -113,7 +113,7 @@ def open_operator(
             plant_seconds=clock_seconds if target.simulated else time.monotonic,
         )
     gate = Gate(
-        envelope, modes, store, clock, writer=writer, target=target, rehearse=rehearsal(plant)
+        envelope, modes, store, clock, writer=writer, target=target, rehearse=rehearsal(plant, source)
     )
     journal = RecommendationJournal(store, events, clock)
     settle = settings.operator.settle_minutes
@@ -169,6 +169,13 @@ def write_target(settings: Settings, source: Source | None, clock: Clock) -> Wri
     return None
 
 
-def rehearsal(plant: Plant) -> Rehearse | None:
-    """What moves are tried on before they are offered."""
+def rehearsal(plant: Plant, source: Source | None) -> Rehearse | None:
+    """What moves are tried on before they are offered: the simulated unit itself, or the plant's model."""
+    if source is not None and source.simulated:
+        from orchestrator.plant.twin.source import TwinSource
+
+        if isinstance(source, TwinSource):
+            from orchestrator.modules.optimization.safety.twin_rehearsal import TwinRehearsal
+
+            return TwinRehearsal(plant, source.standing)
     return SteadyRehearsal(plant) if plant.economics is not None else None

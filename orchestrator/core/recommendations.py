@@ -12,7 +12,16 @@ RISK = (
     "the moves stand on a steady-state model placed at the present point; what it does not hold is "
     "seen in the plant's response alone"
 )
-CARRIED = ("path", "worth", "confidence", "back_offs", "parameters", "modifiers", "probe")
+CARRIED = (
+    "kind",
+    "path",
+    "worth_interval",
+    "chance_of_gain",
+    "back_offs",
+    "parameters",
+    "modifiers",
+    "trust_region",
+)
 """Fields of the result that go with the recommendation as they are, where the operation gives them."""
 
 
@@ -28,6 +37,8 @@ def content_of(outcome: OutcomeRecord, situation_digest: str | None) -> dict[str
     proposes = outcome.module == "optimization" and outcome.operation in PROPOSING_OPERATIONS
     if not proposes or outcome.status != "succeeded" or not moves:
         return None
+    if result.get("iterates"):
+        return None  # they are moves on a plant that was simulated for this run alone
     return {
         "moves": moves,
         "worth_usd_per_day": result.get("worth_usd_per_day"),
