@@ -113,7 +113,13 @@ def open_operator(
             plant_seconds=clock_seconds if target.simulated else time.monotonic,
         )
     gate = Gate(
-        envelope, modes, store, clock, writer=writer, target=target, rehearse=rehearsal(plant, source)
+        envelope,
+        modes,
+        store,
+        clock,
+        writer=writer,
+        target=target,
+        rehearse=rehearsal(plant, source),
     )
     journal = RecommendationJournal(store, events, clock)
     settle = settings.operator.settle_minutes
