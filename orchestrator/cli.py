@@ -11,6 +11,7 @@ import typer
 
 from orchestrator.commands import alerts, configuration, decisions, doctor, invoke, plant, replay
 from orchestrator.commands import decide as deciding
+from orchestrator.commands import model as refinery_model
 from orchestrator.commands import models as modelling
 from orchestrator.commands import monitor as monitoring
 from orchestrator.commands import operator as operating
@@ -71,6 +72,7 @@ app.add_typer(plant.mode_app, name="mode", rich_help_panel=LOOKING)
 app.add_typer(configuration.app, name="config", rich_help_panel=SETTING)
 app.add_typer(tagging.app, name="tags", rich_help_panel=SETTING)
 app.add_typer(twinning.app, name="twin", rich_help_panel=SETTING)
+app.add_typer(refinery_model.app, name="model", rich_help_panel=SETTING)
 app.add_typer(modelling.app, name="models", rich_help_panel=SETTING)
 app.command(rich_help_panel=SETTING)(doctor.doctor)
 

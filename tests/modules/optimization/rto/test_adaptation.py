@@ -1,0 +1,165 @@
+"""The loop on plants that the model does not fit. Every steady state of the plant counts."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from orchestrator.errors import OperationError, ParameterError
+from orchestrator.modules.base import OperationContext
+from orchestrator.modules.optimization.models import SetpointsInput
+from orchestrator.modules.optimization.rto.plants import EnvironmentPlant, FunctionPlant
+from orchestrator.modules.optimization.setpoints import run
+from orchestrator.plant.tags import Plant
+
+CONTEXT = OperationContext(now=datetime(2026, 3, 1, tzinfo=UTC), plant=Plant())
+
+
+def optimise(model, plant, start, iterations=15, **simulate):
+    more = {k: simulate.pop(k) for k in ("caution", "filter_gain") if k in simulate}
+    asked = SetpointsInput(
+        economics=model,
+        simulate={"plant": plant, "iterations": iterations, **simulate},
+        current=start,
+        starts=3,
+        **more,
+    )
+    return run(asked, CONTEXT)
+
+
+@pytest.mark.parametrize(
+    ("case", "numbers", "start"),
+    [
+        ("A", "literature", {"FB": 4.3, "TR": 80.0}),
+        ("C", "Speakman", {"FA": 3.5, "FB": 8.0, "TR": 90.0}),
+    ],
+)
+def test_the_reactor_reaches_the_optimum_of_the_plant_that_the_model_does_not_know(
+    reactor, case, numbers, start
+):
+    result = optimise(reactor.model(case, numbers), reactor.plant(case), start)
+    best = reactor.optimum(case)
+    last = result.iterates[-1]
+    assert result.simulated
+    assert "SIMULATED" in result.summary
+    assert len(result.iterates) <= 15
+    assert last.true_objective >= 0.99 * best
+    assert max(last.excess.values(), default=0.0) <= 1e-4
+    assert result.true_objective >= 0.99 * best
+
+
+def test_the_model_alone_would_not_reach_it(reactor):
+    result = optimise(
+        reactor.model("A", "literature"), reactor.plant("A"), {"FB": 4.3, "TR": 80.0}, iterations=2
+    )
+    assert result.iterates[1].true_objective < 0.95 * reactor.optimum("A")
+
+
+def test_with_noise_it_comes_near_and_the_noise_is_seen(reactor):
+    start = {"FB": 5.5, "TR": 95.0}
+    result = optimise(
+        reactor.model("A", "literature"), reactor.plant("A"), start, noise_percent=1.0, seed=5
+    )
+    assert result.true_objective >= 0.97 * reactor.optimum("A")
+    first = result.iterates[0]
+    assert first.objective != first.true_objective
+
+
+WRONG_CURVATURE = {
+    "handles": {"u": [0, 10], "v": [0, 10]},
+    "definitions": {"gain": "(u - 2) ** 2 + (v - 3) ** 2"},
+    "measured": {"gain": None},
+    "objective": "gain",
+}
+TRUE_CURVATURE = WRONG_CURVATURE | {
+    "definitions": {"gain": "50 - 2 * (u - 6.5) ** 2 - (v - 4) ** 2 - 0.5 * (u - 6.5) * (v - 4)"}
+}
+
+
+def test_a_model_that_bends_the_wrong_way_is_no_hindrance():
+    for start in ({"u": 1.0, "v": 9.0}, {"u": 9.0, "v": 9.0}):
+        result = optimise(WRONG_CURVATURE, TRUE_CURVATURE, start)
+        assert result.iterates[-1].true_objective >= 0.99 * 50
+
+
+def test_three_handles_with_an_active_limit_that_the_model_misplaces():
+    model = {
+        "handles": {"a": [0, 5], "b": [0, 5], "c": [0, 5]},
+        "definitions": {"made": "2 * a + b + c - 0.1 * a ** 2", "heat": "a + b + 0.2 * c"},
+        "measured": {"made": None, "heat": None},
+        "objective": "5 * made - a - b - c",
+        "constraints": ["heat <= 6"],
+    }
+    plant = model | {
+        "definitions": {
+            "made": "1.5 * a + 1.3 * b + 1.1 * c - 0.2 * a ** 2 - 0.1 * b ** 2 - 0.08 * c ** 2",
+            "heat": "1.3 * a + 0.9 * b + 0.4 * c + 0.5",
+        }
+    }
+    result = optimise(model, plant, {"a": 1.0, "b": 1.0, "c": 1.0})
+    from scipy.optimize import minimize
+
+    def money(z):
+        a, b, c = z
+        made = 1.5 * a + 1.3 * b + 1.1 * c - 0.2 * a**2 - 0.1 * b**2 - 0.08 * c**2
+        return -(5 * made - a - b - c)
+
+    heat = {"type": "ineq", "fun": lambda z: 6 - (1.3 * z[0] + 0.9 * z[1] + 0.4 * z[2] + 0.5)}
+    best = -minimize(money, [1, 1, 1], bounds=[(0, 5)] * 3, constraints=[heat]).fun
+    last = result.iterates[-1]
+    assert last.true_objective >= 0.99 * best
+    assert last.excess["heat"] <= 1e-3
+    assert {item.limit for item in result.binding} >= {"heat"}
+
+
+def test_a_model_that_is_right_is_done_at_once_and_says_so():
+    right = TRUE_CURVATURE
+    result = optimise(right, right, {"u": 5.0, "v": 5.0})
+    assert result.converged
+    assert len(result.iterates) <= 6
+    assert result.iterates[-1].true_objective == pytest.approx(50, rel=1e-3)
+
+
+def test_a_filtered_step_goes_part_of_the_way():
+    whole = optimise(TRUE_CURVATURE, TRUE_CURVATURE, {"u": 5.0, "v": 5.0}, iterations=2)
+    half = optimise(
+        TRUE_CURVATURE, TRUE_CURVATURE, {"u": 5.0, "v": 5.0}, iterations=2, filter_gain=0.5
+    )
+    moved = [r.iterates[1].inputs["u"] - 5.0 for r in (whole, half)]
+    assert moved[1] == pytest.approx(moved[0] / 2, rel=1e-6)
+
+
+def test_a_plant_without_what_the_model_measures_is_refused():
+    with pytest.raises(ParameterError, match="gain"):
+        optimise(
+            WRONG_CURVATURE,
+            {"handles": {"u": [0, 1], "v": [0, 1]}, "objective": "u"},
+            {"u": 1.0, "v": 1.0},
+        )
+
+
+class Lag:
+    """A first-order lag behind a Gymnasium interface."""
+
+    def __init__(self) -> None:
+        self.level = 0.0
+
+    def reset(self):
+        self.level = 0.0
+        return np.array([0.0]), {}
+
+    def step(self, action):
+        self.level += 0.2 * (3.0 * float(action[0]) - self.level)
+        return np.array([self.level]), 0.0, False, False, {}
+
+
+def test_an_environment_is_stepped_until_it_is_steady():
+    plant = EnvironmentPlant(Lag(), ("u",), ("y",), tolerance=1e-5)
+    assert plant.apply({"u": 2.0})["y"] == pytest.approx(6.0, rel=1e-3)
+    impatient = EnvironmentPlant(Lag(), ("u",), ("y",), tolerance=1e-9, most=5)
+    with pytest.raises(OperationError, match="not steady after 5"):
+        impatient.apply({"u": 2.0})
+
+
+def test_a_function_is_a_plant():
+    assert FunctionPlant(lambda handles: {"y": 2 * handles["u"]}).apply({"u": 3.0}) == {"y": 6.0}
