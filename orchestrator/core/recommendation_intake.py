@@ -15,6 +15,7 @@ from orchestrator.core.operator_gate import Gate
 from orchestrator.core.operator_modes import OperatorModes
 from orchestrator.core.plant_facts import PlantFacts
 from orchestrator.core.recommendation_journal import SAFETY_AGENT, RecommendationJournal
+from orchestrator.errors import ParameterError
 from orchestrator.modules.optimization.operator.content import (
     RelevantSituation,
     canonical,
@@ -61,7 +62,11 @@ class Intake:
         at = facts.at
         expires_at = at + timedelta(minutes=self._settings.valid_minutes)
         relevant = self._facts.relevant(content, facts)
-        steps = steps_of(content, self._gate.envelope)
+        broken: list[Finding] = []
+        try:
+            steps = steps_of(content, self._gate.envelope)
+        except ParameterError as error:
+            steps, broken = (), [Finding("path", str(error), "ask for new set points")]
         document = canonical(
             {
                 **content,
@@ -82,7 +87,7 @@ class Intake:
         )
         others = await self._journal.records()
         await self._journal.propose(record)
-        return await self._offer(record, facts, relevant, others)
+        return await self._offer(record, facts, relevant, others, broken)
 
     async def _offer(
         self,
@@ -90,12 +95,13 @@ class Intake:
         facts: Facts,
         relevant: RelevantSituation,
         others: list[RecommendationRecord],
+        broken: list[Finding],
     ) -> RecommendationRecord:
         mine = set(moved_tags(record.document))
         same = [other for other in others if mine & {*moved_tags(other.document)}]
         busy = [other for other in same if other.state in ACTIVE]
         verdict = await self._approvals.check(record, facts, relevant)
-        objections = list(verdict.vetoes)
+        objections = [*broken, *verdict.vetoes]
         if busy:
             text = f"{', '.join(sorted(mine))} are being moved by recommendation {busy[0].id}"
             objections.insert(0, Finding("handles-busy", text, "wait for its end"))

@@ -197,6 +197,10 @@ async def test_the_safety_agent_vetoes_and_refuses(make: Make) -> None:
     assert "hard limits" in await op.why(outside)
     elsewhere = await op.desk.take(content(moves=(("A_SP", 105.0, 106.0, "degC"),)), None)
     assert elsewhere.state == "vetoed"
+    path = [{"tag": "A_SP", "value": 101.0, "at_minutes": 0.0}]
+    nowhere = await op.desk.take(content(path=path), None)
+    assert nowhere.state == "vetoed"
+    assert "the path leaves A_SP at 101, not at 103" in await op.why(nowhere)
     record = await op.offered()
     await op.desk.stop("Berta", "a drill")
     with pytest.raises(UnsafeError, match="stopped by Berta: a drill"):
