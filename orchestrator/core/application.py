@@ -104,13 +104,13 @@ class Application:
             return await self._journal.enter(
                 record, "stop", reason=f"all writing was stopped by {stop.by}: {stop.why}"
             )
+        if record.state in WRITING and self._modes.mode == "advisory":
+            return await self._hold(record, "the operator agent was set to advisory")
         facts = await self._facts.now()
         if record.state in ("applying", "verifying"):
-            if self._modes.mode == "advisory":
-                return await self._hold(record, "the operator agent was set to advisory")
             trouble = await self._watch.trouble(record, facts)
             if trouble:
-                return await self.roll_back(record, "; ".join(trouble))
+                return await self._take_back(record, "; ".join(trouble))
         if record.state == "verifying":
             return await self._verify(record)
         return await self._write_due(record, facts)
@@ -336,10 +336,18 @@ class Application:
         against = wrong(responses)
         if against:
             reason = "; ".join(f"{r.finding.replace('_', ' ')}: {r.words}" for r in against)
-            return await self.roll_back(record, reason, details=details)
+            return await self._take_back(record, reason, details)
         said = f"{len(seen)} of {len(responses)} expected responses seen, all within tolerance"
         reason = said if responses else "read back; the model expects no other tag to answer"
         return await self._journal.enter(record, "verified", reason=reason, details=details)
+
+    async def _take_back(
+        self, record: RecommendationRecord, reason: str, details: dict[str, Any] | None = None
+    ) -> RecommendationRecord:
+        """Roll back, or ask a person to where nothing may be written."""
+        if self._modes.mode == "advisory":
+            return await self._hold(record, f"to be taken back by hand: {reason}")
+        return await self.roll_back(record, reason, details=details)
 
     async def _present(self, targets: Mapping[str, float]) -> dict[str, float]:
         found = await self._gate.values(sorted(targets))

@@ -363,6 +363,20 @@ async def test_advisory_mode_holds_what_is_under_way(make: Make) -> None:
         await op.desk.resume(record.id, "Anna")
 
 
+async def test_advisory_mode_takes_nothing_back_by_itself(make: Make) -> None:
+    op = make()
+    await op.start()
+    record = await op.offered()
+    await op.desk.approve(record.id, "Anna", record.digest)
+    op.plant.gain = -2.0
+    await op.run(8)
+    written = len(op.plant.writes)
+    await op.desk.modes.set("advisory", "Berta")
+    await op.run(35)
+    assert (await op.state(record), len(op.plant.writes)) == ("held", written)
+    assert "to be taken back by hand: wrong sign: T" in await op.why(record)
+
+
 async def test_no_mode_writes_where_writing_is_switched_off(make: Make) -> None:
     op = make(mode="supervised", write_enabled=False)
     await op.start()
