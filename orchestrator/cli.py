@@ -11,8 +11,11 @@ import typer
 
 from orchestrator.commands import alerts, configuration, decisions, doctor, invoke, plant, replay
 from orchestrator.commands import decide as deciding
+from orchestrator.commands import model as refinery_model
 from orchestrator.commands import models as modelling
 from orchestrator.commands import monitor as monitoring
+from orchestrator.commands import operator as operating
+from orchestrator.commands import recommendations as recommending
 from orchestrator.commands import service as serving
 from orchestrator.commands import tags as tagging
 from orchestrator.commands import twin as twinning
@@ -63,10 +66,13 @@ app.command(rich_help_panel=LOOKING)(plant.status)
 app.command(rich_help_panel=LOOKING)(monitoring.monitor)
 app.add_typer(decisions.app, name="decisions", rich_help_panel=LOOKING)
 app.add_typer(alerts.app, name="alerts", rich_help_panel=LOOKING)
+app.add_typer(recommending.app, name="recommendations", rich_help_panel=LOOKING)
+app.add_typer(operating.app, name="operator", rich_help_panel=LOOKING)
 app.add_typer(plant.mode_app, name="mode", rich_help_panel=LOOKING)
 app.add_typer(configuration.app, name="config", rich_help_panel=SETTING)
 app.add_typer(tagging.app, name="tags", rich_help_panel=SETTING)
 app.add_typer(twinning.app, name="twin", rich_help_panel=SETTING)
+app.add_typer(refinery_model.app, name="model", rich_help_panel=SETTING)
 app.add_typer(modelling.app, name="models", rich_help_panel=SETTING)
 app.command(rich_help_panel=SETTING)(doctor.doctor)
 

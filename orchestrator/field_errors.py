@@ -21,6 +21,8 @@ _URL_SECRET = re.compile(
     re.IGNORECASE,
 )
 AN_OBJECT = "must be an object with named fields"
+SAYS_ALL = "finding"
+"""Type of an error whose message already says what was given."""
 _MESSAGES: dict[str, str] = {
     "missing": "is required",
     "extra_forbidden": "unknown field",
@@ -144,7 +146,8 @@ def _closest_branches(
 def _described(item: Any, field: str, secret: bool) -> dict[str, str]:
     kind = item["type"]
     message = _message(item)
-    if kind != "missing" and not (kind == "value_error" and field == WHOLE):
+    told = kind in ("missing", SAYS_ALL) or (kind == "value_error" and field == WHOLE)
+    if not told:
         shown = "(hidden)" if secret else json_text(item.get("input"))
         message = f"{message}, got {shown}"
     return {"field": field, "message": message, "type": kind}

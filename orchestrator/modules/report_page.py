@@ -8,12 +8,16 @@ of the same parts, so that they say the same.
 from __future__ import annotations
 
 import base64
+import importlib.util
 import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from orchestrator.errors import UnavailableError
+from orchestrator.modules.report_figures import Figure
 
 COLOURS = ("#2f6f9f", "#c9820a", "#3c8d5a", "#9b4f96", "#c0392b", "#6b7785")
 CHART_HEIGHT = 320
@@ -89,7 +93,7 @@ class Chart:
     height: int = CHART_HEIGHT
 
 
-Part = str | Items | Table | Chart
+Part = str | Items | Table | Chart | Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +105,18 @@ class Section:
 
 
 def html(title: str, lead: str, sections: Sequence[Section]) -> str:
-    """The report as one HTML page; needs Plotly where there is a chart."""
-    charts = [part for section in sections for part in section.parts if isinstance(part, Chart)]
+    """The report as one HTML page.
+
+    Raises:
+        UnavailableError: it has charts, and Plotly is not installed.
+    """
+    drawn = (Chart, *get_args(Figure))
+    charts = [part for section in sections for part in section.parts if isinstance(part, drawn)]
+    if charts and importlib.util.find_spec("plotly") is None:
+        raise UnavailableError(
+            "the charts of an HTML report need Plotly, which is not installed",
+            remedy="install dan-g-orchestrator[forecasting], or ask for the report as Markdown",
+        )
     body = [f"<h1>{escape(title)}</h1>", f'<p class="lead">{escape(lead)}</p>']
     for section in sections:
         body.append(f"<h2>{escape(section.heading)}</h2>")
@@ -148,7 +162,8 @@ def _html_part(part: Part) -> str:
             for row in part.rows
         )
         return f'<div class="wide"><table><tr>{heads}</tr>{rows}</table></div>'
-    drawn = _figure(part).to_html(
+    figure = _figure(part) if isinstance(part, Chart) else part.figure()
+    drawn = figure.to_html(
         full_html=False,
         include_plotlyjs=False,
         default_height=f"{part.height}px",
@@ -167,6 +182,9 @@ def _markdown_part(part: Part) -> str:
         heads = " | ".join(_cell(_head(head)) for head in part.heads)
         rows = [f"| {' | '.join(_cell(cell) for cell in row)} |" for row in part.rows]
         return "\n".join([f"| {heads} |", f"| {rule} |", *rows])
+    if not isinstance(part, Chart):
+        table = _markdown_part(Table(part.heads(), part.rows()))
+        return f"*{_plain(part.caption)}*\n\n{table}"
     picture = base64.b64encode(_svg(part).encode()).decode()
     return f"![{_plain(part.caption)}](data:image/svg+xml;base64,{picture})\n\n*{_plain(part.caption)}*"
 

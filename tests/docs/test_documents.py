@@ -11,6 +11,8 @@ from orchestrator.config_file import load_settings
 from orchestrator.core.situation import Situation
 from orchestrator.modules.analysis.mapping import load_mapping
 from orchestrator.modules.analysis.options import MarketOptions
+from orchestrator.modules.optimization.planning.trial import trial
+from orchestrator.modules.optimization.refinery.loading import validated
 from orchestrator.plant.expressions import Expression
 from orchestrator.plant.tags import load_plant
 
@@ -66,6 +68,13 @@ def test_mapping_files_are_accepted(body: str, tmp_path: Path) -> None:
     path = tmp_path / "mapping.yaml"
     path.write_text(body, encoding="utf-8")
     assert load_mapping(path).files
+
+
+@each("yaml refinery")
+def test_refinery_models_are_usable_and_have_a_plan(body: str) -> None:
+    model = validated(yaml.safe_load(body), "document")
+    assert model.warnings == ()
+    assert trial(model) == []
 
 
 @each("yaml configuration")

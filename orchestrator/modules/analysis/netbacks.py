@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from orchestrator.modules.analysis.models import CracksInput
     from orchestrator.modules.base import OperationContext
-    from orchestrator.modules.optimization.plan_input import PlanModel
+    from orchestrator.modules.optimization.refinery.model import RefineryModel
 
 LEAST_VALUED = 0.5
 
@@ -101,16 +101,21 @@ def _in_barrels(price: str | float, prices: Mapping[str, Series]) -> str:
     return repr(price)
 
 
-def _of_model(model: PlanModel) -> list[_Crude]:
-    """Crudes of a plan with the yields of the unit that takes them."""
+def _of_model(model: RefineryModel) -> list[_Crude]:
+    """Crudes of a plan in its first period, with the yields of the unit that takes them."""
+    from orchestrator.modules.optimization.refinery.flowsheet import APART, Flowsheet
+    from orchestrator.modules.optimization.refinery.numbers import at, price_at
+
+    sheet, first = Flowsheet(model), model.spans[0].name
     found = []
     for name, crude in model.crudes.items():
-        for unit in model.units.values():
-            feed = unit.feeds.get(name)
-            if feed is not None:
-                yields = {stream: share for stream, share in feed.yields.items() if share > 0}
-                found.append(_Crude(name, str(crude.price), yields, feed.cost, 0.0))
-                break
+        price = crude.price if crude.price is not None else crude.tiers[0].price
+        process = next((item for item in sheet.processes if item.feed == name), None)
+        if process is not None:
+            shares = sheet.yields(process, first).items()
+            yields = {stream.partition(APART)[0]: share for stream, share in shares if share > 0}
+            cost = at(process.cost, first)
+            found.append(_Crude(name, str(price_at(price, first)), yields, cost, 0.0))
     return found
 
 

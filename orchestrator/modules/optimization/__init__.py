@@ -4,9 +4,8 @@ from datetime import timedelta
 
 from orchestrator.modules.base import Module, Needs, Operation
 from orchestrator.modules.optimization.models import SetpointsInput, SetpointsResult
-from orchestrator.modules.optimization.plan_result import (
-    PlanInput,
-    PlanResult,
+from orchestrator.modules.optimization.planning.result import PlanInput, PlanResult
+from orchestrator.modules.optimization.planning.what_if_models import (
     SensitivityInput,
     SensitivityResult,
     WhatIfInput,

@@ -65,9 +65,15 @@ class BindingLimit(Part):
 
 
 class Conflict(Part):
-    """A limit that cannot be kept together with the others, and the least by which it must give way."""
+    """A limit that cannot be kept together with the others, and the least by which it must give way.
+
+    ``key`` is where the number stands in a refinery model, ``period`` the period of the plan; both are
+    empty for set points.
+    """
 
     limit: str
+    key: str = ""
+    period: str = ""
     side: Literal["min", "max"]
     bound: float
     relax_by: float

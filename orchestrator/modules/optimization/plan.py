@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from orchestrator.errors import ConfigurationError
-from orchestrator.field_errors import field_errors, in_words, json_text
+from orchestrator.modules.optimization import changes
 from orchestrator.modules.optimization.linear import LinearSolution
-from orchestrator.modules.optimization.plan_input import PlanModel, Price
-from orchestrator.modules.optimization.plan_program import PlanProgram
-from orchestrator.modules.optimization.plan_result import PlanInput, PlanResult
+from orchestrator.modules.optimization.planning.alternatives import find_alternatives
+from orchestrator.modules.optimization.planning.explanation import (
+    binding,
+    in_conflict,
+    not_done,
+    relaxations,
+    unlimited,
+)
+from orchestrator.modules.optimization.planning.program import PlanProgram
+from orchestrator.modules.optimization.planning.readout import (
+    margin,
+    read_periods,
+    split_severities,
+    total,
+    total_of_each,
+)
+from orchestrator.modules.optimization.planning.result import PlanInput, PlanResult
+from orchestrator.modules.optimization.planning.scenarios import Course, plan_common, plan_each
 from orchestrator.modules.optimization.present import present_values, require
+from orchestrator.modules.optimization.refinery.loading import validated
+from orchestrator.modules.optimization.refinery.model import RefineryModel
 from orchestrator.plant.expressions import Expression
 from orchestrator.plant.twin import PLAN_FILE, PLANT_NAME
 from orchestrator.yaml_files import read_yaml
@@ -27,7 +43,6 @@ CONFIGURE = (
     "give the refinery's model with the request (model), or set the option plan_model of "
     "modules.optimization to a YAML file or mapping with crudes, units and products"
 )
-_SHOWN = 1e-7
 PRICE_MINUTES = 60.0
 
 
@@ -37,6 +52,7 @@ def run(parameters: PlanInput, context: OperationContext) -> PlanResult:
     Raises:
         ConfigurationError: the configured model is wrong.
         InsufficientDataError: a price is an expression over tags that have no present value.
+        ParameterError: the model needs the nonlinear solver.
     """
     model = parameters.model or configured_model(context)
     if model is None:
@@ -45,89 +61,203 @@ def run(parameters: PlanInput, context: OperationContext) -> PlanResult:
             status="no_model",
             configure=CONFIGURE,
         )
-    if parameters.deck is not None:
-        from orchestrator.modules.optimization.plan_scenarios import plan_by_deck
-
-        return plan_by_deck(model, parameters.deck, parameters.time_limit_seconds, context)
     context.progress(0.1, "building the plan")
-    built = PlanProgram(model, price_of(context))
+    courses, base, notes = _courses(model, parameters, context)
     context.progress(0.3, "solving the plan")
-    solution = built.program.solve(parameters.time_limit_seconds, ranging=True)
-    return explain(built, solution, parameters.time_limit_seconds)
+    limit = parameters.time_limit_seconds
+    deadline = time.monotonic() + limit
+    solution = base.program.solve(limit, ranging=True)
+    result = explain(base, solution, limit)
+    told: dict[str, Any] = {}
+    left = max(1.0, deadline - time.monotonic())
+    if courses:
+        context.progress(0.5, "planning by each scenario")
+        told, result = _by_scenarios(parameters, courses, base, solution, result, left)
+    alternatives, latitude, more = find_alternatives(
+        base, solution, parameters.alternatives, max(1.0, deadline - time.monotonic())
+    )
+    if parameters.compare_with is not None:
+        other = PlanProgram(parameters.compare_with, price_of(context))
+        compared = other.program.solve(left)
+        told["compared"] = margin(other, compared) if compared.solved else {}
+    result = result.model_copy(
+        update={
+            **told,
+            "warnings": (*result.warnings, *notes, *more),
+            "alternatives": alternatives,
+            "latitude": latitude,
+        }
+    )
+    if not parameters.report:
+        return result
+    from orchestrator.modules.optimization.planning.report import page
+
+    return result.model_copy(
+        update={"report": page(result, base, solution, as_markdown=parameters.report == "markdown")}
+    )
+
+
+def _courses(
+    model: RefineryModel, parameters: PlanInput, context: OperationContext
+) -> tuple[list[Course], PlanProgram, list[str]]:
+    """The scenarios, the program of the base plan, and what of the model the deck does not price."""
+    if parameters.deck is not None:
+        from orchestrator.modules.optimization.deck_courses import courses_of_deck
+
+        courses, notes = courses_of_deck(model, parameters.deck, context)
+        base = next(item.built for item in courses if item.name == parameters.deck.base.name)
+        return courses, base, notes
+    price = price_of(context)
+    courses = []
+    for number, scenario in enumerate(parameters.scenarios):
+        where = f"scenarios.{number}.changes"
+        changed = changes.apply(model, scenario.changes, price, where)
+        chance = scenario.probability
+        if chance is None:
+            chance = 1.0 / len(parameters.scenarios)
+        courses.append(Course(scenario.name, chance, PlanProgram(changed, price)))
+    return courses, PlanProgram(model, price), []
+
+
+def _by_scenarios(
+    parameters: PlanInput,
+    courses: list[Course],
+    base: PlanProgram,
+    solution: LinearSolution,
+    result: PlanResult,
+    time_limit: float,
+) -> tuple[dict[str, Any], PlanResult]:
+    """The plan by each scenario, and what it adds to the result of the base plan."""
+    plans = plan_each(courses, solution, time_limit)
+    common = None
+    if parameters.two_stage is not None:
+        common, plans, _ = plan_common(courses, parameters.two_stage, plans, time_limit)
+    expected = None
+    summary = result.summary
+    money = base.model.money_unit
+    objectives = [p.objective for p in plans if p.status == "optimal" and p.objective is not None]
+    if len(objectives) == len(plans):
+        expected = sum(p.probability * value for p, value in zip(plans, objectives, strict=True))
+        others = ", ".join(f"{plan.scenario} {plan.objective:,.0f}" for plan in plans)
+        span = "over all periods" if base.model.periods else "a day"
+        summary += f" By scenario: {others}; expected {expected:,.0f} {money} {span}."
+    if common is not None:
+        summary += f" {common.text}"
+    told = {"scenarios": tuple(plans), "expected_objective": expected, "common": common}
+    return told, result.model_copy(update={"summary": summary})
 
 
 def explain(built: PlanProgram, solution: LinearSolution, time_limit: float) -> PlanResult:
     """The result that a solution stands for."""
     model = built.model
-    units = {"money_unit": model.money_unit, "quantity_unit": model.quantity_unit}
+    stated: dict[str, Any] = {
+        "money_unit": model.money_unit,
+        "quantity_unit": model.quantity_unit,
+        "days": sum(span.days for span in model.spans),
+        "warnings": tuple(map(str, model.warnings)),
+    }
     if solution.status == "infeasible":
-        conflicts = built.conflicts(time_limit)
+        conflicts = relaxations(built, time_limit)
         advice = "; ".join(item.text for item in conflicts) or "no change of its limits would help"
         return PlanResult(
             summary=f"The limits of {model.name} cannot all be met. Least relaxation: {advice}.",
             status="infeasible",
             conflicts=conflicts,
-            **units,
+            conflicting=in_conflict(built, time_limit),
+            **stated,
         )
     if solution.status == "unbounded":
-        names = ", ".join(solution.ray) or "some quantity"
+        grows, numbers = unlimited(built, solution)
+        names = ", ".join(grows) or "some quantity"
+        give = numbers or "availability, capacity or demand"
         return PlanResult(
             summary=f"The margin of {model.name} has no limit: {names} can grow without end. "
-            "Give availability, capacity or demand.",
+            f"Give {give}.{_of_nothing(grows)}",
             status="unbounded",
-            unbounded=solution.ray,
-            **units,
+            unbounded=grows,
+            **stated,
         )
-    if solution.status != "optimal" or solution.objective is None:
+    if not solution.solved or solution.objective is None:
         return PlanResult(
-            summary=f"The plan was not solved: {solution.status.replace('_', ' ')}.",
+            summary=f"The plan was not solved: {solution.status.replace('_', ' ')}. "
+            f"{solution.unproven}".rstrip(),
             status=solution.status,
-            **units,
+            **stated,
         )
-    values = solution.values
-    bought = _picked(values, "crudes.")
-    sold = _picked(values, "products.")
-    runs = {
-        name: {
-            feed: values[f"units.{name}.{feed}"]
-            for feed in unit.feeds
-            if values[f"units.{name}.{feed}"] > _SHOWN
-        }
-        for name, unit in model.units.items()
-    }
-    blends = {
-        name: {
-            stream: values[f"blend.{name}.{stream}"]
-            for stream in product.components
-            if values[f"blend.{name}.{stream}"] > _SHOWN
-        }
-        for name, product in model.products.items()
-        if product.components
-    }
-    binding = built.binding(solution)
-    dearest = f"; dearest limit: {binding[0].text}" if binding else ""
-    slate = ", ".join(f"{n} {v:,.0f}" for n, v in bought.items()) or "nothing"
-    return PlanResult(
-        summary=f"Margin {solution.objective:,.0f} {model.money_unit} a day: buy {slate} "
-        f"{model.quantity_unit}/d{dearest}.",
-        status="optimal",
-        objective=solution.objective,
-        crudes=bought,
-        units={name: feeds for name, feeds in runs.items() if feeds},
-        products=sold,
-        blends={name: parts for name, parts in blends.items() if parts},
-        binding=binding,
-        not_done=built.not_done(solution),
-        stream_values={
-            name.removeprefix("balance."): -dual
-            for name, dual in solution.row_dual.items()
-            if name.startswith("balance.")
-        },
-        **units,
+    return _solved(built, solution, solution.objective, stated)
+
+
+def _of_nothing(grows: tuple[str, ...]) -> str:
+    """Where nothing is bought for what grows: that yields make more than they take."""
+    units = sorted({name.split(".")[1] for name in grows if name.startswith("units.")})
+    bought = any(
+        name.startswith(("crudes.", "purchases.", "tiers.", "utilities.")) for name in grows
+    )
+    if bought or not units:
+        return ""
+    return (
+        f" Nothing is bought for it: the yields of {' and '.join(units)} make more than they take."
     )
 
 
-def configured_model(context: OperationContext) -> PlanModel | None:
+def _solved(
+    built: PlanProgram, solution: LinearSolution, objective: float, stated: dict[str, Any]
+) -> PlanResult:
+    model = built.model
+    periods = read_periods(built, solution)
+    held = binding(built, solution)
+    bought = total(periods, "crudes")
+    rate = f"{model.quantity_unit}{'' if model.periods else '/d'}"
+    span = f"over {stated['days']:g} days" if model.periods else "a day"
+    slate = ", ".join(f"{name} {shown(amount)}" for name, amount in bought.items()) or "no crude"
+    summary = f"Margin {shown(objective)} {model.money_unit} {span}: "
+    left_out = not_done(built, solution)
+    if any(period.products for period in periods):
+        summary += f"buy {slate} {rate}"
+        summary += f"; dearest limit: {held[0].text}." if held else "."
+    else:
+        summary += "nothing is worth making at these prices"
+        summary += f"; least lacks: {left_out[0].text}." if left_out else "."
+    if solution.status == "feasible":
+        gap = "" if solution.gap is None else f", which may be {solution.gap:.2%} short of the best"
+        summary += f" The time ran out: this is the best plan found{gap}."
+    warnings = list(stated.pop("warnings"))
+    if solution.integers_fixed:
+        warnings.append(
+            "shadow prices hold while what is on or off, the modes and the steps of prices stay as planned"
+        )
+    warnings += [
+        f"units.{name}.severity: the plan sends what is made at low and at high severity to different "
+        "places, which one severity cannot do: the margin is an upper bound of what can be had"
+        for name in split_severities(built, solution)
+    ]
+    return PlanResult(
+        summary=summary,
+        warnings=tuple(warnings),
+        status=solution.status,
+        objective=objective,
+        bound=solution.bound,
+        gap=solution.gap,
+        crudes=bought,
+        purchases=total(periods, "purchases"),
+        units=total_of_each(periods, "units"),
+        products=total(periods, "products"),
+        blends=total_of_each(periods, "blends"),
+        margin=margin(built, solution),
+        periods=periods,
+        binding=held,
+        not_done=left_out,
+        stream_values=periods[0].stream_values if len(periods) == 1 else {},
+        **stated,
+    )
+
+
+def shown(amount: float) -> str:
+    """An amount for a sentence: whole, or to three digits where it is small."""
+    return f"{amount:,.0f}" if abs(amount) >= 100 or amount == 0 else f"{amount:.3g}"
+
+
+def configured_model(context: OperationContext) -> RefineryModel | None:
     """The model that the module's options name, the simulated plant's own, or none.
 
     Raises:
@@ -146,33 +276,9 @@ def configured_model(context: OperationContext) -> PlanModel | None:
     return validated(document, where)
 
 
-def validated(document: Any, where: str) -> PlanModel:
-    """A plan model from a document.
-
-    Raises:
-        ConfigurationError: names every wrong key.
-    """
-    if not isinstance(document, Mapping):
-        raise ConfigurationError(
-            f"a plan's model has named fields, got {json_text(document)}",
-            where=where,
-            remedy="write it as in the plan of the simulated unit, plant/twin/plan.yaml",
-        )
-    try:
-        return PlanModel.model_validate(document)
-    except ValidationError as error:
-        found = field_errors(error.errors(), document)
-        raise ConfigurationError(
-            in_words(found),
-            where=where,
-            remedy="mend these in the plan's model",
-            context={"errors": found},
-        ) from error
-
-
 def price_of(
     context: OperationContext, stated: Mapping[str, float] | None = None
-) -> Callable[[Price], float]:
+) -> Callable[[float | str], float]:
     """Prices as numbers; an expression is evaluated on the last hour's mean of its tags.
 
     A value in ``stated`` stands before the tag's own.
@@ -180,7 +286,7 @@ def price_of(
     present: dict[str, float] = dict(stated or {})
     read = False
 
-    def price(given: Price) -> float:
+    def price(given: float | str) -> float:
         nonlocal read
         if not isinstance(given, str):
             return float(given)
@@ -195,11 +301,3 @@ def price_of(
         return value
 
     return price
-
-
-def _picked(values: Mapping[str, float], prefix: str) -> dict[str, float]:
-    return {
-        name.removeprefix(prefix): value
-        for name, value in values.items()
-        if name.startswith(prefix) and value > _SHOWN
-    }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import TYPE_CHECKING
 
 from orchestrator.modules.optimization import plan, sensitivity_setpoints
 from orchestrator.modules.optimization.linear import Range
-from orchestrator.modules.optimization.plan_program import PlanProgram
-from orchestrator.modules.optimization.plan_result import (
+from orchestrator.modules.optimization.planning.curves import curves, moved_by_one
+from orchestrator.modules.optimization.planning.program import PlanProgram
+from orchestrator.modules.optimization.planning.what_if_models import (
     SensitivityInput,
     SensitivityResult,
     WorthRange,
@@ -36,28 +38,35 @@ def run(parameters: SensitivityInput, context: OperationContext) -> SensitivityR
             of="plan",
             configure=plan.CONFIGURE,
         )
-    built = PlanProgram(model, plan.price_of(context))
+    deadline = time.monotonic() + parameters.time_limit_seconds
+    price_of = plan.price_of(context)
+    built = PlanProgram(model, price_of)
     solution = built.program.solve(parameters.time_limit_seconds, ranging=True)
     result = plan.explain(built, solution, parameters.time_limit_seconds)
-    if result.status != "optimal":
+    if not solution.solved:
         return SensitivityResult(
             summary=result.summary, status=result.status, of="plan", conflicts=result.conflicts
         )
     prices = []
     for name, price in built.prices.items():
         bounds = solution.worth_range.get(name, Range(-math.inf, math.inf))
-        # A crude counts against the margin, so that its range is mirrored.
-        ends = (
-            (-bounds.high, -bounds.low) if name.startswith("crudes.") else (bounds.low, bounds.high)
-        )
+        days = built.book.days[name]
+        low, high = bounds.low / days, bounds.high / days
+        # What is bought counts against the margin, so that its range is mirrored.
+        ends = (low, high) if "products." in name else (-high, -low)
         prices.append(WorthRange(what=name, price=price, low=_end(ends[0]), high=_end(ends[1])))
+    drawn, notes = curves(model, parameters.curves, price_of, deadline)
+    summary = " ".join([binding_in_words(result.binding), *(item.text for item in drawn)])
     return SensitivityResult(
-        summary=binding_in_words(result.binding),
-        status="optimal",
+        summary=summary,
+        warnings=(*result.warnings, *notes),
+        status=result.status,
         of="plan",
         objective=result.objective,
         limits=result.binding,
+        one_more=moved_by_one(built, solution, result.binding, price_of, deadline),
         not_done=result.not_done,
+        curves=drawn,
         prices=tuple(prices),
     )
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.modules.optimization import setpoints
 from orchestrator.modules.optimization.models import SetpointsInput
-from orchestrator.modules.optimization.plan_result import (
-    PlanLimit,
+from orchestrator.modules.optimization.planning.result import PlanLimit
+from orchestrator.modules.optimization.planning.what_if_models import (
     SensitivityInput,
     SensitivityResult,
 )
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def run(parameters: SensitivityInput, context: OperationContext) -> SensitivityResult:
     """Explain the optimum of the set points."""
     fields = {name: getattr(parameters, name) for name in SetpointsInput.model_fields}
-    result = setpoints.run(SetpointsInput.model_validate(fields), context)
+    result = setpoints.propose(SetpointsInput.model_validate(fields), context, keep=False)
     if result.status == "no_model":
         return SensitivityResult(
             summary=result.summary, status="no_model", of="setpoints", configure=result.configure

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from orchestrator.modules.base import OperationContext
     from orchestrator.plant.economic_model import EconomicModel
 
-__all__ = ["CONFIGURE", "HOURS", "place", "run"]
+__all__ = ["CONFIGURE", "HOURS", "place", "propose", "run"]
 
 CONFIGURE = (
     "add a section economics to the plant file: handles (tags that may move), responses (tag: "
@@ -32,7 +32,19 @@ CONFIGURE = (
 
 
 def run(parameters: SetpointsInput, context: OperationContext) -> SetpointsResult:
-    """Propose moves, and remember the operating point.
+    """Propose moves, and remember the operating point."""
+    return propose(parameters, context, keep=True)
+
+
+def propose(
+    parameters: SetpointsInput, context: OperationContext, *, keep: bool
+) -> SetpointsResult:
+    """Propose moves.
+
+    Args:
+        parameters: Of the operation.
+        context: Of the operation.
+        keep: Whether to remember the operating point; one with values that were given is not.
 
     Raises:
         UnknownTagError: the model or a parameter names what is not a tag.
@@ -50,7 +62,8 @@ def run(parameters: SetpointsInput, context: OperationContext) -> SetpointsResul
     if parameters.simulate is not None:
         return run_simulated(economics, present, parameters, context)
     context.progress(0.1, "placing the model at the present point")
-    return _advised(SteadyModel(economics, present, parameters, context), parameters, context)
+    model = SteadyModel(economics, present, parameters, context)
+    return _advised(model, parameters, context, keep and not parameters.current)
 
 
 def place(parameters: SetpointsInput, context: OperationContext) -> SteadyModel:
@@ -62,7 +75,7 @@ def place(parameters: SetpointsInput, context: OperationContext) -> SteadyModel:
 
 
 def _advised(
-    model: SteadyModel, parameters: SetpointsInput, context: OperationContext
+    model: SteadyModel, parameters: SetpointsInput, context: OperationContext, keep: bool
 ) -> SetpointsResult:
     names = frozenset({*model.state.handles, *model.state.measured, *model.state.disturbances})
     varied, moving = variability(context, parameters.average_minutes, names)
@@ -98,7 +111,7 @@ def _advised(
         context.seed,
         parameters.time_limit_seconds,
     )
-    if path is not None and not moving:
+    if path is not None and keep and not moving:
         memories.write(path, memory)
     count = len(used.points)
     return result_of(model, advice, tuple(sorted(outside)), kept, parameters.step_minutes, count)
@@ -107,8 +120,8 @@ def _advised(
 def _memory(
     economics: EconomicModel, parameters: SetpointsInput, context: OperationContext
 ) -> tuple[Path | None, Memory]:
-    """Where the plant has been, and the file that keeps it; values that were supposed are not kept."""
-    if context.folder is None or not parameters.adapt or parameters.current:
+    """Where the plant has been, and the file that keeps it."""
+    if context.folder is None or not parameters.adapt:
         return None, Memory()
     path = memories.path_of(context.folder, economics)
     return path, memories.read(path)

@@ -10,7 +10,7 @@ from orchestrator.modules.analysis.market import run as market
 from orchestrator.modules.analysis.models import CracksInput, MarketInput
 from orchestrator.modules.analysis.volatility import spread
 from orchestrator.modules.optimization.plan import run as plan
-from orchestrator.modules.optimization.plan_result import PlanInput
+from orchestrator.modules.optimization.planning.result import PlanInput
 from orchestrator.modules.price_deck import PriceDeck
 from orchestrator.plant.tags import Plant, load_plant
 from orchestrator.plant.twin import PLANT_FILE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 import pytest
 
 from orchestrator.modules.base import OperationContext
+from orchestrator.modules.optimization.plan import run
+from orchestrator.modules.optimization.planning.result import PlanInput, PlanLimit, PlanResult
+from orchestrator.modules.optimization.refinery.model import RefineryModel
 from orchestrator.plant.tags import Plant
 
 CASES = Path(__file__).parents[3].parent / "shared" / "cases" / "planning"
@@ -20,6 +24,22 @@ CASES = Path(__file__).parents[3].parent / "shared" / "cases" / "planning"
 def bare() -> OperationContext:
     """A context of a plant without economics and without data."""
     return OperationContext(now=datetime(2026, 3, 1, tzinfo=UTC), plant=Plant())
+
+
+@pytest.fixture
+def solved(bare):
+    """``solved(document)``: the plan of a refinery model."""
+
+    def solve(document: dict[str, Any]) -> PlanResult:
+        return run(PlanInput(model=RefineryModel.model_validate(document)), bare)
+
+    return solve
+
+
+@pytest.fixture
+def moved():
+    """``moved(model, limit, step)``: the model with the number of one limit moved."""
+    return _moved
 
 
 @pytest.fixture
@@ -123,42 +143,78 @@ def _williams(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def _marco(case: dict[str, Any], fuel_oil_sulphur: float | None = None) -> dict[str, Any]:
-    """Intermediates are kept apart by crude: ``mid-c sr-gas`` is a stream of its own."""
+    """Intermediates are kept apart by crude: ``sr-gas@mid-c`` is a stream of its own."""
     unit_of = {p: u for u, users in case["capacity_use"].items() for p in users}
     units: dict[str, Any] = {}
     made: set[str] = set()
     for crude, processes in case["io_coefficients[crude][process][commodity]"].items():
         for process, amounts in processes.items():
             feed = next(k for k, v in amounts.items() if v == -1)
-            stream = crude if feed == "crude" else f"{crude} {feed}"
             unit = unit_of.get(process, process)
-            capacity = case["capacity"].get(unit)
-            entry = units.setdefault(unit, {"capacity": capacity, "feeds": {}})
-            yields = {
-                ("fuel-gas" if k == "fuel-gas" else f"{crude} {k}"): v
-                for k, v in amounts.items()
-                if v != -1
+            entry = units.setdefault(
+                unit,
+                {
+                    "capacity": case["capacity"].get(unit),
+                    "segregate": "crude",
+                    "mixed": ["fuel-gas"],
+                    "feeds": {},
+                },
+            )
+            entry["feeds"][crude if feed == "crude" else f"{feed}@{crude}"] = {
+                "yields": {k: v for k, v in amounts.items() if v != -1},
+                "cost": case["operating_cost"][process],
             }
-            made |= yields.keys()
-            entry["feeds"][stream] = {"yields": yields, "cost": case["operating_cost"][process]}
-    crudes = {
-        name: {"price": price, "max": case["crude_max"].get(name)}
-        for name, price in case["purchase_price"].items()
-    }
-    streams = {"butane": {"properties": case["properties"]["common"]["butane"]}}
-    for stream in made - {"fuel-gas"}:
-        crude, _, name = stream.partition(" ")
-        common = case["properties"]["common"].get(name, {})
-        streams[stream] = {"properties": {**common, **case["properties"][crude].get(name, {})}}
+            made |= amounts.keys()
+    prices = case["purchase_price"]
+    common = case["properties"]["common"]
+    streams = {name: {"properties": given} for name, given in common.items() if name in made}
+    for crude in case["crude_max"]:
+        for name, given in case["properties"][crude].items():
+            streams[f"{name}@{crude}"] = {"properties": given}
     products: dict[str, Any] = {}
     for name, price in case["product_price"].items():
         if name == "fuel-gas":
             products[name] = {"price": price}
             continue
-        wanted = case["blending_components"][name]
-        components = [s for s in sorted({*made, "butane"}) if s.split(" ")[-1] in wanted]
         specs = {k: dict(v) for k, v in case["specs"][name].items()}
         if name == "fuel-oil" and fuel_oil_sulphur is not None:
             specs["sulfur"]["max"] = fuel_oil_sulphur
-        products[name] = {"price": price, "components": components, "specs": specs}
-    return {"crudes": crudes, "units": units, "products": products, "streams": streams}
+        products[name] = {
+            "price": price,
+            "components": case["blending_components"][name],
+            "specs": specs,
+        }
+    return {
+        "quantity_unit": "kbbl",
+        "money_unit": "kUSD",
+        "crudes": {
+            name: {"price": prices[name], "max": most} for name, most in case["crude_max"].items()
+        },
+        "purchases": {"butane": {"price": prices["butane"], "properties": common["butane"]}},
+        "units": units,
+        "products": products,
+        "streams": streams,
+    }
+
+
+def _moved(model: RefineryModel, limit: PlanLimit, step: float) -> RefineryModel:
+    """The model with the number of a limit moved, in the limit's period alone."""
+    document = copy.deepcopy(model.model_dump())
+    place: Any = document
+    *parents, last = limit.key.split(".")
+    # A name of the model may hold points: parts are joined until they are a key.
+    joined = ""
+    for part in parents:
+        joined = f"{joined}.{part}" if joined else part
+        if isinstance(place, tuple):
+            place, joined = place[int(part)], ""
+        elif joined in place:
+            place, joined = place[joined], ""
+    value = place[last]
+    if limit.period:
+        spans = [span.name for span in model.periods]
+        by_period = value if isinstance(value, dict) else dict.fromkeys(spans, value)
+        place[last] = {**by_period, limit.period: by_period[limit.period] + step}
+    else:
+        place[last] = value + step
+    return RefineryModel.model_validate(document)

@@ -1,15 +1,16 @@
+import math
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from orchestrator.errors import ConfigurationError, InsufficientDataError, UnknownTagError
 from orchestrator.modules.base import OperationContext
 from orchestrator.modules.optimization.plan import configured_model, run
-from orchestrator.modules.optimization.plan_input import PlanModel
-from orchestrator.modules.optimization.plan_result import PlanInput
+from orchestrator.modules.optimization.planning.result import PlanInput
+from orchestrator.modules.optimization.refinery.model import RefineryModel
 from orchestrator.plant.tags import Plant, load_plant
 from orchestrator.plant.twin import PLANT_FILE
 
@@ -29,7 +30,7 @@ SMALL = {
 
 
 def solved(model, context):
-    return run(PlanInput(model=PlanModel.model_validate(model)), context)
+    return run(PlanInput(model=RefineryModel.model_validate(model)), context)
 
 
 def changed(path, value):
@@ -94,6 +95,32 @@ def test_marco_has_its_published_optimum(case, as_plan, bare, sulphur, known):
     assert result.objective == pytest.approx(document["known_optimum"][known], rel=1e-6, abs=1e-9)
 
 
+CASES = [
+    *(("lp_seborg_edgar_refinery", "seborg", v) for v in ("textbook_classic", "mo_book")),
+    ("lp_williams_refinery", "williams", None),
+    ("lp_gams_marco", "marco", None),
+]
+
+
+@pytest.mark.parametrize(("name", "form", "variant"), CASES, ids=str)
+def test_shadow_prices_of_published_cases_are_what_one_more_unit_earns(
+    case, as_plan, bare, moved, name, form, variant
+):
+    arguments = (case(name), variant) if variant else (case(name),)
+    model = RefineryModel.model_validate(getattr(as_plan, form)(*arguments))
+    base = run(PlanInput(model=model), bare)
+    assert base.binding
+    for item in base.binding:
+        room = math.inf if item.to_bound is None else item.to_bound - item.bound
+        if ".specs." in item.path:
+            room = 1e-6 * abs(item.bound)
+        step = min(1.0, room)
+        if step <= 1e-9:
+            continue
+        gain = run(PlanInput(model=moved(model, item, step)), bare).objective - base.objective
+        assert gain == pytest.approx(item.shadow_price * step, rel=1e-4, abs=1e-8), item.text
+
+
 def test_a_small_plan_is_solved_as_by_hand(bare):
     # Light earns 60 + 22 - 71 = 11 and heavy 30 + 38.5 - 61 = 7.5; light fills its availability and
     # heavy what the fuel demand leaves: (55 - 24) / 0.7.
@@ -107,6 +134,7 @@ def test_a_small_plan_is_solved_as_by_hand(bare):
     assert limit(result, "units.cdu").to_bound == pytest.approx(60 + heavy)
 
 
+@settings(deadline=None)
 @given(
     path=st.sampled_from(["units.cdu.capacity", "crudes.light.max", "products.fuel.max"]),
     step=st.floats(-0.4, 0.4),
@@ -223,7 +251,7 @@ def test_a_spec_without_the_property_of_a_component_is_refused():
     model = changed("products.fuel.components", ["fuel"])
     model["products"]["fuel"]["specs"] = {"sulphur": {"max": 1}}
     with pytest.raises(ValidationError, match="sulphur"):
-        PlanModel.model_validate(model)
+        RefineryModel.model_validate(model)
 
 
 TWIN_PRICES = {
@@ -255,3 +283,32 @@ def test_a_price_over_a_tag_without_data_is_refused(bare):
         run(PlanInput(), OperationContext(now=bare.now, plant=plant))
     with pytest.raises(UnknownTagError, match="PR_OTHER"):
         solved(changed("crudes.light.price", "PR_OTHER + 1"), bare)
+
+
+def test_a_loop_that_makes_more_than_it_takes_is_named(bare):
+    model = {
+        "crudes": {"oil": {"price": 10, "max": 5}},
+        "units": {
+            "loop": {
+                "feeds": {
+                    "oil": {"yields": {"a": 1}},
+                    "a": {"yields": {"b": 1.1}},
+                    "b": {"yields": {"a": 1.1}},
+                }
+            }
+        },
+        "products": {"a": {"price": 5}},
+    }
+    result = solved(model, bare)
+    assert result.status == "unbounded"
+    assert "the yields of loop make more than they take" in result.summary
+    assert "units.loop.capacity or products.a.max" in result.summary
+
+
+def test_a_plan_that_makes_nothing_says_so_and_what_it_lacks(bare):
+    model = changed("products.gasoline.price", 10)
+    model["products"]["fuel"]["price"] = 9
+    result = solved(model, bare)
+    assert result.objective == pytest.approx(0)
+    assert "nothing is worth making" in result.summary
+    assert "least lacks" in result.summary

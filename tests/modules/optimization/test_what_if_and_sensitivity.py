@@ -6,7 +6,7 @@ from orchestrator.errors import ParameterError
 from orchestrator.modules.base import OperationContext
 from orchestrator.modules.optimization import sensitivity, what_if
 from orchestrator.modules.optimization.models import ChangeOf
-from orchestrator.modules.optimization.plan_result import SensitivityInput, WhatIfInput
+from orchestrator.modules.optimization.planning.what_if_models import SensitivityInput, WhatIfInput
 from orchestrator.plant.tags import Plant
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -149,3 +149,182 @@ def test_sensitivity_of_the_set_points_names_what_binds():
     assert result.of == "setpoints"
     assert [item.path for item in result.limits] == ["t"]
     assert result.limits[0].shadow_price == pytest.approx(24 * 2.5)
+
+
+def test_each_change_s_share_and_each_account_add_up_to_the_whole():
+    changes = (
+        {"what": "cdu", "by": 10},
+        {"what": "fuel demand", "by": 20},
+        {"what": "light", "by": -2},
+    )
+    result = suppose(with_plan(), *changes)
+    assert sum(item.share for item in result.contributions) == pytest.approx(result.worth)
+    # A change alone is the same change supposed by itself.
+    for item, change in zip(result.contributions, changes, strict=True):
+        assert item.alone == pytest.approx(suppose(with_plan(), change).worth)
+    # More capacity and more demand need each other: together they earn more than one by one.
+    assert sum(item.alone for item in result.contributions) < result.worth - 1
+    steps = sum(item.changed - item.base for item in result.accounts)
+    assert steps == pytest.approx(result.worth)
+
+
+def test_shares_of_more_changes_than_can_be_ordered_add_up_as_well():
+    changes = [{"what": f"crudes.light.{field}", "by": 1} for field in ("price", "max")]
+    changes += [
+        {"what": "cdu", "by": 1},
+        {"what": "gasoline", "by": 1},
+        {"what": "fuel demand", "by": 1},
+    ]
+    result = suppose(with_plan(), *changes)
+    assert len(result.contributions) == 5
+    assert sum(item.share for item in result.contributions) == pytest.approx(result.worth)
+
+
+def test_a_change_that_is_impossible_alone_leaves_the_shares_untold():
+    changes = ({"what": "products.gasoline.min", "to": 70}, {"what": "crudes.light.max", "to": 120},
+               {"what": "cdu", "to": 200}, {"what": "fuel demand", "to": 200})  # fmt: skip
+    result = suppose(with_plan(), *changes)
+    assert result.status == "optimal"
+    assert result.contributions == ()
+    assert any("impossible alone" in text for text in result.warnings)
+
+
+def test_what_is_impossible_now_can_be_supposed_away():
+    model = {**PLAN, "products": {**PLAN["products"], "gasoline": {"price": 100, "min": 70}}}
+    context = OperationContext(now=NOW, plant=Plant(), settings={"plan_model": model})
+    result = suppose(context, {"what": "products.gasoline.min", "to": 0})
+    assert result.status == "optimal"
+    assert result.worth is None
+    assert "As it is the limits cannot all be kept" in result.summary
+
+
+def test_a_throughput_can_be_supposed():
+    by = suppose(with_plan(), {"what": "cdu feed", "by": -10, "unit": "percent"})
+    to = suppose(with_plan(), {"what": "units.cdu.throughput", "to": 90})
+    assert by.worth == pytest.approx(-75)
+    assert to.worth == pytest.approx(-75)
+
+
+def test_the_margin_over_a_number_breaks_where_the_plan_changes():
+    asked = SensitivityInput.model_validate({"curves": [{"what": "cdu", "low": 0, "high": 140}]})
+    result = sensitivity.run(asked, with_plan())
+    found = result.curves[0]
+    heavy_at_full_fuel = 60 + 31 / 0.7
+    assert found.shape == "concave"
+    assert found.present == 100
+    assert [p.value for p in found.points] == pytest.approx([0, 60, heavy_at_full_fuel, 140])
+    assert [p.slope for p in found.points[:-1]] == pytest.approx([11, 7.5, 0], abs=1e-6)
+    # Beyond the fuel demand only a lighter diet would help, and light is used up.
+    for point in found.points:
+        if point.value:
+            moved = suppose(with_plan(), {"what": "cdu", "to": point.value})
+            assert moved.changed == pytest.approx(point.margin)
+    assert "bends at 60" in found.text
+
+
+def test_without_ends_a_curve_goes_half_way_around_the_present_value():
+    asked = SensitivityInput.model_validate({"curves": [{"what": "price of gasoline"}]})
+    found = sensitivity.run(asked, with_plan()).curves[0]
+    assert (found.points[0].value, found.points[-1].value) == (50, 150)
+    assert found.shape == "convex"
+    with pytest.raises(ParameterError, match="no one present value"):
+        sensitivity.run(
+            SensitivityInput.model_validate({"curves": [{"what": "products.gasoline.max"}]}),
+            with_plan(),
+        )
+
+
+def test_a_curve_over_a_yield_is_sampled():
+    curve = {"what": "yield of gasoline from light", "low": 0.5, "high": 0.6}
+    found = sensitivity.run(
+        SensitivityInput.model_validate({"curves": [curve]}), with_plan()
+    ).curves[0]
+    assert found.shape == "sampled"
+    assert found.points[-1].margin == pytest.approx(960)
+
+
+def test_one_more_and_one_less_are_told_apart_where_limits_meet():
+    # With just this capacity the crude and the unit bind together: more of one alone earns nothing.
+    model = {**PLAN, "crudes": {"light": {"price": 70, "max": 100}}}
+    model["products"] = {"gasoline": {"price": 100}, "fuel": {"price": 55}}
+    model["units"] = {
+        "cdu": {"capacity": 100, "feeds": {"light": PLAN["units"]["cdu"]["feeds"]["light"]}}
+    }
+    context = OperationContext(now=NOW, plant=Plant(), settings={"plan_model": model})
+    result = sensitivity.run(SensitivityInput(), context)
+    assert result.limits
+    for item in result.one_more:
+        assert item.more == pytest.approx(0, abs=1e-6)
+        assert item.less == pytest.approx(-11)
+
+
+def test_what_one_more_earns_is_the_shadow_price_inside_its_range():
+    result = sensitivity.run(SensitivityInput(), with_plan())
+    moved = {item.key: item for item in result.one_more}
+    for limit in result.limits:
+        assert moved[limit.key].more == pytest.approx(limit.shadow_price)
+        assert moved[limit.key].less == pytest.approx(-limit.shadow_price)
+
+
+UNIT = {
+    "handles": {"x": [0, 10]},
+    "responses": {"t": "2 * x + feed"},
+    "objective": "price * x - t",
+    "constraints": {"t": [None, 12]},
+}
+
+
+def with_a_unit():
+    tags = [
+        {"name": "x", "normal": [0, 10]},
+        {"name": "t", "limits": {"high": 11.0, "high_high": 11.5}},
+        {"name": "price"},
+        {"name": "feed"},
+    ]
+    plant = Plant.model_validate({"tags": tags, "economics": UNIT})
+    return OperationContext(now=NOW, plant=plant)
+
+
+AT = {"x": 3.0, "t": 7.0, "price": 5.0, "feed": 1.0}
+
+
+def test_a_limit_of_the_unit_can_be_supposed_wider():
+    result = suppose(with_a_unit(), {"what": "t.high", "by": 1}, current=AT)
+    assert result.of == "setpoints"
+    # One degree more on t lets x rise by a half, worth 5 / 2 - 1 an hour; by itself it is worth nothing.
+    assert result.worth == pytest.approx(24 * 1.5)
+    assert result.worth_alone == pytest.approx(0)
+    assert {d.what: (d.base, d.changed) for d in result.differences} == {
+        "x": (pytest.approx(5.0), pytest.approx(5.5))
+    }
+    tighter = suppose(with_a_unit(), {"what": "t.high", "to": 6.0}, current=AT)
+    assert tighter.crossings == ("t",)
+
+
+def test_a_set_point_can_be_supposed_and_stays_there():
+    result = suppose(with_a_unit(), {"what": "x", "by": -1}, current=AT)
+    assert result.worth_alone == pytest.approx(24 * (-5 + 2))
+    assert {d.what: (d.base, d.changed) for d in result.effects} == {
+        "t": (pytest.approx(7), pytest.approx(5))
+    }
+    assert {d.what: d.changed for d in result.differences} == {"x": pytest.approx(2.0)}
+    assert result.worth == pytest.approx(24 * (2 * 5 - 5 - (5 * 5 - 11)))
+
+
+def test_two_limits_and_a_price_can_be_supposed_at_once():
+    changes = (
+        {"what": "t.high", "to": 20},
+        {"what": "t.max", "to": 13.0},
+        {"what": "price", "by": 10, "unit": "percent"},
+    )
+    result = suppose(with_a_unit(), *changes, current=AT)
+    assert result.status == "optimal"
+    assert {d.what: d.changed for d in result.differences} == {"x": pytest.approx(6.0)}
+    assert result.worth_alone == pytest.approx(24 * 0.5 * 3)
+
+
+def test_what_is_nothing_of_the_unit_is_named():
+    with pytest.raises(ParameterError, match="nothing of the unit"):
+        suppose(with_a_unit(), {"what": "t.middle", "to": 6.0}, current=AT, of="setpoints")
+    with pytest.raises(ParameterError, match="no present value"):
+        suppose(with_a_unit(), {"what": "t.low", "by": 6.0}, current=AT)

@@ -161,7 +161,7 @@ async def test_the_target_refuses_what_the_server_refuses(
 
 
 class Killed:
-    """``write_process.py``, to be killed."""
+    """``write_process.py``, to be killed: by itself at a point, or by the test once it has written."""
 
     def __init__(self, url: str, database: str, home: Path, first: float, point: str = "") -> None:
         self.process = subprocess.Popen(
@@ -180,11 +180,10 @@ class Killed:
             text=True,
         )
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line.startswith("ready"):
-            # Log lines of the first start come before it.
-            while line and not line.startswith("ready"):
-                line = self.process.stdout.readline()
+        # Log lines of the first start come before it.
+        wanted = "ready" if point else "done"
+        while (line := self.process.stdout.readline()) and not line.startswith(wanted):
+            pass
         assert line, self.process.communicate()[1]
 
     def end(self) -> None:
@@ -241,7 +240,7 @@ async def test_killed_at_a_random_instant_the_write_is_known_afterwards(
     first = 500.0 if database == "sqlite" else 750.0
     for _ in range(rounds):
         process = Killed(system.url, url, tmp_path, first)
-        time.sleep(random.uniform(0.1, 0.6))
+        time.sleep(random.uniform(0.0, 0.3))
         process.end()
         async with writing(system.url, url or None, tmp_path) as (writer, _, store):
             await writer.recover()

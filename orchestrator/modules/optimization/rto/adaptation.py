@@ -38,6 +38,7 @@ _POOR, _GOOD = 0.25, 0.5
 _CANDIDATES = 128
 _SAME = 0.01
 _ASTRAY = 0.02
+_DOUBT = 3.0
 _MOST_BLUR = 0.15
 _REACH = 1.5
 _REACH_INSIDE = 0.5
@@ -225,21 +226,21 @@ def _choice(
     candidates = np.vstack((candidates, found.positions, centre))
     said = Posterior.at(model, candidates, centre)
     best = float(said.merit(spread)[-1])
-    improvement = said.expected_improvement(best)
     gain = float(said.merit(spread)[-2] - best)
     tolerance = rules.tolerance * spread
     nearest = float(np.abs((visited - found.positions) / model.range.span).max(axis=1).min())
+    at_centre = bool(np.abs((model.now - centre) / model.range.span).max() < 1e-9)
+    done = gain <= tolerance or nearest < _SAME
+    improvement = said.expected_improvement(best, doubt=_DOUBT if done else 1.0)
     scaled = model.range.scaled(candidates)[:, None, :] - model.range.scaled(visited)
     apart = np.abs(scaled).max(axis=2).min(axis=1)
-    least = min(blur, _REACH_INSIDE * radius)
-    improvement = np.where(apart >= least, improvement, 0.0)
+    improvement = np.where(apart >= min(blur, _REACH_INSIDE * radius), improvement, 0.0)
     most = int(np.argmax(improvement[:-1]))
     worth = float(improvement[most])
-    at_centre = bool(np.abs((model.now - centre) / model.range.span).max() < 1e-9)
-    step = gain > tolerance or not at_centre
     if found.status == "infeasible" or not rules.probing or worth <= tolerance:
-        return (found.positions, "step", worth) if step else (model.now, "stay", worth)
-    if most < _CANDIDATES and (blur > 0 or gain <= tolerance or nearest < _SAME):
+        stay = at_centre and gain <= tolerance
+        return (model.now, "stay", worth) if stay else (found.positions, "step", worth)
+    if most < _CANDIDATES and (blur > 0 or done):
         return candidates[most], "probe", worth
     return found.positions, "step", worth
 
