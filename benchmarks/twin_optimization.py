@@ -45,7 +45,7 @@ from orchestrator.plant.expressions import Expression
 from orchestrator.plant.samples import SampleBlock
 from orchestrator.plant.tags import Plant
 from orchestrator.plant.twin.optimum import Optimum, Truth, margin_of, optimum
-from orchestrator.plant.twin.rehearsal import rehearse, standing_at
+from orchestrator.plant.twin.rehearsal import HORIZON, rehearse, standing_at
 from orchestrator.plant.twin.scenario import Fault, Scenario
 from orchestrator.plant.twin.source import TwinSource
 from orchestrator.plant.twin.unit import SET_POINTS
@@ -217,12 +217,14 @@ def _decide(
         if not _wanted(proposed):
             return ()
         steps = [(step.at_minutes, step.tag, step.value) for step in proposed.path]
-        crossed = rehearse(standing, steps).caused
+        crossed = rehearse(standing, steps, steps[-1][0] + HORIZON).caused
         if not crossed:
             done.decisions += 1
             done.moves += len(proposed.moves)
             return proposed.path
         for item in crossed:
+            if source.plant.economics is None or item.tag not in source.plant.economics.responses:
+                continue
             room[item.tag] = room.get(item.tag, 0.0) + 1.5 * abs(item.value - item.limit)
     done.refused += 1
     return ()

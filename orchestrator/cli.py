@@ -14,6 +14,8 @@ from orchestrator.commands import decide as deciding
 from orchestrator.commands import model as refinery_model
 from orchestrator.commands import models as modelling
 from orchestrator.commands import monitor as monitoring
+from orchestrator.commands import operator as operating
+from orchestrator.commands import recommendations as recommending
 from orchestrator.commands import service as serving
 from orchestrator.commands import tags as tagging
 from orchestrator.commands import twin as twinning
@@ -64,6 +66,8 @@ app.command(rich_help_panel=LOOKING)(plant.status)
 app.command(rich_help_panel=LOOKING)(monitoring.monitor)
 app.add_typer(decisions.app, name="decisions", rich_help_panel=LOOKING)
 app.add_typer(alerts.app, name="alerts", rich_help_panel=LOOKING)
+app.add_typer(recommending.app, name="recommendations", rich_help_panel=LOOKING)
+app.add_typer(operating.app, name="operator", rich_help_panel=LOOKING)
 app.add_typer(plant.mode_app, name="mode", rich_help_panel=LOOKING)
 app.add_typer(configuration.app, name="config", rich_help_panel=SETTING)
 app.add_typer(tagging.app, name="tags", rich_help_panel=SETTING)

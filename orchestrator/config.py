@@ -298,6 +298,29 @@ class MonitoringSettings(Section):
     """Learn normal operation anew when the plant has moved for good, on purpose, and nothing is wrong."""
 
 
+class OperatorSettings(Section):
+    """What becomes of recommendations. What may be written at all is the plant's to say."""
+
+    mode: Literal["advisory", "supervised", "autonomous"] = "advisory"
+    """``advisory``: nothing is ever written; ``supervised``: written after approval by name;
+    ``autonomous``: without one too, inside a grant. A mode set at run time goes before this one."""
+    valid_minutes: float = Field(default=240.0, gt=0)
+    """How long a recommendation may be approved, min of plant time."""
+    settle_minutes: float | None = Field(default=None, gt=0)
+    """How long the plant takes to answer to the last move, min; null: the time of
+    ``monitoring.planned_move_rows``."""
+    measure_minutes: float = Field(default=30.0, gt=0)
+    """Length of the windows before and after whose means are compared, min."""
+    variability_hours: float = Field(default=24.0, gt=0)
+    """Time before the moves in which it is measured how much a tag changes by itself, h."""
+    response_share: float = Field(default=0.5, ge=0, le=2)
+    """Error that the model may make where it gives no interval, as a share of the expected change."""
+    patience_minutes: float = Field(default=15.0, ge=0)
+    """How long a step waits for what may pass (a plant in transition, a stale value), min."""
+    after_restart: Literal["hold", "resume"] = "hold"
+    """What becomes of moves that the end of the process interrupted: a person is asked, or they go on."""
+
+
 class StateSettings(Section):
     """Where state is kept; null means inside the home."""
 
@@ -364,6 +387,7 @@ class Settings(BaseSettings):
     decision_engine: DecisionEngineSettings = DecisionEngineSettings()
     plant: PlantSettings = PlantSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
+    operator: OperatorSettings = OperatorSettings()
     state: StateSettings = StateSettings()
     coordination: CoordinationSettings = CoordinationSettings()
     service: ServiceSettings = ServiceSettings()

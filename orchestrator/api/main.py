@@ -35,6 +35,8 @@ log = structlog.get_logger(__name__)
 SWITCH_INTERVAL_S = 0.0005
 """Longest time that the thread which commits waits for the busy event loop to let it go on."""
 LONGEST_SHUTDOWN = 9.0
+STOP_SIGNAL = signal.SIGUSR1
+"""Stops all writing to the plant, where no request gets through."""
 BACKLOG = 2048
 OnReady = Callable[["FastAPI", str], None]
 
@@ -161,7 +163,10 @@ def _make_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
 
 @contextmanager
 def _until_signalled(server: uvicorn.Server, app: FastAPI) -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into an orderly end that is over within ten seconds."""
+    """Turn SIGINT and SIGTERM into an orderly end that is over within ten seconds.
+
+    ``STOP_SIGNAL`` stops all writing to the plant and nothing else.
+    """
     loop = asyncio.get_running_loop()
 
     def stop(name: str) -> None:
@@ -175,12 +180,24 @@ def _until_signalled(server: uvicorn.Server, app: FastAPI) -> Iterator[None]:
         last_resort.daemon = True
         last_resort.start()
 
+    def stop_writing() -> None:
+        orchestrator = getattr(app.state, "orchestrator", None)
+        if orchestrator is not None:
+            pressed.add(
+                asyncio.ensure_future(
+                    orchestrator.operator.stop(STOP_SIGNAL.name, "by signal to the process")
+                )
+            )
+
+    pressed: set[asyncio.Future[Any]] = set()
     signals = (signal.SIGINT, signal.SIGTERM)
     for number in signals:
         loop.add_signal_handler(number, stop, number.name)
+    loop.add_signal_handler(STOP_SIGNAL, stop_writing)
     try:
         yield
     finally:
+        loop.remove_signal_handler(STOP_SIGNAL)
         for number in signals:
             loop.remove_signal_handler(number)
             # From here to the end of the process a second signal changes nothing.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SEVERITY_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 STATUS_STYLES = {"succeeded": "green", "failed": "red", "timed_out": "red", "cancelled": "yellow"}
+SERIOUS_STATES = frozenset({"held", "vetoed", "stopped", "rolling_back", "rolled_back"})
 PAST_TENSE = {"raise": "raised", "escalate": "escalated", "return": "back to normal"}
 
 
@@ -65,7 +66,7 @@ def describe(event: Event) -> tuple[str, str, str] | None:
         style = STATUS_STYLES.get(payload["status"], "")
         return "RESULT", f"{name} {payload['status']} in {payload['seconds']:.1f} s: {text}", style
     if event.kind == "recommendation":
-        return "PROPOSAL", str(payload.get("summary") or payload["id"]), "bold green"
+        return _recommendation(payload)
     if event.kind == "mode":
         return "MODE", f"{payload['mode'] or 'as assessed'} (set by {payload['by']})", "bold"
     if event.kind == "notice":
@@ -87,6 +88,15 @@ def _decision(decision: dict[str, Any]) -> str:
     dry = "dry run, would " if decision["dry_run"] else ""
     said = "; ".join(because) or decision["rationale"]
     return f"{dry}run {runs} (confidence {decision['confidence']:.2f}): {said}"
+
+
+def _recommendation(payload: dict[str, Any]) -> tuple[str, str, str]:
+    summary, state = payload.get("summary") or "", str(payload["state"]).replace("_", " ")
+    if payload["event"] == "propose":
+        return "PROPOSAL", f"{payload['id'][:8]}: {summary}", "bold green"
+    style = "bold red" if payload["state"] in SERIOUS_STATES else "green"
+    why = f": {payload['reason']}" if payload["reason"] else ""
+    return "OPERATOR", f"{payload['id'][:8]} {state} ({payload['by']}){why}", style
 
 
 def _alert(payload: dict[str, Any]) -> tuple[str, str, str]:

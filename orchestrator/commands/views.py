@@ -124,6 +124,9 @@ def show_status(out: Console, status: dict[str, Any]) -> None:
         out.print(f"service at {service['url']}, live loop: {service['loop']}", markup=False)
     else:
         out.print("no service runs on this home; start one with: dan-g serve", markup=False)
+    operator = status["operator"]
+    stopped = "; ALL WRITING IS STOPPED" if operator["stopped"] else ""
+    out.print(f"operator agent: {operator['mode']}{stopped}", markup=False)
     rows = table("part", "state", "details")
     for name, part in status["parts"].items():
         if part is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -24,8 +24,9 @@ from orchestrator.core.home import MONITORING_MODELS
 from orchestrator.core.live_loop import LiveLoop
 from orchestrator.core.model_desk import ModelDesk
 from orchestrator.core.module_coordinator import ModuleCoordinator
+from orchestrator.core.operator_parts import open_operator
 from orchestrator.core.parts import Parts, open_parts
-from orchestrator.core.recommendations import recommendation_from
+from orchestrator.core.recommendations import content_of
 from orchestrator.core.situation import Situation
 from orchestrator.core.sources import configured_plant
 from orchestrator.core.status import describe
@@ -95,7 +96,7 @@ class Orchestrator:
             self.historian,
             self.alerts,
             self.store,
-            lambda: self.loop.lock if self.loop is not None else nullcontext(),
+            self._still,
         )
         self.assessor = Assessor(
             self.plant,
@@ -124,7 +125,24 @@ class Orchestrator:
         self._followers: set[asyncio.Task[None]] = set()
         self._last_shape: tuple[Any, ...] | None = None
         self._rows_before = self.historian.count() // max(1, len(self.plant.tags))
+        self.operator = open_operator(
+            settings,
+            self.plant,
+            self.store,
+            self.events,
+            self.clock,
+            self.historian,
+            self.assessor,
+            book,
+            source=source,
+            blind=self.monitor is None,
+            still=self._still,
+            spawn=self._spawn,
+        )
         self.loop = self._make_loop(train)
+
+    def _still(self) -> AbstractAsyncContextManager[object]:
+        return self.loop.lock if self.loop is not None else nullcontext()
 
     # -- opening and closing ------------------------------------------------------------------
 
@@ -160,6 +178,7 @@ class Orchestrator:
             if source is not None:
                 closing.callback(source.close)
             orchestrator = cls(settings, parts, source=source, train=train, lockstep=lockstep)
+            closing.push_async_callback(orchestrator.operator.close)
             closing.push_async_callback(orchestrator.coordinator.stop)
             await orchestrator._start()
             orchestrator._closing = closing.pop_all()
@@ -170,6 +189,7 @@ class Orchestrator:
         self.assessor.operator_mode = saved.get("mode") if isinstance(saved, dict) else None
         await self._learn_from_outcomes()
         await self.alerts.restore()
+        await self.operator.restore()
         await self.coordinator.start()
 
     async def _learn_from_outcomes(self) -> None:
@@ -242,6 +262,11 @@ class Orchestrator:
         )
 
     async def _assess_and_act(self, at: datetime) -> None:
+        if getattr(self.source, "live", False):
+            self._spawn(self.operator.tick())
+        else:
+            # The time of a recording or a simulation stands still while the operator agent acts.
+            await self.operator.tick()
         try:
             situation = await self._situation(at)
             self.memory.rows = self._rows_before + self._rows_taken()
@@ -418,7 +443,6 @@ class Orchestrator:
         self.memory.note_outcome(outcome, at)
         await self._learn_from_outcomes()
         digest = decision.situation_digest if decision is not None else None
-        proposal = recommendation_from(outcome, digest, at)
-        if proposal is not None:
-            await self.store.recommendations.add(proposal)
-            self.events.publish("recommendation", at, {"id": proposal.id, **proposal.document})
+        content = content_of(outcome, digest)
+        if content is not None:
+            await self.operator.take(content, outcome.job_id)

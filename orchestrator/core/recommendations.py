@@ -1,34 +1,45 @@
-"""Turns proposed set points into recommendations: moves, worth, evidence, limits, risk and expiry."""
+"""Turns proposed set points into the content of a recommendation: moves, worth, evidence, limits and risk."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 from orchestrator.clock import iso
-from orchestrator.state.records import OutcomeRecord, RecommendationRecord
+from orchestrator.state.records import OutcomeRecord
 
-VALID_FOR = timedelta(hours=4)
 PROPOSING_OPERATIONS = frozenset({"setpoints"})
+RISK = (
+    "the moves stand on a steady-state model placed at the present point; what it does not hold is "
+    "seen in the plant's response alone"
+)
+CARRIED = (
+    "kind",
+    "path",
+    "worth_interval",
+    "chance_of_gain",
+    "back_offs",
+    "parameters",
+    "modifiers",
+    "trust_region",
+)
+"""Fields of the result that go with the recommendation as they are, where the operation gives them."""
 
 
-def recommendation_from(
-    outcome: OutcomeRecord, situation_digest: str | None, at: datetime
-) -> RecommendationRecord | None:
-    """The recommendation that an outcome contains, or ``None`` where nothing is to be moved.
+def content_of(outcome: OutcomeRecord, situation_digest: str | None) -> dict[str, Any] | None:
+    """The content of the recommendation that an outcome holds; null where nothing is to be moved.
 
-    Its digest is the SHA-256 of the canonical content together with the digest of the situation that
-    it was made for, so that an approval is void when either has changed.
+    Args:
+        outcome: Of an operation that proposes moves.
+        situation_digest: Of the situation that its decision was made on.
     """
     result = outcome.result or {}
     moves = result.get("moves") or []
     proposes = outcome.module == "optimization" and outcome.operation in PROPOSING_OPERATIONS
     if not proposes or outcome.status != "succeeded" or not moves:
         return None
-    document: dict[str, Any] = {
+    if result.get("iterates"):
+        return None  # they are moves on a plant that was simulated for this run alone
+    return {
         "moves": moves,
         "worth_usd_per_day": result.get("worth_usd_per_day"),
         "limits_touched": result.get("binding", []),
@@ -44,16 +55,7 @@ def recommendation_from(
                 "time": iso(outcome.ended_at),
             }
         ],
-        "risk": "advisory: the plant is not written; check the moves against the unit before use",
+        "risk": RISK,
         "situation_digest": situation_digest,
+        **{name: result[name] for name in CARRIED if result.get(name) is not None},
     }
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), default=str)
-    return RecommendationRecord(
-        id=uuid4().hex,
-        job_id=outcome.job_id,
-        created_at=at,
-        expires_at=at + VALID_FOR,
-        state="proposed",
-        digest=hashlib.sha256(text.encode()).hexdigest(),
-        document=document,
-    )

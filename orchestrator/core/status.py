@@ -61,6 +61,12 @@ async def describe(orchestrator: Orchestrator) -> dict[str, Any]:
             "usable": why_no_model is None,
             "note": why_no_model,
         },
+        "operator": {
+            "mode": orchestrator.operator.modes.mode,
+            "stopped": (await orchestrator.operator.stopped()) is not None
+            if database["ok"]
+            else None,
+        },
         "policy_version": orchestrator.engine.policy_version,
         "modules": {
             name: {

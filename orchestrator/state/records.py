@@ -17,6 +17,25 @@ AlarmState = Literal[
     "suppressed_by_design",
     "out_of_service",
 ]
+RecommendationState = Literal[
+    "proposed",
+    "awaiting_approval",
+    "awaiting_second_approval",
+    "approved",
+    "applying",
+    "verifying",
+    "held",
+    "rolling_back",
+    "completed",
+    "followed",
+    "rolled_back",
+    "rejected",
+    "vetoed",
+    "expired",
+    "superseded",
+    "stopped",
+]
+StepState = Literal["pending", "writing", "done", "not_done", "unverified", "dropped"]
 
 
 class EncodedDocument(dict[str, Any]):
@@ -142,9 +161,79 @@ class RecommendationRecord:
     job_id: str | None
     created_at: datetime
     expires_at: datetime | None
-    state: str
+    state: RecommendationState
     digest: str
     document: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendationTransition:
+    """One step of a recommendation's life: who caused it, when (plant time), and why."""
+
+    recommendation_id: str
+    sequence: int
+    at: datetime
+    event: str
+    from_state: RecommendationState
+    to_state: RecommendationState
+    by: str
+    actor: str
+    reason: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRecord:
+    """A person's (or a grant's) approval, bound to the digests of content and relevant situation.
+
+    ``mode`` is the operator agent's mode at that time: an approval given in advisory mode is for a
+    person's own hands and never becomes a write.
+    """
+
+    recommendation_id: str
+    by: str
+    at: datetime
+    digest: str
+    situation_digest: str
+    mode: str
+    comment: str = ""
+    grant_id: str | None = None
+    void: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """One write of a recommendation's path, or of the way back; values in the tag's unit."""
+
+    recommendation_id: str
+    number: int
+    direction: Literal["apply", "roll_back"]
+    tag: str
+    before: float
+    value: float
+    at_minutes: float
+    state: StepState = "pending"
+    changed_at: datetime | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRecord:
+    """Leave to act without approval: on these tags, inside this envelope, for this time.
+
+    ``envelope`` is tag -> its own limits, which are never wider than the plant's.
+    """
+
+    id: str
+    granted_by: str
+    granted_at: datetime
+    starts_at: datetime
+    ends_at: datetime
+    envelope: dict[str, Any]
+    max_moves: int
+    reason: str = ""
+    revoked_at: datetime | None = None
+    revoked_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from orchestrator.state.columns import UtcTime, Words, document_type
 
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0004"
 """The newest revision; kept here so that a start on a current database need not load Alembic."""
 
 metadata = MetaData(
@@ -284,6 +284,85 @@ sessions = Table(
     Column("expires_at", UtcTime),
     Index("ix_sessions_user", "user", "updated_at", "id"),
     Index("ix_sessions_expiry", "expires_at"),
+)
+
+recommendation_transitions = Table(
+    "recommendation_transitions",
+    metadata,
+    Column(
+        "recommendation_id",
+        Words,
+        ForeignKey("recommendations.id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("sequence", Integer, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("event", Words, nullable=False),
+    Column("from_state", Words, nullable=False),
+    Column("to_state", Words, nullable=False),
+    Column("by", Words, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("details", document_type(), nullable=False),
+    PrimaryKeyConstraint("recommendation_id", "sequence"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column(
+        "recommendation_id",
+        Words,
+        ForeignKey("recommendations.id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("sequence", Integer, nullable=False),
+    Column("by", Words, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("digest", Words, nullable=False),
+    Column("situation_digest", Words, nullable=False),
+    Column("mode", Words, nullable=False),
+    Column("comment", Words, nullable=False),
+    Column("grant_id", Words),
+    Column("void", Boolean, nullable=False),
+    PrimaryKeyConstraint("recommendation_id", "sequence"),
+)
+
+recommendation_steps = Table(
+    "recommendation_steps",
+    metadata,
+    Column(
+        "recommendation_id",
+        Words,
+        ForeignKey("recommendations.id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("number", Integer, nullable=False),
+    Column("direction", Words, nullable=False),
+    Column("tag", Words, nullable=False),
+    Column("before", Float, nullable=False),
+    Column("value", Float, nullable=False),
+    Column("at_minutes", Float, nullable=False),
+    Column("state", Words, nullable=False),
+    Column("changed_at", UtcTime),
+    Column("detail", Words, nullable=False),
+    PrimaryKeyConstraint("recommendation_id", "number"),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("granted_by", Words, nullable=False),
+    Column("granted_at", UtcTime, nullable=False),
+    Column("starts_at", UtcTime, nullable=False),
+    Column("ends_at", UtcTime, nullable=False),
+    Column("envelope", document_type(), nullable=False),
+    Column("max_moves", Integer, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("revoked_at", UtcTime),
+    Column("revoked_by", Words),
+    Index("ix_grants_end", "ends_at"),
 )
 
 # The digest covers the details byte for byte, and jsonb would rewrite them: so they are text.

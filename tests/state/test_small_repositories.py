@@ -11,7 +11,16 @@ import pytest
 from orchestrator.clock import PlantClock
 from orchestrator.errors import ConflictError, NotFoundError
 from orchestrator.state.database import Database
-from orchestrator.state.records import FeedbackRecord, RecommendationRecord, SessionRecord
+from orchestrator.state.records import (
+    ApprovalRecord,
+    FeedbackRecord,
+    GrantRecord,
+    RecommendationRecord,
+    RecommendationState,
+    RecommendationTransition,
+    SessionRecord,
+    StepRecord,
+)
 from orchestrator.state.repositories import Store
 from tests.state.conftest import T0, Maker
 
@@ -35,11 +44,18 @@ SESSION = SessionRecord(
 )
 
 
+APPROVAL = ApprovalRecord("r1", "op-1", T0, "ab" * 32, "cd" * 32, "supervised", "agreed")
+
+
+def step(after: RecommendationState, before: RecommendationState = "proposed"):
+    return RecommendationTransition("r1", 0, T0, "test", before, after, "op-1", "person")
+
+
 async def test_a_recommendation_is_approved_by_one_of_two(store: Store) -> None:
     await store.recommendations.add(RECOMMENDATION)
     results = await asyncio.gather(
-        store.recommendations.set_state("r1", "approved", expected="proposed"),
-        store.recommendations.set_state("r1", "rejected", expected="proposed"),
+        store.recommendations.change(step("approved"), approval=APPROVAL),
+        store.recommendations.change(step("rejected")),
         return_exceptions=True,
     )
     changed = [result for result in results if isinstance(result, RecommendationRecord)]
@@ -48,6 +64,58 @@ async def test_a_recommendation_is_approved_by_one_of_two(store: Store) -> None:
     assert await store.recommendations.get("r1") == changed[0]
     assert changed[0] == replace(RECOMMENDATION, state=changed[0].state)
     assert f"is {changed[0].state}, not proposed" in str(refused[0])
+    trail = await store.recommendations.trail("r1")
+    assert [(t.sequence, t.to_state, t.by) for t in trail] == [(1, changed[0].state, "op-1")]
+    given = await store.recommendations.approvals("r1")
+    assert given == ((APPROVAL,) if changed[0].state == "approved" else ())
+
+
+async def test_void_approvals_are_kept_and_marked(store: Store) -> None:
+    await store.recommendations.add(RECOMMENDATION)
+    await store.recommendations.change(step("approved"), approval=APPROVAL)
+    back = step("awaiting_approval", before="approved")
+    await store.recommendations.change(back, void_approvals=True)
+    again = step("approved", before="awaiting_approval")
+    await store.recommendations.change(again, approval=APPROVAL)
+    assert [a.void for a in await store.recommendations.approvals("r1")] == [True, False]
+    assert [t.sequence for t in await store.recommendations.trail("r1")] == [1, 2, 3]
+
+
+def a_step(tag: str, value: float) -> StepRecord:
+    return StepRecord("r1", 0, "apply", tag, 1.0, value, 5.0)
+
+
+async def test_a_step_is_begun_once_and_new_plans_drop_what_waits(store: Store) -> None:
+    await store.recommendations.add(RECOMMENDATION)
+    plan = (a_step("A", 2.0), a_step("B", 3.0))
+    await store.recommendations.change(step("applying"), steps=plan)
+    first, second = await store.recommendation_steps.of("r1")
+    assert (first.number, second.number) == (1, 2)
+    results = await asyncio.gather(
+        *(store.recommendation_steps.mark(first, "writing", at=T0) for _ in range(2)),
+        return_exceptions=True,
+    )
+    assert sorted(type(result).__name__ for result in results) == ["ConflictError", "StepRecord"]
+    back = step("rolling_back", before="applying")
+    await store.recommendations.change(back, steps=(a_step("A", 1.0),))
+    found = await store.recommendation_steps.of("r1")
+    assert [(s.number, s.state) for s in found] == [(1, "writing"), (2, "dropped"), (3, "pending")]
+
+
+async def test_grants_are_in_force_for_their_time_until_revoked(store: Store) -> None:
+    grant = GrantRecord("g1", "op-1", T0, T0, T0 + 60 * MINUTE, {"A": {"low": 1.0}}, 10)
+    await store.grants.add(grant)
+    assert await store.grants.list(at=T0) == (grant,)
+    assert await store.grants.list(at=T0 - MINUTE) == ()
+    assert await store.grants.list(at=T0 + 60 * MINUTE) == ()
+    revoked = await store.grants.revoke("g1", "op-2", T0 + MINUTE)
+    assert (revoked.revoked_by, revoked.revoked_at) == ("op-2", T0 + MINUTE)
+    assert await store.grants.list(at=T0 + 2 * MINUTE) == ()
+    assert await store.grants.list() == (revoked,)
+    with pytest.raises(ConflictError, match="revoked already"):
+        await store.grants.revoke("g1", "op-2", T0 + MINUTE)
+    with pytest.raises(NotFoundError, match="'g9'"):
+        await store.grants.revoke("g9", "op-2", T0)
 
 
 async def test_recommendations_are_listed_by_state_and_job(store: Store, make: Maker) -> None:
@@ -74,7 +142,7 @@ async def test_recommendations_that_do_not_fit(store: Store) -> None:
     with pytest.raises(NotFoundError, match="'r9'"):
         await store.recommendations.get("r9")
     with pytest.raises(NotFoundError, match="'r9'"):
-        await store.recommendations.set_state("r9", "approved")
+        await store.recommendations.change(replace(step("approved"), recommendation_id="r9"))
 
 
 async def test_feedback_belongs_to_a_decision(store: Store, make: Maker) -> None:

@@ -9,9 +9,11 @@ from orchestrator.state.grouped_commits import GroupedCommits
 from orchestrator.state.repositories.alerts import Alerts
 from orchestrator.state.repositories.decisions import Decisions
 from orchestrator.state.repositories.feedback import Feedback
+from orchestrator.state.repositories.grants import Grants
 from orchestrator.state.repositories.idempotency import Idempotency
 from orchestrator.state.repositories.jobs import Jobs
 from orchestrator.state.repositories.outcomes import Outcomes
+from orchestrator.state.repositories.recommendation_steps import RecommendationSteps
 from orchestrator.state.repositories.recommendations import Recommendations
 from orchestrator.state.repositories.sessions import Sessions
 from orchestrator.state.repositories.site_settings import SiteSettings
@@ -38,6 +40,8 @@ class Store:
         self.feedback = Feedback(database, self.commits)
         self.alerts = Alerts(database)
         self.recommendations = Recommendations(database, self.commits)
+        self.recommendation_steps = RecommendationSteps(database)
+        self.grants = Grants(database)
         self.idempotency = Idempotency(database, clock)
         self.settings = SiteSettings(database, clock)
         self.sessions = Sessions(database)

@@ -1,11 +1,13 @@
-"""Recommendations and their state, which only one of several approvers can change."""
+"""Recommendations, the journal of their life, and the approvals; of two who change one, one is told."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, select, update
+from sqlalchemy import RowMapping, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from orchestrator.errors import ConflictError, NotFoundError
@@ -13,12 +15,18 @@ from orchestrator.state.database import Database
 from orchestrator.state.faults import collision
 from orchestrator.state.grouped_commits import GroupedCommits, NewRow
 from orchestrator.state.paging import Page, fetch_page
-from orchestrator.state.records import RecommendationRecord
-from orchestrator.state.tables import recommendations
+from orchestrator.state.records import (
+    ApprovalRecord,
+    RecommendationRecord,
+    RecommendationTransition,
+    StepRecord,
+)
+from orchestrator.state.repositories.recommendation_steps import add_steps
+from orchestrator.state.tables import approvals, recommendation_transitions, recommendations
 
 
 class Recommendations:
-    """Recommendations of operations."""
+    """Recommendations of operations, their transitions and approvals."""
 
     def __init__(self, database: Database, commits: GroupedCommits) -> None:
         self._database = database
@@ -57,13 +65,15 @@ class Recommendations:
         async with self._database.read() as connection:
             row = (await connection.execute(query)).mappings().first()
         if row is None:
-            raise NotFoundError(f"no recommendation {id!r}")
+            raise NotFoundError(
+                f"no recommendation {id!r}", remedy="list them with: dan-g recommendations"
+            )
         return _recommendation(row)
 
     async def list(
         self,
         *,
-        state: str | None = None,
+        state: str | Sequence[str] | None = None,
         job_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -78,7 +88,8 @@ class Recommendations:
         columns = recommendations.c
         query: Select[Any] = select(recommendations)
         if state is not None:
-            query = query.where(columns.state == state)
+            wanted = [state] if isinstance(state, str) else list(state)
+            query = query.where(columns.state.in_(wanted))
         if job_id is not None:
             query = query.where(columns.job_id == job_id)
         if since is not None:
@@ -97,31 +108,89 @@ class Recommendations:
                 limit=limit,
             )
 
-    async def set_state(
+    async def change(
         self,
-        id: str,  # noqa: A002
-        state: str,
+        transition: RecommendationTransition,
         *,
-        expected: str | None = None,
+        approval: ApprovalRecord | None = None,
+        void_approvals: bool = False,
+        steps: Sequence[StepRecord] = (),
     ) -> RecommendationRecord:
-        """Change the state, from ``expected`` when that is given; returns the changed one.
+        """Take one step of a recommendation's life, with all that belongs to it, or nothing of it.
+
+        The transition's own ``sequence`` is not looked at: it becomes the next one.
+
+        Args:
+            transition: From which state to which, by whom and why.
+            approval: An approval that comes with it.
+            void_approvals: Whether the approvals given so far no longer count.
+            steps: Writes that are planned with it; pending ones of before are dropped.
+
+        Returns:
+            The recommendation after it.
 
         Raises:
-            NotFoundError: there is none.
-            ConflictError: its state is not the expected one, for someone else was faster.
+            NotFoundError: there is no such recommendation.
+            ConflictError: its state is not the transition's first, for someone else was faster.
         """
-        change = update(recommendations).where(recommendations.c.id == id)
-        if expected is not None:
-            change = change.where(recommendations.c.state == expected)
+        id_ = transition.recommendation_id
+        claim = (
+            update(recommendations)
+            .where(recommendations.c.id == id_)
+            .where(recommendations.c.state == transition.from_state)
+            .values(state=transition.to_state)
+        )
         async with self._database.write() as connection:
-            changed = (await connection.execute(change.values(state=state))).rowcount
-        found = await self.get(id)
+            changed = (await connection.execute(claim)).rowcount
+            if changed:
+                last = select(func.coalesce(func.max(recommendation_transitions.c.sequence), 0))
+                last = last.where(recommendation_transitions.c.recommendation_id == id_)
+                number = (await connection.execute(last)).scalar_one() + 1
+                await connection.execute(
+                    insert(recommendation_transitions).values(
+                        **asdict(replace(transition, sequence=number))
+                    )
+                )
+                if void_approvals:
+                    mine = approvals.c.recommendation_id == id_
+                    await connection.execute(update(approvals).where(mine).values(void=True))
+                if approval is not None:
+                    await connection.execute(
+                        insert(approvals).values(sequence=number, **asdict(approval))
+                    )
+                if steps:
+                    await add_steps(connection, id_, steps, transition.at)
+        found = await self.get(id_)
         if not changed:
             raise ConflictError(
-                f"recommendation {id!r} is {found.state}, not {expected}",
+                f"recommendation {id_!r} is {found.state}, not {transition.from_state}",
                 remedy="look at it again before you decide",
             )
         return found
+
+    async def trail(self, id: str) -> tuple[RecommendationTransition, ...]:  # noqa: A002
+        """Every transition of the recommendation, oldest first; empty when there is none."""
+        columns = recommendation_transitions.c
+        query = (
+            select(recommendation_transitions)
+            .where(columns.recommendation_id == id)
+            .order_by(columns.sequence)
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).mappings()
+            return tuple(RecommendationTransition(**row) for row in rows)
+
+    async def approvals(self, id: str) -> tuple[ApprovalRecord, ...]:  # noqa: A002
+        """Every approval of the recommendation, void ones too, oldest first."""
+        columns = approvals.c
+        query = (
+            select(*(column for column in columns if column.name != "sequence"))
+            .where(columns.recommendation_id == id)
+            .order_by(columns.sequence)
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).mappings()
+            return tuple(ApprovalRecord(**row) for row in rows)
 
 
 def _recommendation(row: RowMapping) -> RecommendationRecord:
