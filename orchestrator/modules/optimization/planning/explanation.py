@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
-from orchestrator.modules.optimization.linear import INFINITY, LinearSolution, Range, conflicting
+from orchestrator.modules.optimization.linear import (
+    INFINITY,
+    LinearSolution,
+    Range,
+    Relaxation,
+    conflicting,
+)
 from orchestrator.modules.optimization.models import Conflict
 from orchestrator.modules.optimization.planning.book import Limit, Side
 from orchestrator.modules.optimization.planning.program import PlanProgram
@@ -117,6 +123,13 @@ def not_done(built: PlanProgram, solution: LinearSolution) -> tuple[NotDone, ...
 def relaxations(built: PlanProgram, time_limit: float) -> tuple[Conflict, ...]:
     """Where infeasible: the limits to relax, with the least relaxation."""
     relaxed, values = built.program.relaxation(time_limit)
+    return in_words(built, relaxed, values)
+
+
+def in_words(
+    built: PlanProgram, relaxed: Sequence[Relaxation], values: Mapping[str, float]
+) -> tuple[Conflict, ...]:
+    """Limits that give way, in the words of the model."""
     found: list[Conflict] = []
     for item in relaxed:
         side: Side = "min" if item.side == "min" else "max"
