@@ -118,3 +118,21 @@ def test_it_is_drawn_in_every_format(here, tmp_path):
     page = out.read_text(encoding="utf-8")
     assert page.count("<rect") == len(graph["nodes"])
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_a_plan_is_printed_as_tables_or_as_json(here):
+    shown = here("model", "plan", EXAMPLE)
+    assert shown.code == 0
+    for words in ("Margin", "gasoline", "What holds it back", "units.reformer.capacity"):
+        assert words in shown.out
+    result = here("model", "plan", EXAMPLE, "--json").json()
+    assert result["status"] == "optimal"
+    assert result["periods"][0]["qualities"]["gasoline"]["octane"]["min"] == 91
+
+
+def test_a_price_that_follows_a_tag_cannot_be_planned_without_its_data(here, tmp_path):
+    done = here(
+        "model", "plan", written(tmp_path, "price: 71000", "price: PR_CRUDE * 1000"), "--json"
+    )
+    assert done.code == 2
+    assert "PR_CRUDE" in json.loads(done.err)["detail"]

@@ -82,6 +82,8 @@ def _names_stand_once(model: RefineryModel) -> Iterator[Finding]:
                     )
             for stream in running.cuts:
                 yield from _plain_name((*path, "cuts", stream), stream, "@")
+            for stream in running.yields:
+                yield from _plain_name((*path, "yields", stream), stream, "@")
     for span in model.periods:
         yield from _plain_name(("periods", span.name), span.name)
 
@@ -104,7 +106,7 @@ def _feeds(sheet: Flowsheet) -> Iterator[Finding]:
     for name, unit in model.units.items():
         for way, running in unit.ways.items():
             path = place_of(name, unit, way)
-            if not running.feeds:
+            if not unit.fed(running):
                 yield Finding("error", (*path, "feeds"), "is empty; name what is run")
     seen = set()
     for process in sheet.processes:

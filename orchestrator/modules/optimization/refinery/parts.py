@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -91,8 +92,19 @@ class Supply(Priced):
 
     properties: dict[str, Quality] = Field(default_factory=dict)
     cuts: dict[str, Cut] = Field(
-        default_factory=dict, description="The assay: cut -> yield and properties."
+        default_factory=dict,
+        description="The assay: cut -> yield and properties, or its yield alone.",
     )
+
+    @field_validator("cuts", mode="before")
+    @classmethod
+    def _yields_alone(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {
+            n: item if isinstance(item, Mapping | Cut) else {"yield": item}
+            for n, item in value.items()
+        }
 
 
 class Spec(ModelPart):

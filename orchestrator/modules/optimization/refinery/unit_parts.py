@@ -59,9 +59,20 @@ class Feed(Load):
 
 
 class Running(Load):
-    """Feeds with their yields, or with the cuts of each crude's assay."""
+    """Feeds with their yields, or with the cuts of each crude's assay.
 
-    feeds: dict[str, Feed] = Field(default_factory=dict)
+    A mode or an end of severity without feeds runs those of its unit.
+    """
+
+    feeds: dict[str, Feed] = Field(
+        default_factory=dict, description="Feed -> what it becomes; or a list of feeds."
+    )
+    yields: dict[str, Plain] = Field(
+        default_factory=dict, description="Yields of every feed that says nothing else of a stream."
+    )
+    properties: dict[str, dict[str, Quality]] = Field(
+        default_factory=dict, description="Stream that is made -> its properties, from every feed."
+    )
     cuts: dict[str, tuple[str, ...]] = Field(
         default_factory=dict,
         description="Stream -> cuts of the assay of each feed that it gathers; a list for equal names.",
@@ -165,19 +176,14 @@ class Unit(Running):
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        forms = [
-            name
-            for name, given in (
-                ("feeds", self.feeds),
-                ("modes", self.modes),
-                ("severity", self.severity),
-            )
-            if given
-        ]
-        if not forms:
+        if self.modes and self.severity:
+            raise ValueError("has modes and severity; give one of them")
+        if not (self.feeds or self.modes or self.severity):
             raise ValueError("has nothing to run; give feeds, modes or severity")
-        if len(forms) > 1:
-            raise ValueError(f"has {' and '.join(forms)}; give one of them")
+        if self.feeds and all(
+            running is not self and running.feeds for running in self.ways.values()
+        ):
+            raise ValueError("has feeds that no mode runs, as each has its own; give one of them")
         if self.one_mode and not self.modes:
             raise ValueError("has one_mode, and no modes to choose from")
         if (self.on_off or self.one_mode) and self.capacity is None:
@@ -195,3 +201,7 @@ class Unit(Running):
         if self.severity is not None:
             return {"low": self.severity.low, "high": self.severity.high}
         return {"": self}
+
+    def fed(self, running: Running) -> dict[str, Feed]:
+        """The feeds of a way of running: its own, else those of the unit."""
+        return running.feeds or self.feeds

@@ -77,7 +77,7 @@ WRONG = {
     f"{FEEDS}": ({}, f"{MODE}.feeds", "is empty"),
     "units/cdu/capacity": (-1, "units.cdu.capacity", "at least 0"),
     "units/cdu/minimum": (120, "units.cdu", "minimum (120) is above capacity (100) in january"),
-    "units/cdu/feeds": ({"light": {"yields": {}}}, "units.cdu", "feeds and modes; give one"),
+    "units/cdu/feeds": ({"light": {"yields": {}}}, "units.cdu", "each has its own; give one"),
     "units/cdu/modes": (..., "units.cdu", "nothing to run"),
     "units/cdu/maintenance": ({"march": 3}, "units.cdu.maintenance.march", "january, february"),
     "units/cdu/maintenance/february": (29, "units.cdu.maintenance.february", "more than the 28"),
