@@ -185,9 +185,11 @@ def explain(built: PlanProgram, solution: LinearSolution, time_limit: float) -> 
             **stated,
         )
     if not solution.solved or solution.objective is None:
+        more = solution.unproven
+        if solution.status == "time_limit":
+            more = "Give it more time_limit_seconds."
         return PlanResult(
-            summary=f"The plan was not solved: {solution.status.replace('_', ' ')}. "
-            f"{solution.unproven}".rstrip(),
+            summary=f"The plan was not solved: {solution.status.replace('_', ' ')}. {more}".rstrip(),
             status=solution.status,
             **stated,
         )

@@ -16,6 +16,7 @@ from orchestrator.modules.optimization.planning.result import (
     PlanResult,
     Quality,
 )
+from orchestrator.modules.optimization.planning.what_if_models import Contribution
 from orchestrator.modules.optimization.planning.wording import number
 from orchestrator.modules.report_figures import NumberMap, Waterfall
 from orchestrator.modules.report_page import Chart, Items, Part, Section, Table, Trace
@@ -32,10 +33,25 @@ _WORDS = {"fixed": "fixed costs", "startup": "start-ups", "surplus": "surplus st
 
 
 def page(
-    result: PlanResult, built: PlanProgram, solution: LinearSolution, *, as_markdown: bool
+    result: PlanResult,
+    built: PlanProgram,
+    solution: LinearSolution,
+    *,
+    as_markdown: bool,
+    supposed: Sequence[Contribution] = (),
 ) -> str:
-    """The page as HTML or Markdown; every number on it is one of the plan."""
+    """The page as HTML or Markdown; every number on it is one of the plan.
+
+    Args:
+        result: The plan.
+        built: Its program.
+        solution: Its solution.
+        as_markdown: Whether to write Markdown.
+        supposed: What each supposed change adds, where it is the plan of a ``what_if``.
+    """
     sections = [section for section in _sections(result, built, solution) if section.parts]
+    if supposed and result.compared:
+        sections.insert(0, Section("What each change adds", [_supposed(result, supposed)]))
     write = report_page.markdown if as_markdown else report_page.html
     return write(f"Plan of {built.model.name}", result.summary, sections)
 
@@ -134,6 +150,16 @@ def _change(result: PlanResult) -> Waterfall:
         result.money_unit,
         [step for step in steps if abs(step[1]) > 1e-6],
         start=("margin compared with", before),
+    )
+
+
+def _supposed(result: PlanResult, changes: Sequence[Contribution]) -> Waterfall:
+    return Waterfall(
+        f"From the margin as it is to that with all changes, {result.money_unit}: the share of each change",
+        result.money_unit,
+        [(item.what, item.share) for item in changes],
+        start=("margin as it is", sum(result.compared.values())),
+        total="with all changes",
     )
 
 
