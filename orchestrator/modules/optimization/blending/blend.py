@@ -17,7 +17,9 @@ from orchestrator.modules.optimization.blending.result import BlendResult
 if TYPE_CHECKING:
     from orchestrator.modules.base import OperationContext
 
-EXPLAIN_SHARE = 0.05
+EXPLAIN_SHARE, MOST_EXPLAIN = 0.1, 3.0
+"""Part of the time that is kept for shadow prices, and the most of it in seconds."""
+LEAST_SECONDS = 0.1
 
 
 def run(parameters: BlendInput, context: OperationContext) -> BlendResult:
@@ -30,11 +32,15 @@ def run(parameters: BlendInput, context: OperationContext) -> BlendResult:
     check(parameters)
     context.progress(0.1, "building the blend")
     made = formulate(network_of(parameters))
-    left = parameters.time_limit_seconds * (1 - EXPLAIN_SHARE) - (time.monotonic() - began)
+    limit = parameters.time_limit_seconds
+    kept = min(MOST_EXPLAIN, EXPLAIN_SHARE * limit)
+    left = limit - kept - (time.monotonic() - began)
     context.progress(0.2, "solving the blend")
-    solution = bilinear.solve(made.program, left, gap=parameters.gap, seed=context.seed)
+    solution = bilinear.solve(
+        made.program, max(LEAST_SECONDS, left), gap=parameters.gap, seed=context.seed
+    )
     context.progress(0.9, "checking the blend")
-    result = explain(made, solution)
+    result = explain(made, solution, max(kept, limit - (time.monotonic() - began)))
     warnings = [*parameters.unread(), *oddities(parameters), *result.warnings]
     if result.status == "feasible" and not scip.installed():
         warnings.append(f"SCIP would bound this better: {scip.INSTALL}")
