@@ -1,7 +1,8 @@
-"""``dan-g model``: check, show and draw a refinery model."""
+"""``dan-g model``: check, show, draw and plan with a refinery model."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,9 @@ from orchestrator.commands.options import JsonOption
 from orchestrator.commands.output import console, emit, table
 
 if TYPE_CHECKING:
+    from orchestrator.modules.optimization.planning.result import PlanResult
     from orchestrator.modules.optimization.refinery.flowsheet import Flowsheet
+    from orchestrator.modules.optimization.refinery.show import ModelTable
 
 app = typer.Typer(help="The refinery model of the plan.", no_args_is_help=True)
 
@@ -88,14 +91,25 @@ def show(file: FileArgument, as_json: JsonOption = False) -> None:
 
     sheet = _sheet(file)
     if as_json:
-        emit(sheet.model.model_dump(mode="json", exclude_defaults=True))
+        emit(sheet.model.model_dump(mode="json", exclude_unset=True))
         return
     console().print(sheet.model.name, markup=False)
-    for item in tables(sheet):
-        rows = table(*item.columns, title=item.title)
-        for row in item.rows:
-            rows.add_row(*row)
-        console().print(rows, markup=False)
+    _print(tables(sheet))
+
+
+@app.command()
+def plan(file: FileArgument, as_json: JsonOption = False) -> None:
+    """Plan with a model as it stands; prices that follow tags need ``dan-g invoke optimization plan``."""
+    from orchestrator.modules.optimization.planning.show import plan_tables
+
+    result = _planned(file)
+    if as_json:
+        emit(result.model_dump(mode="json"))
+        return
+    console().print(result.summary, markup=False)
+    for warning in result.warnings:
+        console().print(f"warning: {warning}", markup=False)
+    _print(plan_tables(result))
 
 
 @app.command()
@@ -130,3 +144,26 @@ def _sheet(file: Path) -> Flowsheet:
     from orchestrator.modules.optimization.refinery.loading import load_model
 
     return Flowsheet(load_model(file))
+
+
+def _planned(file: Path) -> PlanResult:
+    from datetime import UTC, datetime
+
+    from orchestrator.modules.base import OperationContext
+    from orchestrator.modules.optimization.plan import run
+    from orchestrator.modules.optimization.planning.result import PlanInput
+    from orchestrator.modules.optimization.refinery.loading import load_model
+    from orchestrator.plant.tags import Plant
+
+    context = OperationContext(now=datetime.now(UTC), plant=Plant())
+    return run(PlanInput(model=load_model(file)), context)
+
+
+def _print(tables: Iterable[ModelTable]) -> None:
+    for item in tables:
+        if not item.rows:
+            continue
+        rows = table(*item.columns, title=item.title)
+        for row in item.rows:
+            rows.add_row(*row)
+        console().print(rows, markup=False)

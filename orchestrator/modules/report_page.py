@@ -8,6 +8,7 @@ of the same parts, so that they say the same.
 from __future__ import annotations
 
 import base64
+import importlib.util
 import io
 import re
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Literal, get_args
 
+from orchestrator.errors import UnavailableError
 from orchestrator.modules.report_figures import Figure
 
 COLOURS = ("#2f6f9f", "#c9820a", "#3c8d5a", "#9b4f96", "#c0392b", "#6b7785")
@@ -103,9 +105,18 @@ class Section:
 
 
 def html(title: str, lead: str, sections: Sequence[Section]) -> str:
-    """The report as one HTML page; needs Plotly where there is a chart."""
+    """The report as one HTML page.
+
+    Raises:
+        UnavailableError: it has charts, and Plotly is not installed.
+    """
     drawn = (Chart, *get_args(Figure))
     charts = [part for section in sections for part in section.parts if isinstance(part, drawn)]
+    if charts and importlib.util.find_spec("plotly") is None:
+        raise UnavailableError(
+            "the charts of an HTML report need Plotly, which is not installed",
+            remedy="install dan-g-orchestrator[forecasting], or ask for the report as Markdown",
+        )
     body = [f"<h1>{escape(title)}</h1>", f'<p class="lead">{escape(lead)}</p>']
     for section in sections:
         body.append(f"<h2>{escape(section.heading)}</h2>")

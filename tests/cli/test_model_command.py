@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from orchestrator.cli import run
+from orchestrator.modules.optimization.refinery.loading import load_model
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "refinery" / "textbook.yaml"
 
@@ -50,7 +51,7 @@ def test_a_usable_model_is_counted(dan_g):
         ),
         ("min: 8", "min: 80", "products.heating_oil.min", "cannot all be met"),
         ("price: 98000\n    max: 40", "price: 98000", None, None),
-        ("max: 3.0", "max: 3.0 bbl", "products.fuel_oil.specs.sulphur.max", "plain number"),
+        ("max: 3.0", "max: 3.0 bbl", "products.fuel_oil.specs.sulphur.max", "number alone"),
     ],
 )
 def test_a_wrong_model_is_refused_at_its_place(here, tmp_path, old, new, field, words):
@@ -95,6 +96,14 @@ def test_it_is_shown_as_tables_and_as_json(here):
     assert again["crudes"]["light"]["price"] == 71000
 
 
+@pytest.mark.parametrize("name", ["textbook", "topping", "conversion"])
+def test_what_is_shown_as_json_is_the_same_model(here, tmp_path, name):
+    file = EXAMPLE.with_stem(name)
+    again = tmp_path / "again.json"
+    again.write_text(here("model", "show", file, "--json").out)
+    assert load_model(again) == load_model(file)
+
+
 def test_it_is_drawn_in_every_format(here, tmp_path):
     text = here("model", "graph", EXAMPLE).out
     assert "naphtha → [reformer] → reformate" in text
@@ -109,3 +118,21 @@ def test_it_is_drawn_in_every_format(here, tmp_path):
     page = out.read_text(encoding="utf-8")
     assert page.count("<rect") == len(graph["nodes"])
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_a_plan_is_printed_as_tables_or_as_json(here):
+    shown = here("model", "plan", EXAMPLE)
+    assert shown.code == 0
+    for words in ("Margin", "gasoline", "What holds it back", "units.reformer.capacity"):
+        assert words in shown.out
+    result = here("model", "plan", EXAMPLE, "--json").json()
+    assert result["status"] == "optimal"
+    assert result["periods"][0]["qualities"]["gasoline"]["octane"]["min"] == 91
+
+
+def test_a_price_that_follows_a_tag_cannot_be_planned_without_its_data(here, tmp_path):
+    done = here(
+        "model", "plan", written(tmp_path, "price: 71000", "price: PR_CRUDE * 1000"), "--json"
+    )
+    assert done.code == 2
+    assert "PR_CRUDE" in json.loads(done.err)["detail"]

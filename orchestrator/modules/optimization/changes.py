@@ -202,7 +202,9 @@ def _put(
         holder = list(holder)
         _set(document, tuple(parents), holder)
     present = holder[last]
-    if place.period:
+    if last == "price" and present is None and holder.get("tiers"):
+        _put_steps(document, tuple(parents), place, change, price, periods, where)
+    elif place.period:
         by_period = (
             dict(present) if isinstance(present, Mapping) else dict.fromkeys(periods, present)
         )
@@ -222,6 +224,27 @@ def _put(
         }
     else:
         holder[last] = _changed(change, present, price, place.words, where)
+
+
+def _put_steps(
+    document: Any,
+    holder: Path,
+    place: Place,
+    change: ChangeOf,
+    price: PriceOf,
+    periods: Sequence[str],
+    where: str,
+) -> None:
+    """Move each step of a price."""
+    if change.to is not None:
+        raise ParameterError(
+            f"{place.words} goes by steps and cannot be set to one value",
+            where=where,
+            remedy=f"move it by an amount, or name a step such as {'.'.join(map(str, holder))}.tiers.0.price",
+        )
+    for number in range(len(_at(document, holder)["tiers"])):
+        step = Place((*holder, "tiers", number, "price"), place.period)
+        _put(document, step, change, price, periods, where)
 
 
 def _changed(change: ChangeOf, present: Any, price: PriceOf, what: str, where: str) -> float:
@@ -307,35 +330,42 @@ def _by_words(what: str, document: Any, periods: Sequence[str]) -> list[Place]:
 
 def _fits(tokens: Sequence[str], path: Path) -> int | None:
     """How many of the path's own names the words leave out; ``None`` where a word does not belong."""
-    names: list[list[str]] = []
-    keys: set[str] = set()
+    names: list[set[str]] = []
+    sections: set[str] = set()
+    fields: set[str] = set()
     for number, part in enumerate(path):
-        named = number > 0 and str(path[number - 1]) in _NAMED
-        if named:
-            names.append(_tokens(str(part)))
+        text = str(part)
+        if number > 0 and str(path[number - 1]) in _NAMED:
+            names.append(set(_tokens(text)))
+        elif text in _SECTION_WORDS:
+            sections |= {*_tokens(text), _SECTION_WORDS[text]}
         else:
-            keys |= {*_tokens(str(part)), _SECTION_WORDS.get(str(part), str(part))}
+            fields |= set(_tokens(text))
     section, last = str(path[0]), str(path[-1])
-    keys |= set(_WORDS.get((section, last), ()))
+    fields |= set(_WORDS.get((section, last), ()))
+    fields |= {"yield", "yields"} if "yields" in path else set()
     if len(path) == 3 and _AMOUNTS.get(section, ("",))[0] == last:
-        keys |= set(_AMOUNTS[section][1])
-    known = keys | {token for name in names for token in name}
-    if any(token not in known for token in tokens):
+        fields |= set(_AMOUNTS[section][1])
+    said, of_names = set(tokens), set[str]().union(*names)
+    if not said <= sections | fields | of_names or not said & of_names:
         return None
-    wanted = set(tokens)
-    covered = [bool(wanted & set(name)) for name in names]
     # A name counts as said only as a whole: "light" is not "light naphtha".
-    whole = [set(name) <= wanted for name in names]
-    if not any(covered):
-        return None
-    said_key = any(token in keys for token in tokens)
-    bare = not said_key and not (len(path) == 3 and last == _MAIN.get(section))
-    return 10 * (len(names) - sum(whole)) + int(bare)
+    unsaid = sum(not name <= said for name in names)
+    bare = not (said - of_names) & fields and not (len(path) == 3 and last == _MAIN.get(section))
+    # "price" is the price, rather than the closing price or that of a step.
+    own = set(_tokens(last))
+    further = len(own - said) if own & said else 0
+    steps = sum(isinstance(part, int) for part in path)
+    return 10 * unsaid + int(bare) + further + steps
 
 
 def _leaves(value: Any, path: Path, periods: Sequence[str]) -> Iterator[tuple[Path, Any]]:
     if isinstance(value, Mapping) and not (path and _by_period(value, periods)):
         for key, item in value.items():
+            if key == "price" and item is None and value.get("tiers"):
+                # A price by steps moves as a whole.
+                yield (*path, key), 0.0
+                continue
             yield from _leaves(item, (*path, key), periods)
     elif isinstance(value, tuple | list):
         for key, item in enumerate(value):

@@ -31,6 +31,7 @@ from orchestrator.modules.optimization.planning.readout import (
 )
 from orchestrator.modules.optimization.planning.result import PlanInput, PlanResult
 from orchestrator.modules.optimization.planning.scenarios import Course, plan_common, plan_each
+from orchestrator.modules.optimization.planning.wording import number
 from orchestrator.modules.optimization.present import present_values, require
 from orchestrator.modules.optimization.refinery.loading import validated
 from orchestrator.modules.optimization.refinery.model import RefineryModel
@@ -111,8 +112,8 @@ def _courses(
         return courses, base, notes
     price = price_of(context)
     courses = []
-    for number, scenario in enumerate(parameters.scenarios):
-        where = f"scenarios.{number}.changes"
+    for place, scenario in enumerate(parameters.scenarios):
+        where = f"scenarios.{place}.changes"
         changed = changes.apply(model, scenario.changes, price, where)
         chance = scenario.probability
         if chance is None:
@@ -184,9 +185,11 @@ def explain(built: PlanProgram, solution: LinearSolution, time_limit: float) -> 
             **stated,
         )
     if not solution.solved or solution.objective is None:
+        more = solution.unproven
+        if solution.status == "time_limit":
+            more = "Give it more time_limit_seconds."
         return PlanResult(
-            summary=f"The plan was not solved: {solution.status.replace('_', ' ')}. "
-            f"{solution.unproven}".rstrip(),
+            summary=f"The plan was not solved: {solution.status.replace('_', ' ')}. {more}".rstrip(),
             status=solution.status,
             **stated,
         )
@@ -215,8 +218,8 @@ def _solved(
     bought = total(periods, "crudes")
     rate = f"{model.quantity_unit}{'' if model.periods else '/d'}"
     span = f"over {stated['days']:g} days" if model.periods else "a day"
-    slate = ", ".join(f"{name} {shown(amount)}" for name, amount in bought.items()) or "no crude"
-    summary = f"Margin {shown(objective)} {model.money_unit} {span}: "
+    slate = ", ".join(f"{name} {number(amount)}" for name, amount in bought.items()) or "no crude"
+    summary = f"Margin {number(objective)} {model.money_unit} {span}: "
     left_out = not_done(built, solution)
     if any(period.products for period in periods):
         summary += f"buy {slate} {rate}"
@@ -260,11 +263,6 @@ def _solved(
         stream_values=periods[0].stream_values if len(periods) == 1 else {},
         **stated,
     )
-
-
-def shown(amount: float) -> str:
-    """An amount for a sentence: whole, or to three digits where it is small."""
-    return f"{amount:,.0f}" if abs(amount) >= 100 or amount == 0 else f"{amount:.3g}"
 
 
 def configured_model(context: OperationContext) -> RefineryModel | None:

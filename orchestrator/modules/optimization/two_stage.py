@@ -90,7 +90,7 @@ def solve(
     """The best common decision.
 
     Args:
-        scenarios: Programs of the same columns and rows; probabilities sum to one.
+        scenarios: Programs that share the columns of the first stage; probabilities sum to one.
         first_stage: Columns that all scenarios share. Where their bounds differ, all of them hold.
         risk: What is aimed at.
         time_limit: For all solves together, s.
@@ -119,7 +119,8 @@ def solve(
             return TwoStage(neutral_found.status)
         neutral = _margins(lives, neutral_first, left)
     result.neutral = expected(scenarios, neutral)
-    mean = mean_program(scenarios).solve(left())
+    same = all(s.program.columns.keys() == scenarios[0].program.columns.keys() for s in scenarios)
+    mean = mean_program(scenarios).solve(left()) if same else LinearSolution("error")
     if mean.solved:
         result.mean_plan = _margins(lives, {n: mean.values[n] for n in first_stage}, left)
     return result
@@ -172,7 +173,10 @@ def joint_program(
 
 
 def mean_program(scenarios: Sequence[Scenario]) -> LinearProgram:
-    """The program whose every number is the mean of those of the scenarios."""
+    """The program whose every number is the mean of those of the scenarios.
+
+    A row that some scenario has not has no mean, and is left out.
+    """
     first = scenarios[0].program
     weights = [scenario.probability for scenario in scenarios]
     mean = LinearProgram()
@@ -190,6 +194,8 @@ def mean_program(scenarios: Sequence[Scenario]) -> LinearProgram:
             )
         )
     for name, row in first.rows.items():
+        if not all(name in s.program.rows for s in scenarios):
+            continue
         rows = [s.program.rows[name] for s in scenarios]
         columns_of = dict.fromkeys(key for r in rows for key in r.terms)
         mean.add_row(

@@ -111,15 +111,19 @@ def _plan(parameters: WhatIfInput, context: OperationContext) -> WhatIfResult:
         warnings.append(
             "what each change adds is not told: some of them are impossible alone, or the time ran out"
         )
+    span = "over all periods" if model.periods else "a day"
+    summary = _summary(parameters.changes, gain, f"{model.money_unit} {span}", base, changed)
     report = None
     if parameters.report:
         from orchestrator.modules.optimization.planning.report import page
 
-        shown = changed.model_copy(update={"compared": base.margin})
-        report = page(shown, built, solution, as_markdown=parameters.report == "markdown")
-    span = "over all periods" if model.periods else "a day"
+        shown = changed.model_copy(
+            update={"compared": base.margin, "summary": f"{summary} {changed.summary}"}
+        )
+        markdown = parameters.report == "markdown"
+        report = page(shown, built, solution, as_markdown=markdown, supposed=contributions)
     return WhatIfResult(
-        summary=_summary(parameters.changes, gain, f"{model.money_unit} {span}", base, changed),
+        summary=summary,
         warnings=tuple(warnings),
         status=changed.status,
         of="plan",

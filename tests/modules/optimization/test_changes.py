@@ -22,7 +22,8 @@ MODEL = {
                 "light": {"yields": {"gas_oil": 0.6, "fuel": 0.4}, "cost": 1},
                 "heavy_2": {"yields": {"gas_oil": 0.3, "fuel": 0.7}, "cost": 1},
             },
-        }
+        },
+        "crude_unit": {"capacity": 9, "feeds": {"fuel": {"yields": {"gas_oil": 0.5}}}},
     },
     "products": {
         "diesel": {"price": 100, "components": ["gas_oil"], "specs": {"sulphur": {"max": 0.5}}},
@@ -49,6 +50,7 @@ def test_numbers_are_found_by_path_and_in_words(model):
         "crudes.heavy_2.max": "crudes.heavy_2.max",
         "products.fuel.tiers.0.price": "products.fuel.tiers.0.price",
         "light": "crudes.light.price",
+        "fuel": "products.fuel.price",
         "CDU": "units.cdu.capacity",
         "price of light in january": "crudes.light.price.january",
         "availability of light": "crudes.light.max",
@@ -57,6 +59,9 @@ def test_numbers_are_found_by_path_and_in_words(model):
         "diesel sulphur": "products.diesel.specs.sulphur.max",
         "capacity of cdu in february": "units.cdu.capacity.february",
         "cdu throughput": "units.cdu.throughput",
+        "crude_unit": "units.crude_unit.capacity",
+        "crude light": "crudes.light.price",
+        "unit crude unit": "units.crude_unit.capacity",
         "purchase of light": "crudes.light.amount",
         "units.cdu.throughput.january": "units.cdu.throughput.january",
         "opening stock of fuel": "tanks.fuel.opening",
@@ -71,7 +76,7 @@ def test_numbers_are_found_by_path_and_in_words(model):
         ("crudes.light", r"crudes\.light\.price"),
         ("crudes.light.colour", "no 'crudes.light.colour'"),
         ("demand of light", "no 'demand of light'"),
-        ("fuel", "not one thing"),
+        ("fuel capacity of light", "no 'fuel capacity of light'"),
         ("", "no ''"),
     ],
 )
@@ -108,6 +113,14 @@ def test_a_step_of_a_price_and_a_yield_can_be_changed(model):
     )
     assert [tier.price for tier in found.products["fuel"].tiers] == [60, 45]
     assert found.units["cdu"].feeds["light"].yields["gas_oil"] == pytest.approx(0.65)
+
+
+def test_a_price_by_steps_moves_as_a_whole(model):
+    assert find("price of fuel", model).words == "products.fuel.price"
+    found = changed(model, {"what": "products.fuel.price", "by": -10, "unit": "%"})
+    assert [tier.price for tier in found.products["fuel"].tiers] == pytest.approx([54, 45])
+    with pytest.raises(ParameterError, match=r"tiers\.0\.price"):
+        changed(model, {"what": "products.fuel.price", "to": 55})
 
 
 def test_a_throughput_is_held_by_a_limit(model):

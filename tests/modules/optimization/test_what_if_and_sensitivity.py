@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orchestrator.errors import ParameterError
+from orchestrator.errors import ConfigurationError, ParameterError
 from orchestrator.modules.base import OperationContext
 from orchestrator.modules.optimization import sensitivity, what_if
 from orchestrator.modules.optimization.models import ChangeOf
@@ -264,3 +264,15 @@ def test_what_one_more_earns_is_the_shadow_price_inside_its_range():
     for limit in result.limits:
         assert moved[limit.key].more == pytest.approx(limit.shadow_price)
         assert moved[limit.key].less == pytest.approx(-limit.shadow_price)
+
+
+def test_a_curve_ends_where_the_number_makes_no_model():
+    document = {**PLAN, "units": {"cdu": {**PLAN["units"]["cdu"], "minimum": 60}}}
+    context = OperationContext(now=NOW, plant=Plant(), settings={"plan_model": document})
+    asked = SensitivityInput.model_validate({"curves": [{"what": "cdu", "low": 10, "high": 90}]})
+    found = sensitivity.run(asked, context).curves[0]
+    assert (found.low, found.high) == pytest.approx((60, 90))
+    assert "beyond that there is no plan" in found.text
+    asked = SensitivityInput.model_validate({"curves": [{"what": "cdu", "low": 10, "high": 50}]})
+    with pytest.raises(ConfigurationError, match="minimum"):
+        sensitivity.run(asked, context)

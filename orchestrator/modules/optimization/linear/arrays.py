@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,7 +72,7 @@ def assemble(program: LinearProgram) -> Arrays:
     columns, rows = list(program.columns.values()), list(program.rows.values())
     index = {name: i for i, name in enumerate(program.columns)}
     terms = [row.terms for row in rows]
-    count = np.fromiter((len(t) for t in terms), np.int32, len(rows))
+    count = np.fromiter(map(len, terms), np.int32, len(rows))
     entries = int(count.sum())
     arrays = Arrays(
         columns=tuple(program.columns),
@@ -82,8 +83,8 @@ def assemble(program: LinearProgram) -> Arrays:
         row_lower=np.array([r.lower for r in rows], float),
         row_upper=np.array([r.upper for r in rows], float),
         row=np.repeat(np.arange(len(rows), dtype=np.int32), count),
-        column=np.fromiter((index[name] for t in terms for name in t), np.int32, entries),
-        value=np.fromiter((v for t in terms for v in t.values()), float, entries),
+        column=np.fromiter(map(index.__getitem__, chain.from_iterable(terms)), np.int32, entries),
+        value=np.fromiter(chain.from_iterable(t.values() for t in terms), float, entries),
         integer=np.array([c.kind == "integer" for c in columns], bool),
         offset=program.offset,
     )

@@ -11,6 +11,8 @@ import numpy as np
 from orchestrator.modules.optimization.models import SolveStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from orchestrator.modules.optimization.linear.arrays import Floats
 
 _NONE = np.empty(0)
@@ -30,6 +32,12 @@ class Bounds:
 
     low: Floats = field(default_factory=lambda: _NONE)
     high: Floats = field(default_factory=lambda: _NONE)
+
+    def at(self, place: int) -> Range | None:
+        """At one place; ``None`` where none were asked for."""
+        if not self.low.size:
+            return None
+        return Range(float(self.low[place]), float(self.high[place]))
 
     def by(self, names: tuple[str, ...]) -> dict[str, Range]:
         """By name; empty where none were asked for."""
@@ -86,6 +94,14 @@ class LinearSolution:
             return None
         return abs(self.bound - self.objective) / max(abs(self.objective), 1e-9)
 
+    def row_prices(self, least: float) -> Iterator[tuple[str, float, int]]:
+        """Rows whose shadow price is above ``least`` in size, with it and the row's place."""
+        return _above(self.rows, self.y, least)
+
+    def column_prices(self, least: float) -> Iterator[tuple[str, float, int]]:
+        """Columns whose reduced cost is above ``least`` in size, with it and the column's place."""
+        return _above(self.columns, self.d, least)
+
     @cached_property
     def values(self) -> dict[str, float]:
         """Value of each column."""
@@ -120,3 +136,9 @@ class LinearSolution:
     def worth_range(self) -> dict[str, Range]:
         """Worths of each column between which the solution stays."""
         return self.worths.by(self.columns)
+
+
+def _above(names: tuple[str, ...], duals: Floats, least: float) -> Iterator[tuple[str, float, int]]:
+    places = np.flatnonzero(np.abs(duals) > least)
+    for place, dual in zip(places.tolist(), duals[places].tolist(), strict=True):
+        yield names[place], dual, place

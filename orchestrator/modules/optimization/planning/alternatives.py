@@ -13,6 +13,7 @@ from orchestrator.modules.optimization.planning.scenario_models import (
     AlternativesOf,
     Latitude,
 )
+from orchestrator.modules.optimization.planning.wording import signed
 
 USUAL_COUNT = 3
 MOST_COLUMNS = 2000
@@ -107,7 +108,7 @@ def _told(
     )
     size = max((abs(value) for value in planned.values()), default=1.0)
     said = [
-        f"{name} {_signed(change)}"
+        f"{name} {signed(change)}"
         for change, name in moves[:_MOST_NAMED]
         if abs(change) > 1e-4 * size
     ]
@@ -121,7 +122,3 @@ def _told(
         text=f"{', '.join(said)} {rate} for {item.lost:,.0f} {model.money_unit} less",
         **amounts,
     )
-
-
-def _signed(change: float) -> str:
-    return f"{change:+,.0f}" if abs(change) >= 1000 else f"{change:+,.3g}"

@@ -26,7 +26,7 @@ Side = Literal["min", "max"]
 Values = Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Limit:
     """A number of the model that bounds a row or column.
 
@@ -135,7 +135,9 @@ class Book:
         scale: float | None = None,
     ) -> None:
         """Add a constraint; it is elastic where it stands for a number of the model."""
-        kept = {column: value for column, value in terms.items() if value != 0.0}
+        kept = dict(terms)
+        if 0.0 in kept.values():
+            kept = {column: value for column, value in kept.items() if value != 0.0}
         self.program.add_row(Row(name, kept, lower, upper, elastic=bool(limits), scale=scale))
         for side, limit in (limits or {}).items():
             self.row_limits[name, side] = limit

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from orchestrator.errors import ConfigurationError, ParameterError
 from orchestrator.modules.optimization import changes
 from orchestrator.modules.optimization.linear import LinearProgram, LinearSolution
 from orchestrator.modules.optimization.models import ChangeOf
-from orchestrator.modules.optimization.parametric import Curve, curve
+from orchestrator.modules.optimization.parametric import BISECTIONS, Curve, curve
 from orchestrator.modules.optimization.planning.program import PlanProgram, PriceOf
 from orchestrator.modules.optimization.planning.result import PlanLimit
 from orchestrator.modules.optimization.planning.what_if_models import (
@@ -62,6 +62,9 @@ def moved_by_one(
         for by in (step, -step):
             margin = _margin(built.model, what, by, price, deadline)
             worth.append(None if margin is None else (margin - solution.objective) / step)
+        if time.monotonic() >= deadline:
+            # What was not solved to its end says nothing.
+            break
         found.append(OneMore(key=limit.key, period=limit.period, more=worth[0], less=worth[1]))
     return tuple(found)
 
@@ -95,7 +98,9 @@ def _drawn(
         changed = changes.apply(model, [ChangeOf(what=place.words, to=value)], price, where)
         return PlanProgram(changed, price).program
 
-    drawn = curve(program_at, low, high, max(0.1, deadline - time.monotonic()))
+    inside = present if present is not None and low <= present <= high else None
+    first, last = _usable(program_at, low, high, inside, deadline)
+    drawn = curve(program_at, first, last, max(0.1, deadline - time.monotonic()))
     told = MarginCurve(
         what=place.words,
         present=present,
@@ -108,6 +113,46 @@ def _drawn(
         text=_text(place.words, drawn, low, high, model.money_unit),
     )
     return told, drawn.complete
+
+
+def _usable(
+    program_at: Callable[[float], LinearProgram],
+    low: float,
+    high: float,
+    inside: float | None,
+    deadline: float,
+) -> tuple[float, float]:
+    """The part of an interval in which the number makes a model, such as a capacity above its minimum.
+
+    Raises:
+        ConfigurationError: neither an end nor the present value does.
+    """
+
+    def fits(value: float) -> bool:
+        try:
+            program_at(value)
+        except ConfigurationError:
+            return False
+        return True
+
+    ends = fits(low), fits(high)
+    if all(ends):
+        return low, high
+    within = low if ends[0] else high if ends[1] else inside
+    if within is None or not (any(ends) or fits(within)):
+        program_at(low)
+        return low, high
+
+    def edge(without: float) -> float:
+        good = within
+        for _ in range(BISECTIONS):
+            if time.monotonic() >= deadline:
+                break
+            middle = (without + good) / 2
+            good, without = (middle, without) if fits(middle) else (good, middle)
+        return good
+
+    return low if ends[0] else edge(low), high if ends[1] else edge(high)
 
 
 def _end(present: float | None, share: float, what: str, where: str) -> float:

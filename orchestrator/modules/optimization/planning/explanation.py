@@ -16,6 +16,7 @@ from orchestrator.modules.optimization.models import Conflict
 from orchestrator.modules.optimization.planning.book import Limit, Side
 from orchestrator.modules.optimization.planning.program import PlanProgram
 from orchestrator.modules.optimization.planning.result import NotDone, PlanLimit
+from orchestrator.modules.optimization.planning.wording import number
 
 SMALL = 1e-9
 
@@ -36,20 +37,16 @@ def _priced(
 ) -> Iterator[tuple[Limit, float, Range | None, bool]]:
     """Each limit that holds a row or column, its dual value and the range of the program's bound."""
     book = built.book
-    for name, dual in solution.row_dual.items():
-        if abs(dual) <= SMALL:
-            continue
-        row = book.program.rows[name]
+    for name, dual, place in solution.row_prices(SMALL):
         limit = book.row_limits.get((name, _held(dual)))
         if limit is not None:
-            yield limit, dual, solution.row_range.get(name), row.lower == row.upper
-    for name, dual in solution.column_dual.items():
-        if abs(dual) <= SMALL:
-            continue
-        column = book.program.columns[name]
+            row, ends = book.program.rows[name], solution.row_bounds.at(place)
+            yield limit, dual, ends, row.lower == row.upper
+    for name, dual, place in solution.column_prices(SMALL):
         limit = book.column_limits.get((name, _held(dual)))
         if limit is not None:
-            yield limit, dual, solution.column_range.get(name), column.lower == column.upper
+            column, ends = book.program.columns[name], solution.column_bounds.at(place)
+            yield limit, dual, ends, column.lower == column.upper
 
 
 def _held(dual: float) -> Side:
@@ -87,8 +84,8 @@ def _words(built: PlanProgram, limit: Limit, price: float) -> str:
     if built.model.periods:
         span = f"over its {limit.days:g} days" if limit.period else "over all periods"
     return (
-        f"{f'{amount} {limit.unit}'.rstrip()} more of the limit on {limit.what} ({limit.bound:g}){when} "
-        f"{effect} {abs(price) * step:,.4g} {money} {span}"
+        f"{f'{amount} {limit.unit}'.rstrip()} more of the limit on {limit.what} ({number(limit.bound)}){when} "
+        f"{effect} {number(abs(price) * step)} {money} {span}"
     )
 
 
@@ -103,22 +100,21 @@ def not_done(built: PlanProgram, solution: LinearSolution) -> tuple[NotDone, ...
     """Crudes, purchases, products and feeds at zero, with what their price lacks."""
     found: list[NotDone] = []
     money = f"{built.model.money_unit}/{built.model.quantity_unit}"
-    for name, column in built.program.columns.items():
+    for name, dual, _ in solution.column_prices(SMALL):
         kind, _, rest = name.partition(".")
-        dual = solution.column_dual[name]
-        if kind not in ("crudes", "purchases", "products", "units") or dual >= -SMALL:
+        if kind not in ("crudes", "purchases", "products", "units") or dual > 0:
             continue
-        if solution.values[name] > SMALL or column.lower > 0:
+        if solution.values[name] > SMALL or built.program.columns[name].lower > 0:
             continue
         what, _, period = name.removesuffix("]").partition("[")
         rest = rest.partition("[")[0]
         lacks = -dual / built.book.days[name]
         when = f" in {period}" if period else ""
         text = {
-            "crudes": f"{rest} would have to be {lacks:,.4g} {money} cheaper to be bought",
-            "purchases": f"{rest} would have to be {lacks:,.4g} {money} cheaper to be bought",
-            "products": f"{rest} would have to sell for {lacks:,.4g} {money} more to be made",
-            "units": f"running {rest} loses {lacks:,.4g} {money}",
+            "crudes": f"{rest} would have to be {number(lacks)} {money} cheaper to be bought",
+            "purchases": f"{rest} would have to be {number(lacks)} {money} cheaper to be bought",
+            "products": f"{rest} would have to sell for {number(lacks)} {money} more to be made",
+            "units": f"running {rest} loses {number(lacks)} {money}",
         }[kind]
         found.append(NotDone(what=what, period=period, lacks=lacks, text=text + when))
     return tuple(sorted(found, key=lambda item: item.lacks))
@@ -144,7 +140,7 @@ def in_words(
         by = item.by / scale if scale > SMALL else item.by
         direction = "raise" if limit.side == "max" else "lower"
         when = f" in {limit.period}" if limit.period else ""
-        text = f"{direction} the {limit.side} {limit.bound:g} on {limit.what}{when} by {by:,.6g} "
+        text = f"{direction} the {limit.side} {number(limit.bound)} on {limit.what}{when} by {by:,.6g} "
         found.append(
             Conflict(
                 limit=limit.what,
@@ -167,7 +163,7 @@ def in_conflict(built: PlanProgram, time_limit: float) -> tuple[str, ...]:
         limit = _limit_of(built, item.name, "min" if item.side == "min" else "max")
         if limit is not None:
             when = f" in {limit.period}" if limit.period else ""
-            found.append(f"{limit.what}{when} ({limit.side} {limit.bound:g})")
+            found.append(f"{limit.what}{when} ({limit.side} {number(limit.bound)})")
     return tuple(found)
 
 

@@ -16,6 +16,8 @@ from orchestrator.modules.optimization.planning.result import (
     PlanResult,
     Quality,
 )
+from orchestrator.modules.optimization.planning.what_if_models import Contribution
+from orchestrator.modules.optimization.planning.wording import number
 from orchestrator.modules.report_figures import NumberMap, Waterfall
 from orchestrator.modules.report_page import Chart, Items, Part, Section, Table, Trace
 
@@ -31,10 +33,25 @@ _WORDS = {"fixed": "fixed costs", "startup": "start-ups", "surplus": "surplus st
 
 
 def page(
-    result: PlanResult, built: PlanProgram, solution: LinearSolution, *, as_markdown: bool
+    result: PlanResult,
+    built: PlanProgram,
+    solution: LinearSolution,
+    *,
+    as_markdown: bool,
+    supposed: Sequence[Contribution] = (),
 ) -> str:
-    """The page as HTML or Markdown; every number on it is one of the plan."""
+    """The page as HTML or Markdown; every number on it is one of the plan.
+
+    Args:
+        result: The plan.
+        built: Its program.
+        solution: Its solution.
+        as_markdown: Whether to write Markdown.
+        supposed: What each supposed change adds, where it is the plan of a ``what_if``.
+    """
     sections = [section for section in _sections(result, built, solution) if section.parts]
+    if supposed and result.compared:
+        sections.insert(0, Section("What each change adds", [_supposed(result, supposed)]))
     write = report_page.markdown if as_markdown else report_page.html
     return write(f"Plan of {built.model.name}", result.summary, sections)
 
@@ -136,6 +153,16 @@ def _change(result: PlanResult) -> Waterfall:
     )
 
 
+def _supposed(result: PlanResult, changes: Sequence[Contribution]) -> Waterfall:
+    return Waterfall(
+        f"From the margin as it is to that with all changes, {result.money_unit}: the share of each change",
+        result.money_unit,
+        [(item.what, item.share) for item in changes],
+        start=("margin as it is", sum(result.compared.values())),
+        total="with all changes",
+    )
+
+
 def _plan(result: PlanResult, built: PlanProgram) -> list[Part]:
     """Amounts per day by period; sums over all days where there are too many periods."""
     unit = f"{result.quantity_unit}/d"
@@ -154,8 +181,8 @@ def _plan(result: PlanResult, built: PlanProgram) -> list[Part]:
         for name in names:
             cells = [_of(period, section).get(name, 0.0) for period in periods]
             whole = sum(c * p.days for c, p in zip(cells, periods, strict=True)) / result.days
-            shown = [] if many or len(periods) == 1 else [_number(cell) for cell in cells]
-            rows.append((word, name, *shown, _number(whole), _unit(section, name, built, unit)))
+            shown = [] if many or len(periods) == 1 else [number(cell) for cell in cells]
+            rows.append((word, name, *shown, number(whole), _unit(section, name, built, unit)))
     named = [] if many or len(periods) == 1 else [f"n:{period.name}" for period in periods]
     heads = ("", "what", *named, "n:mean a day" if len(periods) > 1 else "n:a day", "unit")
     parts: list[Part] = [Table(heads, rows[:MOST_ROWS])]
@@ -211,11 +238,11 @@ def _qualities(result: PlanResult, built: PlanProgram) -> list[Part]:
 def _quality(quality: Quality | None) -> str:
     if quality is None or quality.value is None:
         return ""
-    limits = [f"≥ {_number(quality.min)}"] if quality.min is not None else []
-    limits += [f"≤ {_number(quality.max)}"] if quality.max is not None else []
+    limits = [f"≥ {number(quality.min)}"] if quality.min is not None else []
+    limits += [f"≤ {number(quality.max)}"] if quality.max is not None else []
     room = quality.giveaway
     star = "*" if room is not None and room <= 1e-6 * max(1.0, abs(quality.value)) else ""
-    return f"{_number(quality.value)}{star} ({', '.join(limits)})"
+    return f"{number(quality.value)}{star} ({', '.join(limits)})"
 
 
 def _stocks(result: PlanResult) -> list[Part]:
@@ -269,10 +296,10 @@ def _limit_table(result: PlanResult) -> Table:
         (
             item.limit,
             item.side,
-            _number(item.bound),
-            _number(item.shadow_price),
-            "" if item.from_bound is None else _number(item.from_bound),
-            "" if item.to_bound is None else _number(item.to_bound),
+            number(item.bound),
+            number(item.shadow_price),
+            "" if item.from_bound is None else number(item.from_bound),
+            "" if item.to_bound is None else number(item.to_bound),
         )
         for item in result.binding[:MOST_LIMITS]
     ]
@@ -294,15 +321,15 @@ def _alternatives(result: PlanResult) -> list[Part]:
     parts: list[Part] = []
     if result.alternatives:
         rows = [
-            (str(number), item.text, _number(item.objective), _number(item.lost))
-            for number, item in enumerate(result.alternatives, 1)
+            (str(place), item.text, number(item.objective), number(item.lost))
+            for place, item in enumerate(result.alternatives, 1)
         ]
         heads = ("", "against the plan", "n:margin", f"n:lost, {result.money_unit}")
         parts.append(Table(heads, rows))
     wide = [item for item in result.latitude if item.largest - item.least > 1e-4 * item.largest]
     if wide:
         rows4 = [
-            (item.what, _number(item.least), _number(item.planned), _number(item.largest))
+            (item.what, number(item.least), number(item.planned), number(item.largest))
             for item in wide
         ]
         parts.append("How far each may go while the margin keeps within the same share:")
@@ -319,9 +346,9 @@ def _scenarios(result: PlanResult, money: str) -> list[Part]:
             item.scenario,
             f"{item.probability:.0%}",
             item.status,
-            "" if item.objective is None else _number(item.objective),
-            "" if item.of_base_plan is None else _number(item.of_base_plan),
-            "" if item.of_common_plan is None else _number(item.of_common_plan),
+            "" if item.objective is None else number(item.objective),
+            "" if item.of_base_plan is None else number(item.of_base_plan),
+            "" if item.of_common_plan is None else number(item.of_common_plan),
         )
         for item in result.scenarios
     ]
@@ -339,12 +366,6 @@ def _scenarios(result: PlanResult, money: str) -> list[Part]:
     if result.common is not None:
         parts.insert(0, result.common.text)
         unit = f"{result.quantity_unit}/d"
-        decided = [(name, _number(value)) for name, value in result.common.decision.items()]
+        decided = [(name, number(value)) for name, value in result.common.decision.items()]
         parts.append(Table(("decided for all scenarios", f"n:{unit}"), decided[:MOST_ROWS]))
     return parts
-
-
-def _number(value: float) -> str:
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{0.0 if abs(value) < 1e-9 else value:,.4g}"

@@ -6,7 +6,8 @@ from orchestrator.modules.optimization.linear import INFINITY
 from orchestrator.modules.optimization.planning.book import Book, Limit, Side, tagged
 from orchestrator.modules.optimization.refinery.flowsheet import Flowsheet, Process
 from orchestrator.modules.optimization.refinery.numbers import at, every
-from orchestrator.modules.optimization.refinery.parts import Mode, Period, Unit
+from orchestrator.modules.optimization.refinery.parts import Period
+from orchestrator.modules.optimization.refinery.unit_parts import Mode, Unit
 
 
 def add_units(book: Book, sheet: Flowsheet) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.modules.optimization.refinery.findings import Finding
 from orchestrator.modules.optimization.refinery.flow_checks import flows
-from orchestrator.modules.optimization.refinery.flowsheet import APART, Flowsheet
+from orchestrator.modules.optimization.refinery.flowsheet import APART, Flowsheet, place_of
 from orchestrator.modules.optimization.refinery.numbers import PerPeriod, at, every
 from orchestrator.modules.optimization.refinery.property_checks import properties
 
@@ -64,25 +64,49 @@ def _names_stand_once(model: RefineryModel) -> Iterator[Finding]:
     for name in model.crudes.keys() & model.purchases.keys():
         yield Finding("error", ("purchases", name), "is a crude as well; keep one of the two")
     sections = ("crudes", "purchases", "units", "pools", "tanks", "products", "utilities")
-    for section in (*sections, "emissions", "streams", "limits"):
-        for name in getattr(model, section):
-            if not name.strip():
-                yield Finding("error", (section, name), "has an empty name; give it one")
-            elif "." in name and section != "limits":
-                yield Finding(
-                    "error",
-                    (section, name),
-                    "has a point in its name, and points part the keys of a path; use another sign",
-                )
+    names = [
+        (section, name) for section in (*sections, "emissions") for name in getattr(model, section)
+    ]
+    for section, name in names:
+        yield from _plain_name((section, name), name, "@")
+    for name, unit in model.units.items():
+        for way, running in unit.ways.items():
+            path = place_of(name, unit, way)
+            if way:
+                yield from _plain_name(path, way, "@")
+            for feed_name, feed in running.feeds.items():
+                yield from _plain_name((*path, "feeds", feed_name), feed_name)
+                for stream in feed.yields:
+                    yield from _plain_name(
+                        (*path, "feeds", feed_name, "yields", stream), stream, "@"
+                    )
+            for stream in running.cuts:
+                yield from _plain_name((*path, "cuts", stream), stream, "@")
+            for stream in running.yields:
+                yield from _plain_name((*path, "yields", stream), stream, "@")
+    for span in model.periods:
+        yield from _plain_name(("periods", span.name), span.name)
+
+
+def _plain_name(path: tuple[str, ...], name: str, more: str = "") -> Iterator[Finding]:
+    """Names may not hold the signs that part a path, a period or what is kept apart."""
+    if not name.strip():
+        yield Finding("error", path, "has an empty name; give it one")
+    for sign in (*".[]", *more):
+        if sign in name:
+            text = (
+                f"has {sign!r} in its name, which parts names in what is reported; use another sign"
+            )
+            yield Finding("error", path, text)
+            return
 
 
 def _feeds(sheet: Flowsheet) -> Iterator[Finding]:
     model = sheet.model
     for name, unit in model.units.items():
         for way, running in unit.ways.items():
-            section = "severity" if unit.severity else "modes"
-            path = ("units", name, *((section, way) if way else ()))
-            if not running.feeds:
+            path = place_of(name, unit, way)
+            if not unit.fed(running):
                 yield Finding("error", (*path, "feeds"), "is empty; name what is run")
     seen = set()
     for process in sheet.processes:
@@ -176,8 +200,7 @@ def _loads(sheet: Flowsheet) -> Iterator[Finding]:
     places: list[tuple[tuple[str, ...], str, dict[str, PerPeriod]]] = []
     for name, unit in model.units.items():
         for way, running in unit.ways.items():
-            section = "severity" if unit.severity else "modes"
-            path = ("units", name, *((section, way) if way else ()))
+            path = place_of(name, unit, way)
             items = [(path, running)] + [((*path, "feeds", f), x) for f, x in running.feeds.items()]
             items += [(("units", name), unit)] if way else []
             for where, load in items:

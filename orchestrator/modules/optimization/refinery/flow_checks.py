@@ -99,7 +99,7 @@ def _leaving(sheet: Flowsheet) -> set[str]:
     found = {
         stream
         for path, name in sheet.named
-        if path[0] in ("products", "utilities")
+        if path[0] in ("products", "utilities", "limits")
         for stream in sheet.actual(name)
     }
     found |= {tank.holds or name for name, tank in sheet.model.tanks.items()}

@@ -19,8 +19,9 @@ from orchestrator.modules.optimization.refinery.numbers import (
     every,
     multiplied,
 )
-from orchestrator.modules.optimization.refinery.parts import Cut, Feed, Mode, Running, Stream, Unit
+from orchestrator.modules.optimization.refinery.parts import Cut, Stream
 from orchestrator.modules.optimization.refinery.qualities import BlendingRules
+from orchestrator.modules.optimization.refinery.unit_parts import Feed, Mode, Running, Unit
 
 if TYPE_CHECKING:
     from orchestrator.modules.optimization.refinery.model import RefineryModel
@@ -131,6 +132,11 @@ class Flowsheet:
             found += [(("pools", name, "mixes"), stream) for stream in pool.mixes]
         for name, utility in model.utilities.items():
             found += [(("utilities", name, "from", stream), stream) for stream in utility.from_]
+        for name, limit in model.limits.items():
+            for term in limit.terms:
+                section, _, bought = term.partition(".")
+                if section in ("crudes", "purchases") and bought in model.supplies:
+                    found.append((("limits", name, "terms", term), bought))
         return found
 
     @cached_property
@@ -215,9 +221,10 @@ class Flowsheet:
         for name, unit in self.model.units.items():
             ends = _streams_by_end(unit)
             for way, running in unit.ways.items():
-                for feed_name, feed in running.feeds.items():
+                feeds = unit.fed(running)
+                for feed_name, feed in feeds.items():
                     for stream in self.actual(feed_name):
-                        if stream != feed_name and stream in running.feeds:
+                        if stream != feed_name and stream in feeds:
                             continue
                         yield self._process(name, unit, way, running, feed_name, feed, stream, ends)
 
@@ -232,13 +239,15 @@ class Flowsheet:
         stream: str,
         ends: set[str],
     ) -> Process:
-        section = "severity" if unit.severity else "modes"
-        path = ("units", name, *((section, way) if way else ()), "feeds", feed_name)
+        here = place_of(name, unit, way) if running.feeds else ("units", name)
+        path = (*here, "feeds", feed_name)
         yields, properties = self._assay(path, running, unit, stream)
-        yields |= feed.yields
-        for made, given in feed.properties.items():
-            properties[made] = {**properties.get(made, {}), **given}
-        if not yields and "yields" not in feed.model_fields_set:
+        given = [unit, *((running,) if running is not unit else ()), feed]
+        for part in given:
+            yields |= part.yields
+            for made, known in part.properties.items():
+                properties[made] = {**properties.get(made, {}), **known}
+        if not yields and not any("yields" in part.model_fields_set for part in given):
             self.missing.append((path, stream))
         origin = stream.partition(APART)[2] or (stream if stream in self.model.crudes else "")
         names = {}
@@ -255,7 +264,6 @@ class Flowsheet:
                     self._apart[made][names[made]] = None
                 else:
                     self._plain.add(made)
-        loads = [feed, *((running,) if running is not unit else ()), unit]
         use = running.use if isinstance(running, Mode) else 1.0
         return Process(
             name=".".join(("units", name, *((way,) if way else ()), stream)),
@@ -264,11 +272,11 @@ class Flowsheet:
             way=way,
             feed=stream,
             yields={names[made]: share for made, share in yields.items()},
-            cost=added(*(load.cost for load in loads)),
+            cost=added(*(part.cost for part in given)),
             use=multiplied(feed.use, use),
-            utilities=_summed([load.utilities for load in loads]),
-            emissions=_summed([load.emissions for load in loads]),
-            properties={names[m]: given for m, given in properties.items() if m in names},
+            utilities=_summed([part.utilities for part in given]),
+            emissions=_summed([part.emissions for part in given]),
+            properties={names[m]: known for m, known in properties.items() if m in names},
             base=feed.base,
             deltas={
                 prop: {names.get(made, made): change for made, change in changes.items()}
@@ -316,15 +324,23 @@ class Flowsheet:
         return values[0] if len(set(values)) == 1 else found
 
 
+def place_of(name: str, unit: Unit, way: str) -> tuple[str, ...]:
+    """Where a unit, or one of its modes or ends of severity, stands in the file."""
+    section = "severity" if unit.severity else "modes"
+    return ("units", name, *((section, way) if way else ()))
+
+
 def _streams_by_end(unit: Unit) -> set[str]:
     """Streams whose properties differ between the ends of a unit's severity."""
     if unit.severity is None:
         return set()
     low, high = unit.severity.low, unit.severity.high
     found = set()
-    for name in low.feeds.keys() & high.feeds.keys():
-        made = low.feeds[name].properties, high.feeds[name].properties
-        found |= {s for s in made[0].keys() | made[1].keys() if made[0].get(s) != made[1].get(s)}
+    for name in unit.fed(low).keys() & unit.fed(high).keys():
+        first, second = (
+            {**end.properties, **unit.fed(end)[name].properties} for end in (low, high)
+        )
+        found |= {s for s in first.keys() | second.keys() if first.get(s) != second.get(s)}
     return found
 
 

@@ -76,6 +76,8 @@ class Graph:
                 for maker in makers.get(stream, []):
                     yield Edge(maker, f"units.{process.unit}", stream)
         for path, given in sheet.named:
+            if path[0] == "limits":
+                continue
             for stream in sheet.actual(given):
                 for maker in makers.get(stream, []):
                     yield Edge(maker, f"{path[0]}.{path[1]}", stream)
@@ -104,10 +106,15 @@ class Graph:
 
         for node in self.nodes:
             rank(node.id, frozenset())
-        last = max(found.values(), default=0)
         ends = {node.id for node in self.nodes if node.kind == "product"}
-        ends -= {edge.source for edge in self.edges}
-        return {node: last if node in ends else place for node, place in found.items()}
+        stores = {edge.target for edge in self.edges if edge.source in ends}
+        last = 1 + max(
+            (rank for node, rank in found.items() if node not in ends | stores), default=0
+        )
+        return {
+            node: last + 1 if node in stores else last if node in ends else place
+            for node, place in found.items()
+        }
 
 
 def as_text(graph: Graph) -> str:

@@ -47,10 +47,10 @@ from orchestrator.modules.optimization.refinery.parts import (
     Stream,
     Supply,
     Tank,
-    Unit,
     Utility,
 )
 from orchestrator.modules.optimization.refinery.quantity import Basis, basis_of, plain_unit
+from orchestrator.modules.optimization.refinery.unit_parts import Unit
 
 ONE_DAY = (Period.model_construct(name="", days=1.0),)
 

@@ -27,7 +27,7 @@ from orchestrator.plant.units import conversion
 
 PerPeriod = float | dict[str, float]
 Price = float | str | dict[str, float | str]
-Sort = Literal["rate", "amount", "plain"]
+Sort = Literal["rate", "amount", "plain", "money", "quality"]
 
 DEFAULT = "default"
 MOST = 1e12
@@ -133,7 +133,7 @@ def _price(value: Any) -> Price:
 
 def _one_price(value: Any) -> float | str:
     if not isinstance(value, str):
-        number = _number(value, "plain")
+        number = _number(value, "money")
         if abs(number) > MOST:
             raise ValueError(f"is beyond {MOST:g}")
         return number
@@ -146,20 +146,7 @@ def _one_price(value: Any) -> float | str:
                 f"is neither a number nor an expression over tags ({error.what})"
             ) from error
         return value
-    number, unit = float(found["number"]), found["unit"]
-    if not unit:
-        return number
-    units = _READING.get() or Reading()
-    money, _, quantity = unit.partition("/")
-    if money.strip().casefold() != units.money_unit.casefold():
-        raise ValueError(f"is in {money.strip()}, and money_unit is {units.money_unit}")
-    scale = _scale(units.quantity_unit, quantity.strip() or "")
-    if scale is None:
-        raise ValueError(
-            f"is a price per {quantity.strip() or 'nothing'}, and quantity_unit is "
-            f"{units.quantity_unit}: give it in {units.money_unit}/{units.quantity_unit}"
-        )
-    return number * scale
+    return _number(value, "money")
 
 
 def _number(value: Any, sort: Sort) -> float:
@@ -181,6 +168,12 @@ def _measured(text: str, sort: Sort) -> float:
     if not unit:
         return number
     unit = unit.strip()
+    if sort == "money":
+        return number * _per_unit(unit)
+    if sort == "quality":
+        raise ValueError(
+            f"has a unit ({unit}); write the number alone, in the unit that the property is given in"
+        )
     units = _READING.get() or Reading()
     if sort == "plain":
         if unit in ("%", "percent"):
@@ -195,6 +188,22 @@ def _measured(text: str, sort: Sort) -> float:
             f"give {kind} in {wanted}"
         )
     return number * scale
+
+
+def _per_unit(unit: str) -> float:
+    """What a price per some unit is per unit of the model."""
+    units = _READING.get() or Reading()
+    money, _, quantity = unit.partition("/")
+    money, quantity = money.strip(), quantity.strip()
+    if money.casefold() != units.money_unit.casefold():
+        raise ValueError(f"is in {money}, and money_unit is {units.money_unit}")
+    scale = _scale(units.quantity_unit, quantity)
+    if scale is None:
+        raise ValueError(
+            f"is money per {quantity or 'nothing'}, and quantity_unit is {units.quantity_unit}: "
+            f"give it in {units.money_unit}/{units.quantity_unit}"
+        )
+    return scale
 
 
 def _scale(given: str, wanted: str) -> float | None:
@@ -240,7 +249,11 @@ SignedRate = Annotated[PerPeriod, PlainValidator(_read("rate", None, above=False
 Amount = Annotated[PerPeriod, PlainValidator(_read("amount", 0.0, above=False)), _JSON]
 """An amount in store, at least 0, by period."""
 Plain = Annotated[PerPeriod, PlainValidator(_read("plain", None, above=False)), _JSON]
-"""A number without unit of its own (a yield, a cost, a property), by period."""
+"""A number without unit of its own (a yield, a share), by period."""
+Quality = Annotated[PerPeriod, PlainValidator(_read("quality", None, above=False)), _JSON]
+"""A property or its limit, in the property's own unit, by period."""
+Cost = Annotated[PerPeriod, PlainValidator(_read("money", None, above=False)), _JSON]
+"""Money per unit: a number, or a number with unit; by period."""
 PlainPositive = Annotated[PerPeriod, PlainValidator(_read("plain", 0.0, above=True)), _JSON]
 """The same, greater than 0."""
 PlainLeastZero = Annotated[PerPeriod, PlainValidator(_read("plain", 0.0, above=False)), _JSON]

@@ -1,4 +1,4 @@
-"""Parts of a refinery model: what is bought, run, mixed, stored and sold."""
+"""Parts of a refinery model: what is bought, mixed, stored and sold; units are in ``unit_parts``."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from orchestrator.modules.optimization.refinery.blending_index import INDICES
 from orchestrator.modules.optimization.refinery.numbers import (
     Amount,
+    Cost,
     Money,
     Plain,
     PlainLeastZero,
     PlainPositive,
+    Quality,
     Rate,
     every,
 )
@@ -23,6 +25,13 @@ class ModelPart(BaseModel):
     """Base of the parts: immutable, and an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def by_name(value: Any) -> Any:
+    """A list of names as a mapping of each to nothing more; anything else as it is."""
+    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        return {name: {} for name in value}
+    return value
 
 
 class Period(ModelPart):
@@ -73,7 +82,7 @@ class Cut(ModelPart):
     """A cut of a crude's assay."""
 
     yield_: PlainLeastZero = Field(alias="yield", description="Share of the crude.")
-    properties: dict[str, Plain] = Field(default_factory=dict)
+    properties: dict[str, Quality] = Field(default_factory=dict)
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
@@ -81,205 +90,28 @@ class Cut(ModelPart):
 class Supply(Priced):
     """A crude or another feed that can be bought: price, availability, assay."""
 
-    properties: dict[str, Plain] = Field(default_factory=dict)
+    properties: dict[str, Quality] = Field(default_factory=dict)
     cuts: dict[str, Cut] = Field(
-        default_factory=dict, description="The assay: cut -> yield and properties."
-    )
-
-
-class Load(ModelPart):
-    """What running a feed, a mode or a unit takes, per unit of feed."""
-
-    cost: Plain = Field(default=0.0, description="Money per unit of feed.")
-    utilities: dict[str, Plain] = Field(
         default_factory=dict,
-        description="Utility -> use per unit of feed; negative where it is made.",
+        description="The assay: cut -> yield and properties, or its yield alone.",
     )
-    emissions: dict[str, Plain] = Field(
-        default_factory=dict, description="Emission -> amount per unit of feed."
-    )
-
-
-class Feed(Load):
-    """What one feed becomes in a unit."""
-
-    yields: dict[str, Plain] = Field(
-        default_factory=dict,
-        description="Stream -> amount per unit of feed; negative for what is used up beside it.",
-    )
-    use: PlainPositive = Field(default=1.0, description="Capacity taken by one unit of feed.")
-    properties: dict[str, dict[str, Plain]] = Field(
-        default_factory=dict, description="Stream that is made -> its properties."
-    )
-    base: dict[str, float] = Field(
-        default_factory=dict, description="Properties of the feed for which the yields hold."
-    )
-    deltas: dict[str, dict[str, float]] = Field(
-        default_factory=dict,
-        description="Property of the feed -> stream -> change of its yield for one more unit.",
-    )
-
-    @model_validator(mode="after")
-    def _deltas_have_a_base(self) -> Self:
-        for name in self.deltas.keys() - self.base.keys():
-            raise ValueError(f"deltas names {name!r}, and base has no {name!r} to start from")
-        return self
-
-
-Feeds = dict[str, Feed]
-
-
-def _feeds_by_name(value: Any) -> Any:
-    """Feeds as a list of names, where all of them become the unit's cuts."""
-    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
-        return {name: {} for name in value}
-    return value
-
-
-class Running(Load):
-    """Feeds with their yields, or with the cuts of each crude's assay."""
-
-    feeds: Feeds = Field(default_factory=dict)
-    cuts: dict[str, tuple[str, ...]] = Field(
-        default_factory=dict,
-        description="Stream -> cuts of the assay of each feed that it gathers; a list for equal names.",
-    )
-    mixed: tuple[str, ...] = Field(
-        default=(), description="Streams that are not kept apart where segregate is given."
-    )
-
-    @field_validator("feeds", mode="before")
-    @classmethod
-    def _list_of_feeds(cls, value: Any) -> Any:
-        return _feeds_by_name(value)
 
     @field_validator("cuts", mode="before")
     @classmethod
-    def _list_of_cuts(cls, value: Any) -> Any:
-        if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
-            return {name: (name,) for name in value}
-        if isinstance(value, Mapping):
-            return {
-                name: (item,) if isinstance(item, str) else item for name, item in value.items()
-            }
-        return value
-
-
-class Mode(Running):
-    """A way to run a unit: its own feeds and yields, cost and use of capacity."""
-
-    use: PlainPositive = Field(default=1.0, description="Capacity taken by one unit of feed.")
-    max: Rate | None = Field(default=None, description="Largest throughput in this mode, per day.")
-
-
-class SeverityEnd(Running):
-    """One end of a unit's severity."""
-
-    value: float = Field(description="The severity, in the unit's own measure.")
-
-
-class Severity(ModelPart):
-    """A unit run anywhere between two ends; yields, cost and yield × property are linear between them.
-
-    Streams whose properties differ between the ends are kept apart as ``stream@low`` and ``stream@high``;
-    mixed again in one place they are what the severity between makes.
-    """
-
-    low: SeverityEnd
-    high: SeverityEnd
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.low.value >= self.high.value:
-            raise ValueError(f"low ({self.low.value:g}) must be below high ({self.high.value:g})")
-        return self
-
-
-class Outage(ModelPart):
-    """Days of a period in which a unit has only a share of its capacity."""
-
-    days: float = Field(ge=0)
-    capacity: float = Field(
-        default=0.0, ge=0, le=1, description="Share of the capacity that is left."
-    )
-
-
-class Unit(Running):
-    """A process unit: feeds with yields, or modes, or a severity between two ends."""
-
-    capacity: Rate | None = Field(default=None, description="Largest throughput, per day.")
-    minimum: Rate = Field(default=0.0, description="Least throughput (turndown), per day.")
-    modes: dict[str, Mode] = Field(default_factory=dict)
-    one_mode: bool = Field(default=False, description="Whether a period has one mode alone.")
-    severity: Severity | None = None
-    segregate: Literal["no", "crude", "mode"] = Field(
-        default="no",
-        description="Keep what is made apart by crude (stream@crude) or by mode (stream@mode).",
-    )
-    on_off: bool = Field(
-        default=False, description="Whether it may be off, else between minimum and capacity."
-    )
-    on_before: bool = Field(default=True, description="Whether it ran before the first period.")
-    fixed_cost: PlainLeastZero = Field(default=0.0, description="Money a day that it is on.")
-    startup_cost: PlainLeastZero = Field(default=0.0, description="Money for each start.")
-    maintenance: dict[str, Outage] = Field(
-        default_factory=dict, description="Period -> days out, or days and the share that is left."
-    )
-
-    @field_validator("segregate", mode="before")
-    @classmethod
-    def _yes_is_by_crude(cls, value: Any) -> Any:
-        return {True: "crude", False: "no"}.get(value, value) if isinstance(value, bool) else value
-
-    @field_validator("maintenance", mode="before")
-    @classmethod
-    def _days_alone(cls, value: Any) -> Any:
+    def _yields_alone(cls, value: Any) -> Any:
         if not isinstance(value, Mapping):
             return value
         return {
-            name: {"days": item} if isinstance(item, int | float) else item
-            for name, item in value.items()
+            n: item if isinstance(item, Mapping | Cut) else {"yield": item}
+            for n, item in value.items()
         }
-
-    @model_validator(mode="after")
-    def _one_form(self) -> Self:
-        forms = [
-            name
-            for name, given in (
-                ("feeds", self.feeds),
-                ("modes", self.modes),
-                ("severity", self.severity),
-            )
-            if given
-        ]
-        if not forms:
-            raise ValueError("has nothing to run; give feeds, modes or severity")
-        if len(forms) > 1:
-            raise ValueError(f"has {' and '.join(forms)}; give one of them")
-        if self.one_mode and not self.modes:
-            raise ValueError("has one_mode, and no modes to choose from")
-        if (self.on_off or self.one_mode) and self.capacity is None:
-            word = "on_off" if self.on_off else "one_mode"
-            raise ValueError(f"has {word} without capacity, which says how much it can run when on")
-        if not self.on_off and any(every(self.startup_cost)):
-            raise ValueError("has startup_cost without on_off: it is always on")
-        return self
-
-    @property
-    def ways(self) -> dict[str, Running]:
-        """The ways in which it can run: the modes, the ends of severity, or itself under no name."""
-        if self.modes:
-            return dict(self.modes)
-        if self.severity is not None:
-            return {"low": self.severity.low, "high": self.severity.high}
-        return {"": self}
 
 
 class Spec(ModelPart):
     """Least and largest value of a property of a product."""
 
-    min: Plain | None = None
-    max: Plain | None = None
+    min: Quality | None = None
+    max: Quality | None = None
 
 
 class Component(ModelPart):
@@ -303,12 +135,12 @@ class Product(Priced):
         default_factory=dict, description="Stream -> parts, which are scaled to one."
     )
     specs: dict[str, Spec] = Field(default_factory=dict)
-    cost: Plain = Field(default=0.0, description="Money per unit for blending and delivery.")
+    cost: Cost = Field(default=0.0, description="Money per unit for blending and delivery.")
 
     @field_validator("components", mode="before")
     @classmethod
     def _list_of_components(cls, value: Any) -> Any:
-        return _feeds_by_name(value)
+        return by_name(value)
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -326,9 +158,9 @@ class Stream(ModelPart):
     model's rule. ``emissions`` come of what is burnt as a utility or is surplus.
     """
 
-    properties: dict[str, Plain] = Field(default_factory=dict)
+    properties: dict[str, Quality] = Field(default_factory=dict)
     surplus: Literal["inherit", "allowed", "forbidden"] = "inherit"
-    surplus_price: Plain = 0.0
+    surplus_price: Cost = 0.0
     emissions: dict[str, Plain] = Field(default_factory=dict)
 
 

@@ -309,3 +309,52 @@ def test_surplus_has_its_price(solved):
     assert result.objective == pytest.approx(10 * 10 + 30 * 1)
     document["streams"] = {"fuel": {"surplus": "forbidden"}}
     assert solved(document).crudes["oil"] == pytest.approx(10)
+
+
+def test_money_that_raises_a_demand_is_a_purchase_of_its_own(solved):
+    """Sunco Oil: each dollar a day of advertising sells ten barrels more.
+
+    Winston, Operations Research: Applications and Algorithms, section 3.8.
+    """
+    octane, sulphur = (12, 6, 8), (0.5, 2.0, 3.0)
+    crudes = {
+        f"crude {n + 1}": {
+            "price": price,
+            "max": 5000,
+            "properties": {"octane": octane[n], "sulphur": sulphur[n]},
+        }
+        for n, price in enumerate((45, 35, 25))
+    }
+    gases = ((70, 10, 1, 3000), (60, 8, 2, 2000), (50, 6, 1, 1000))
+    names = [f"gas {n + 1}" for n in range(3)]
+    document = {
+        "crudes": crudes,
+        "purchases": {f"advertising {name}": {"price": 1} for name in names},
+        "products": {
+            name: {
+                "price": price,
+                "cost": 4,
+                "components": list(crudes),
+                "specs": {"octane": {"min": least}, "sulphur": {"max": most}},
+            }
+            for name, (price, least, most, _) in zip(names, gases, strict=True)
+        },
+        "limits": {
+            "capacity": {"terms": {f"products.{name}": 1 for name in names}, "max": 14000},
+            **{
+                f"demand of {name}": {
+                    "terms": {f"products.{name}": 1, f"purchases.advertising {name}": -10},
+                    "min": demand,
+                    "max": demand,
+                }
+                for name, (*_, demand) in zip(names, gases, strict=True)
+            },
+        },
+    }
+    assert validated(document, "plan").warnings == ()
+    result = solved(document)
+    assert result.purchases == pytest.approx({"advertising gas 2": 750})
+    assert result.products == pytest.approx({"gas 1": 3000, "gas 2": 9500, "gas 3": 1000})
+    sales = 70 * 3000 + 60 * 9500 + 50 * 1000
+    crude = 45 * 5000 + 35 * 5000 + 25 * 3500
+    assert result.objective == pytest.approx(sales - crude - 4 * 13500 - 750)

@@ -102,11 +102,12 @@ def test_the_page_of_a_supposed_change_shows_what_became_of_the_margin(bare):
     asked = WhatIfInput(
         of="plan",
         model=validated(example("textbook"), "textbook"),
-        changes=(ChangeOf(what="heavy", by=1),),
+        changes=(ChangeOf(what="heavy", by=1), ChangeOf(what="still", by=5)),
         report=True,
     )
     result = what_if.run(asked, bare)
     assert "<h2>What changed</h2>" in result.report
+    assert "<h2>What each change adds</h2>" in result.report
     before, after = (
         sum(getattr(step, end) for step in result.accounts) for end in ("base", "changed")
     )

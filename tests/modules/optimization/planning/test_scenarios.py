@@ -158,6 +158,23 @@ def test_periods_have_their_own_decisions(bare):
     assert "over all periods" in result.summary
 
 
+def test_scenarios_may_differ_in_yields_and_in_limits_that_only_one_has(bare):
+    poor = {
+        "name": "poor",
+        "changes": [
+            {"what": "yield of gasoline from light", "to": 0.5},
+            {"what": "cdu throughput", "to": 70},
+        ],
+    }
+    result = planned(bare, poor, {"name": "usual"}, two_stage={})
+    assert [plan.status for plan in result.scenarios] == ["optimal", "optimal"]
+    # What is bought for both runs the unit at 70, which the poor year holds it to.
+    assert sum(result.common.decision.values()) == pytest.approx(70)
+    assert result.common.expected <= result.expected_objective
+    # Planned for the mean, crude is bought that the poor year throws away.
+    assert result.common.value_of_stochastic_solution > 100
+
+
 def test_alternatives_are_plans_that_lose_no_more_than_they_may(bare):
     asked = {"model": MODEL, "alternatives": {"count": 4, "within_percent": 2}}
     result = run(PlanInput.model_validate(asked), bare)

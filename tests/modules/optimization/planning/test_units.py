@@ -265,3 +265,56 @@ def test_cuts_stand_for_the_yields_of_each_crude(solved):
     }
     assert solved(by_cuts).objective == pytest.approx(solved(plain).objective)
     assert validated(by_cuts, "plan").warnings == ()
+
+
+def test_modes_run_the_feeds_of_their_unit_with_yields_of_their_own(solved):
+    unit = MODES["units"]["still"]
+    short = {
+        **{key: value for key, value in unit.items() if key != "modes"},
+        "feeds": ["oil"],
+        "modes": {
+            way: {
+                **{key: value for key, value in mode.items() if key != "feeds"},
+                "yields": mode["feeds"]["oil"]["yields"],
+            }
+            for way, mode in unit["modes"].items()
+        },
+    }
+    assert solved({**MODES, "units": {"still": short}}).objective == pytest.approx(
+        solved(MODES).objective
+    )
+
+
+def test_ends_of_severity_run_the_feeds_of_their_unit(solved):
+    long = reformer()
+    ends = long["units"]["reformer"]["severity"]
+    short = {
+        **long,
+        "units": {
+            "reformer": {
+                "capacity": 10,
+                "feeds": ["naphtha"],
+                "severity": {
+                    name: {"value": end["value"], **end["feeds"]["naphtha"]}
+                    for name, end in ends.items()
+                },
+            }
+        },
+    }
+    result = solved(short)
+    assert result.objective == pytest.approx(solved(long).objective)
+    assert result.periods[0].severity == pytest.approx(solved(long).periods[0].severity)
+
+
+def test_yields_of_a_unit_are_those_of_each_feed_that_says_nothing_else(solved):
+    document = {
+        "crudes": {"a": {"price": 50, "max": 10}, "b": {"price": 50, "max": 10}},
+        "units": {
+            "still": {
+                "yields": {"fuel": 0.9, "gas": 0.05},
+                "feeds": {"a": {}, "b": {"yields": {"fuel": 0.8}}},
+            }
+        },
+        "products": {"fuel": {"price": 100}, "gas": {"price": 20}},
+    }
+    assert solved(document).objective == pytest.approx(10 * 90 + 10 * 80 + 20 * 0.05 * 20 - 1000)

@@ -7,8 +7,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.modules.optimization.refinery.numbers import (
     Amount,
+    Cost,
     Money,
     Plain,
+    Quality,
     Rate,
     Reading,
     added,
@@ -42,6 +44,8 @@ def said(kind, value, units=BARRELS):
         (Plain, "25 %", 0.25),
         (Money, "74.5 USD/bbl", 74.5),
         (Money, "2 USD/gal", 84.0),
+        (Cost, "2 USD/gal", 84.0),
+        (Quality, 0.5, 0.5),
     ],
 )
 def test_a_number_is_read_in_the_model_s_units(kind, given, wanted):
@@ -69,6 +73,8 @@ def test_a_cubic_metre_in_barrels():
         (Rate, -1, "must be at least 0"),
         (Rate, True, "must be a number"),
         (Rate, None, "must be a number"),
+        (Cost, "2 + PR", "must be a number"),
+        (Quality, "0.5 %", "write the number alone"),
         (Plain, "3 bbl", "where a plain number or % is meant"),
         (Money, "74 EUR/bbl", "is in EUR, and money_unit is USD"),
         (Money, "560 USD/t", "give it in USD/bbl"),
