@@ -237,6 +237,8 @@ def _solved(
         )
     if isinstance(solution, PooledSolution) and solution.shares_fixed:
         warnings.append("shadow prices hold while the pools are made up as planned")
+    if isinstance(solution, PooledSolution) and not solution.priced:
+        warnings.append("no shadow prices could be found in the time")
     warnings += [
         f"units.{name}.severity: the plan sends what is made at low and at high severity to different "
         "places, which one severity cannot do: the margin is an upper bound of what can be had"
