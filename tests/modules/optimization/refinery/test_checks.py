@@ -130,6 +130,8 @@ def test_a_wrong_model_names_the_place_and_the_remedy(path):
     found = {item["field"]: item["message"] for item in error.context["errors"]}
     assert place in found, found
     assert words in found[place]
+    # What was given is told where it helps, and never as a null that nobody wrote.
+    assert "got null" not in str(error)
     assert "plan.yaml" in str(error)
 
 
