@@ -202,7 +202,9 @@ def _put(
         holder = list(holder)
         _set(document, tuple(parents), holder)
     present = holder[last]
-    if place.period:
+    if last == "price" and present is None and holder.get("tiers"):
+        _put_steps(document, tuple(parents), place, change, price, periods, where)
+    elif place.period:
         by_period = (
             dict(present) if isinstance(present, Mapping) else dict.fromkeys(periods, present)
         )
@@ -222,6 +224,27 @@ def _put(
         }
     else:
         holder[last] = _changed(change, present, price, place.words, where)
+
+
+def _put_steps(
+    document: Any,
+    holder: Path,
+    place: Place,
+    change: ChangeOf,
+    price: PriceOf,
+    periods: Sequence[str],
+    where: str,
+) -> None:
+    """Move each step of a price."""
+    if change.to is not None:
+        raise ParameterError(
+            f"{place.words} goes by steps and cannot be set to one value",
+            where=where,
+            remedy=f"move it by an amount, or name a step such as {'.'.join(map(str, holder))}.tiers.0.price",
+        )
+    for number in range(len(_at(document, holder)["tiers"])):
+        step = Place((*holder, "tiers", number, "price"), place.period)
+        _put(document, step, change, price, periods, where)
 
 
 def _changed(change: ChangeOf, present: Any, price: PriceOf, what: str, where: str) -> float:
@@ -329,12 +352,20 @@ def _fits(tokens: Sequence[str], path: Path) -> int | None:
     # A name counts as said only as a whole: "light" is not "light naphtha".
     unsaid = sum(not name <= said for name in names)
     bare = not (said - of_names) & fields and not (len(path) == 3 and last == _MAIN.get(section))
-    return 10 * unsaid + int(bare)
+    # "price" is the price, rather than the closing price or that of a step.
+    own = set(_tokens(last))
+    further = len(own - said) if own & said else 0
+    steps = sum(isinstance(part, int) for part in path)
+    return 10 * unsaid + int(bare) + further + steps
 
 
 def _leaves(value: Any, path: Path, periods: Sequence[str]) -> Iterator[tuple[Path, Any]]:
     if isinstance(value, Mapping) and not (path and _by_period(value, periods)):
         for key, item in value.items():
+            if key == "price" and item is None and value.get("tiers"):
+                # A price by steps moves as a whole.
+                yield (*path, key), 0.0
+                continue
             yield from _leaves(item, (*path, key), periods)
     elif isinstance(value, tuple | list):
         for key, item in enumerate(value):

@@ -185,9 +185,11 @@ def explain(built: PlanProgram, solution: LinearSolution, time_limit: float) -> 
             **stated,
         )
     if not solution.solved or solution.objective is None:
+        more = solution.unproven
+        if solution.status == "time_limit":
+            more = "Give it more time_limit_seconds."
         return PlanResult(
-            summary=f"The plan was not solved: {solution.status.replace('_', ' ')}. "
-            f"{solution.unproven}".rstrip(),
+            summary=f"The plan was not solved: {solution.status.replace('_', ' ')}. {more}".rstrip(),
             status=solution.status,
             **stated,
         )
@@ -235,6 +237,8 @@ def _solved(
         )
     if isinstance(solution, PooledSolution) and solution.shares_fixed:
         warnings.append("shadow prices hold while the pools are made up as planned")
+    if isinstance(solution, PooledSolution) and not solution.priced:
+        warnings.append("no shadow prices could be found in the time")
     warnings += [
         f"units.{name}.severity: the plan sends what is made at low and at high severity to different "
         "places, which one severity cannot do: the margin is an upper bound of what can be had"

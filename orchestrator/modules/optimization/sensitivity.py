@@ -55,6 +55,9 @@ def run(parameters: SensitivityInput, context: OperationContext) -> SensitivityR
         # What is bought counts against the margin, so that its range is mirrored.
         ends = (low, high) if "products." in name else (-high, -low)
         prices.append(WorthRange(what=name, price=price, low=_end(ends[0]), high=_end(ends[1])))
+    # Curves have what time is left, at least half of it.
+    half = (time.monotonic() + deadline) / 2
+    moved = moved_by_one(built, solution, result.binding, price_of, half)
     drawn, notes = curves(model, parameters.curves, price_of, deadline)
     summary = " ".join([binding_in_words(result.binding), *(item.text for item in drawn)])
     return SensitivityResult(
@@ -64,7 +67,7 @@ def run(parameters: SensitivityInput, context: OperationContext) -> SensitivityR
         of="plan",
         objective=result.objective,
         limits=result.binding,
-        one_more=moved_by_one(built, solution, result.binding, price_of, deadline),
+        one_more=moved,
         not_done=result.not_done,
         curves=drawn,
         prices=tuple(prices),

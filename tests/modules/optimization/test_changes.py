@@ -50,6 +50,7 @@ def test_numbers_are_found_by_path_and_in_words(model):
         "crudes.heavy_2.max": "crudes.heavy_2.max",
         "products.fuel.tiers.0.price": "products.fuel.tiers.0.price",
         "light": "crudes.light.price",
+        "fuel": "products.fuel.price",
         "CDU": "units.cdu.capacity",
         "price of light in january": "crudes.light.price.january",
         "availability of light": "crudes.light.max",
@@ -75,7 +76,7 @@ def test_numbers_are_found_by_path_and_in_words(model):
         ("crudes.light", r"crudes\.light\.price"),
         ("crudes.light.colour", "no 'crudes.light.colour'"),
         ("demand of light", "no 'demand of light'"),
-        ("fuel", "not one thing"),
+        ("fuel capacity of light", "no 'fuel capacity of light'"),
         ("", "no ''"),
     ],
 )
@@ -112,6 +113,14 @@ def test_a_step_of_a_price_and_a_yield_can_be_changed(model):
     )
     assert [tier.price for tier in found.products["fuel"].tiers] == [60, 45]
     assert found.units["cdu"].feeds["light"].yields["gas_oil"] == pytest.approx(0.65)
+
+
+def test_a_price_by_steps_moves_as_a_whole(model):
+    assert find("price of fuel", model).words == "products.fuel.price"
+    found = changed(model, {"what": "products.fuel.price", "by": -10, "unit": "%"})
+    assert [tier.price for tier in found.products["fuel"].tiers] == pytest.approx([54, 45])
+    with pytest.raises(ParameterError, match=r"tiers\.0\.price"):
+        changed(model, {"what": "products.fuel.price", "to": 55})
 
 
 def test_a_throughput_is_held_by_a_limit(model):

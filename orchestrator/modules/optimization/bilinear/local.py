@@ -39,7 +39,7 @@ FIRST_BOX, NEAR_BOX = 0.2, 1e-3
 """First reach of a step, over the width of each bound: from any point, and from one that nearly fits."""
 LARGE = 200
 """Products above which a program is large: local searches then go on while their time lasts."""
-SMALL_STARTS, LARGE_STARTS = 6, 12
+SMALL_STARTS, LARGE_STARTS = 3, 12
 START_SHARE = 0.3
 KICK_BOX = 0.5
 SPREAD, NOISE = 0.6, 0.05
@@ -126,7 +126,7 @@ class LocalSearch:
             yield point
         starts.sort(key=lambda item: -item[0])
         best: Point | None = None
-        for _, start in starts[: len(starts) // 3 + 1]:
+        for _, start in starts[: len(starts) // 3]:
             point = self.climb(start)
             yield point
             if point is not None and (best is None or point.objective > best.objective):

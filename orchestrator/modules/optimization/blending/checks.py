@@ -26,6 +26,7 @@ def check(problem: BlendInput) -> None:
         ParameterError: lists every fault with its place and remedy.
     """
     faults = [
+        *_absent(problem),
         *_names(problem),
         *_arcs(problem),
         *_amounts(problem),
@@ -60,6 +61,13 @@ def reached(problem: BlendInput) -> set[str]:
         if not more:
             return known
         known |= more
+
+
+def _absent(problem: BlendInput) -> Iterator[Fault]:
+    given = {"feeds": problem.feeds, "products": problem.products, "arcs": problem.arcs.listed()}
+    for name, parts in given.items():
+        if not parts:
+            yield name, "is required, and must name at least one"
 
 
 def _names(problem: BlendInput) -> Iterator[Fault]:

@@ -27,8 +27,11 @@ TRACE = 1e-8
 """Scaled flow that is rounding, not flow."""
 
 
-def explain(made: Formulation, solution: BilinearSolution) -> BlendResult:
-    """The result of a solution; one that breaks the problem as given is an error."""
+def explain(made: Formulation, solution: BilinearSolution, time_limit: float) -> BlendResult:
+    """The result of a solution; one that breaks the problem as given is an error.
+
+    Shadow prices that are not found within ``time_limit`` seconds are left out.
+    """
     sense = made.network.problem.sense
     if solution.objective is None:
         return _without_blend(made, solution)
@@ -51,7 +54,7 @@ def explain(made: Formulation, solution: BilinearSolution) -> BlendResult:
             verification=check,
             method=solution.method,
         )
-    prices = shadow_prices(made, solution.values)
+    prices = shadow_prices(made, solution.values, time_limit)
     gap = _gap(blend.cost, bound, scale)
     return BlendResult(
         summary=_summary(made, blend, solution, gap),
@@ -137,6 +140,8 @@ def _warnings(
         found.append(
             "some flows have no limit: the search went up to a large one, and its proof holds inside it"
         )
+    if not prices.found:
+        found.append("no shadow prices could be found in the time")
     if prices.pools_fixed:
         found.append("shadow prices are those with the pools' compositions left as they are")
     return tuple(found)

@@ -193,10 +193,14 @@ class BlendInput(OperationInput):
         description="min: the objective is cost less sales, so that a profit is negative; max: sales "
         "less cost.",
     )
-    feeds: tuple[Feed, ...] = Field(min_length=1)
-    products: tuple[BlendProduct, ...] = Field(min_length=1)
+    feeds: tuple[Feed, ...] = Field(
+        default=(),
+        description="What can be used; the module's option blend_problem where neither feeds nor "
+        "products are given.",
+    )
+    products: tuple[BlendProduct, ...] = Field(default=(), description="What can be made.")
     pools: Annotated[tuple[BlendPool, ...], _not_null(())] = ()
-    arcs: Arcs
+    arcs: Arcs = Arcs()
     qualities: Annotated[tuple[str, ...], _not_null(())] = Field(
         default=(), description="Properties that count; all that a limit names when left out."
     )

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from orchestrator.modules.base import OperationResult
-from orchestrator.modules.optimization.models import Conflict, Part, SolveStatus
+from orchestrator.modules.optimization.models import Conflict, Part, Status
 from orchestrator.modules.optimization.planning.result import Quality
 
 
@@ -80,7 +80,8 @@ class BlendResult(OperationResult):
 
     Attributes:
         status: ``optimal`` (proven to the gap), ``feasible`` (the best found, with its gap),
-            ``infeasible``, ``unbounded``, ``time_limit`` (nothing found in the time) or ``error``.
+            ``infeasible``, ``unbounded``, ``time_limit`` (nothing found in the time), ``error``, or
+            ``no_model`` where no problem is given or configured.
         objective: Cost less sales, or sales less cost where ``sense`` is ``max``.
         bound: What no blend can better.
         gap: ``|objective − bound|`` over the larger of both.
@@ -95,9 +96,10 @@ class BlendResult(OperationResult):
         unbounded: Where unbounded, the flows that grow without end.
         verification: How the blend was checked.
         method: What proved the bound.
+        configure: What to configure where there is no problem.
     """
 
-    status: SolveStatus
+    status: Status
     objective: float | None = None
     bound: float | None = None
     gap: float | None = None
@@ -112,3 +114,4 @@ class BlendResult(OperationResult):
     unbounded: tuple[str, ...] = ()
     verification: Verification | None = None
     method: str = ""
+    configure: str | None = None

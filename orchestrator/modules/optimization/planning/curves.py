@@ -62,6 +62,9 @@ def moved_by_one(
         for by in (step, -step):
             margin = _margin(built.model, what, by, price, deadline)
             worth.append(None if margin is None else (margin - solution.objective) / step)
+        if time.monotonic() >= deadline:
+            # What was not solved to its end says nothing.
+            break
         found.append(OneMore(key=limit.key, period=limit.period, more=worth[0], less=worth[1]))
     return tuple(found)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,8 @@ import numpy as np
 
 from orchestrator.modules.optimization import bilinear
 from orchestrator.modules.optimization.bilinear import BilinearProgram, BilinearSolution
+from orchestrator.modules.optimization.bilinear.multipliers import multipliers
 from orchestrator.modules.optimization.bilinear.scaling import rescaled
-from orchestrator.modules.optimization.bilinear.tangent import set_tangents, tangent_program
 from orchestrator.modules.optimization.linear import (
     INFINITY,
     LinearProgram,
@@ -27,25 +28,24 @@ from orchestrator.modules.optimization.linear import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from orchestrator.modules.optimization.planning.computed_pools import ComputedPools
     from orchestrator.modules.optimization.planning.program import PlanProgram
 
 BOUND_SHARE = 0.2
 """Part of the time for bounds of flows, without which the relaxation says little."""
 PRICE_SECONDS = 5.0
-SAME = 1e-6
 
 
 class PooledSolution(LinearSolution):
     """A plan's solution with what only a bilinear one has.
 
     Attributes:
-        shares_fixed: Whether the shadow prices hold only while the pools are made up as planned.
+        priced: Whether shadow prices were found.
+        shares_fixed: Whether they hold only while the pools are made up as planned.
         relaxations: Of an infeasible plan, the limits to relax, with the values of the columns then.
     """
 
+    priced: bool = True
     shares_fixed: bool = False
     relaxations: tuple[tuple[Relaxation, ...], dict[str, float]] = ((), {})
 
@@ -115,41 +115,26 @@ def _bounded(program: BilinearProgram, pools: ComputedPools, until: float) -> Bi
 
 
 def _priced(program: BilinearProgram, values: dict[str, float]) -> PooledSolution:
-    """The solution at a point, with the row and column prices of its tangents."""
-    indexed = program.indexed()
-    arrays = indexed.arrays
+    """The solution at a point, with its row and column prices."""
+    arrays = program.indexed().arrays
     x = np.array([values[name] for name in arrays.columns])
-    live = tangent_program(program, penalty=0.0).live()
-    whole = {arrays.columns[i]: (float(round(x[i])),) * 2 for i in np.flatnonzero(arrays.integer)}
-    live.set_bounds(whole)
-    set_tangents(live, indexed, x)
-    objective = arrays.objective(x)
-    linear = live.solve(PRICE_SECONDS)
-    fixed = not _reaches(linear, objective)
-    if fixed:
-        live.set_bounds({arrays.columns[i]: (float(x[i]),) * 2 for i in indexed.shares})
-        linear = live.solve(PRICE_SECONDS)
-    rows = len(arrays.rows)
-    priced = _reaches(linear, objective)
+    found = multipliers(program, values, PRICE_SECONDS)
+    none: Mapping[str, float] = {}
+    rows, columns = (none, none) if found is None else (found.rows, found.columns)
     solution = PooledSolution(
         "optimal",
-        objective,
+        arrays.objective(x),
         columns=arrays.columns,
         rows=arrays.rows,
         x=x,
         activity=arrays.activity(x),
-        y=linear.y[:rows] if priced else np.zeros(rows),
-        d=linear.d[: len(x)] if priced else np.zeros(len(x)),
+        y=np.array([rows.get(name, 0.0) for name in arrays.rows]),
+        d=np.array([columns.get(name, 0.0) for name in arrays.columns]),
         integers_fixed=bool(arrays.integer.any()),
     )
-    solution.shares_fixed = fixed
+    solution.priced = found is not None
+    solution.shares_fixed = found is not None and found.shares_held
     return solution
-
-
-def _reaches(solution: LinearSolution, objective: float) -> bool:
-    if solution.status != "optimal" or solution.objective is None:
-        return False
-    return abs(solution.objective - objective) <= SAME * max(1.0, abs(objective))
 
 
 def _in_own_units(

@@ -1,11 +1,14 @@
 """What is refused, in which words, and what is only told."""
 
 import copy
+import json
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
 
-from orchestrator.errors import ParameterError
+from orchestrator.errors import ConfigurationError, ParameterError
+from orchestrator.modules.optimization.blending.blend import run
 from orchestrator.modules.optimization.blending.problem import BlendInput
 
 
@@ -77,7 +80,6 @@ def test_a_product_that_must_be_made_needs_a_path(pooled, blend):
         ("feeds.0.max", -1),
         ("feeds.0.quality", {"sulphur": float("inf")}),
         ("arcs.feed_to_pool.0.max_fraction", 1.5),
-        ("products", []),
         ("products.0.max_components", 0),
         ("sense", "most"),
         ("feeds.0.lot_size", 0),
@@ -120,3 +122,23 @@ def test_parts_that_can_take_no_part_are_told(pooled, blend):
     assert result.objective == pytest.approx(-400)
     assert any("'spare' has no arc" in text for text in result.warnings)
     assert any("into pool 'empty'" in text for text in result.warnings)
+
+
+def test_without_a_problem_the_configured_one_is_taken(pooled, bare, tmp_path):
+    path = tmp_path / "problem.json"
+    path.write_text(json.dumps(pooled), encoding="utf-8")
+    none = run(BlendInput(), bare)
+    assert (none.status, none.objective) == ("no_model", None)
+    assert "blend_problem" in none.configure
+    configured = replace(bare, settings={"blend_problem": str(path)})
+    assert run(BlendInput(), configured).objective == pytest.approx(-400)
+    path.write_text(json.dumps(pooled | {"sense": "most"}), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="sense"):
+        run(BlendInput(), configured)
+
+
+@pytest.mark.parametrize("part", ["feeds", "products", "arcs"])
+def test_each_part_of_a_problem_is_required(pooled, blend, part):
+    pooled[part] = {} if part == "arcs" else []
+    with pytest.raises(ParameterError, match=f"{part}: is required"):
+        blend(pooled)
