@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.errors import ParameterError
+from orchestrator.modules import documents
 from orchestrator.modules.etl import (
     bounds,
     gross_errors,
     least_squares,
     nonlinear,
     unaccounted,
-    unread,
 )
 from orchestrator.modules.etl.equations import Equations, names_in
 from orchestrator.modules.etl.network import Bound, Reading, ReconcileInput
@@ -111,11 +111,11 @@ def from_equations(parameters: ReconcileInput, means: Mapping[str, tuple[float, 
             parameters.bounds.get(name, (None, None)),
             parameters.initial_guess_unmeasured.get(name),
         )
-    draft.notes += unread.names("measured", given, names, "variable")
+    draft.notes += documents.names("measured", given, names, "variable")
     if isinstance(parameters.sd, dict):
-        draft.notes += unread.names("sd", parameters.sd, names, "variable")
+        draft.notes += documents.names("sd", parameters.sd, names, "variable")
     guesses = parameters.initial_guess_unmeasured
-    draft.notes += unread.names("initial_guess_unmeasured", guesses, names, "variable")
+    draft.notes += documents.names("initial_guess_unmeasured", guesses, names, "variable")
     draft.notes.append(unaccounted.NO_BOUNDARY)
     idle = [n for n in names if n not in read]
     if idle:
@@ -191,7 +191,7 @@ def from_network(parameters: ReconcileInput) -> Draft:
         ]
     draft.texts += parameters.constraints
     guesses = parameters.initial_guess_unmeasured
-    draft.notes += unread.names(
+    draft.notes += documents.names(
         "initial_guess_unmeasured", guesses, draft.variables, "stream or property"
     )
     unknown = sorted(set(parameters.bounds) - set(draft.variables))

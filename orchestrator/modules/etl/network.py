@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from orchestrator.modules import documents
 from orchestrator.modules.base import DataInput
-from orchestrator.modules.etl import unread
+from orchestrator.modules.documents import DocumentPart
 from orchestrator.plant.tags import Balance
 
 OUTSIDE = frozenset(
     {"", "env", "environment", "surroundings", "outside", "external", "null", "none"}
 )
-NEARLY = 0.85
 Bound = tuple[float | None, float | None]
-
-
-class DocumentPart(BaseModel):
-    """Part of a problem document: fields that describe it (its source, true values) are let through."""
-
-    # kept, so that the result can say which were not read
-    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _spelt(cls, value: Any) -> Any:
-        return _refuse_misspelt(cls, value)
-
-
-def _refuse_misspelt(kind: type[BaseModel], value: Any) -> Any:
-    """Fields that describe a document are let through, but not one that is nearly a known one."""
-    if isinstance(value, dict):
-        known = set(unread.fields_of(kind))
-        for name in value:
-            near = get_close_matches(str(name), known - set(value), n=1, cutoff=NEARLY)
-            if near and name not in kind.model_fields and name not in known:
-                raise ValueError(f"unknown field {name!r}: is {near[0]!r} meant?")
-    return value
 
 
 class Reading(DocumentPart):
@@ -169,7 +145,7 @@ class ReconcileInput(DataInput):
     @model_validator(mode="before")
     @classmethod
     def _spelt(cls, value: Any) -> Any:
-        return _refuse_misspelt(cls, value)
+        return documents.refuse_misspelt(cls, value)
 
     @field_validator("nodes", mode="before")
     @classmethod
@@ -220,7 +196,7 @@ class ReconcileInput(DataInput):
             ]
         if self.variables is not None:
             parts.append(("variables", self.variables))
-        found = unread.of_parts(parts, self)
+        found = documents.of_parts(parts, self)
         if self.streams:
             found += [
                 f"{name!r} is for equations and was not read: give it with each stream"

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 from orchestrator.modules.base import Module, Needs, Operation
+from orchestrator.modules.optimization.blending.problem import BlendInput
+from orchestrator.modules.optimization.blending.result import BlendResult
 from orchestrator.modules.optimization.models import SetpointsInput, SetpointsResult
 from orchestrator.modules.optimization.planning.result import PlanInput, PlanResult
 from orchestrator.modules.optimization.planning.what_if_models import (
@@ -29,6 +31,15 @@ MODULE = Module(
             needs=Needs(
                 min_quality=MIN_QUALITY, history=HISTORY, cost_seconds=2.0, benefit_usd=5000.0
             ),
+        ),
+        Operation(
+            module="optimization",
+            name="blend",
+            summary="What to blend from what, through which pools, to meet every quality for the least cost.",
+            input_model=BlendInput,
+            output_model=BlendResult,
+            handler="orchestrator.modules.optimization.blending.blend:run",
+            needs=Needs(cost_seconds=5.0, benefit_usd=2000.0),
         ),
         Operation(
             module="optimization",

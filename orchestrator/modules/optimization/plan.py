@@ -15,10 +15,12 @@ from orchestrator.modules.optimization.planning.alternatives import find_alterna
 from orchestrator.modules.optimization.planning.explanation import (
     binding,
     in_conflict,
+    in_words,
     not_done,
     relaxations,
     unlimited,
 )
+from orchestrator.modules.optimization.planning.pooling import PooledSolution
 from orchestrator.modules.optimization.planning.program import PlanProgram
 from orchestrator.modules.optimization.planning.readout import (
     margin,
@@ -53,7 +55,7 @@ def run(parameters: PlanInput, context: OperationContext) -> PlanResult:
     Raises:
         ConfigurationError: the configured model is wrong.
         InsufficientDataError: a price is an expression over tags that have no present value.
-        ParameterError: the model needs the nonlinear solver.
+        ParameterError: scenarios or alternatives are asked of a model with computed pools.
     """
     model = parameters.model or configured_model(context)
     if model is None:
@@ -67,7 +69,7 @@ def run(parameters: PlanInput, context: OperationContext) -> PlanResult:
     context.progress(0.3, "solving the plan")
     limit = parameters.time_limit_seconds
     deadline = time.monotonic() + limit
-    solution = base.program.solve(limit, ranging=True)
+    solution = base.solve(limit, ranging=True)
     result = explain(base, solution, limit)
     told: dict[str, Any] = {}
     left = max(1.0, deadline - time.monotonic())
@@ -117,7 +119,8 @@ def _courses(
         if chance is None:
             chance = 1.0 / len(parameters.scenarios)
         courses.append(Course(scenario.name, chance, PlanProgram(changed, price)))
-    return courses, PlanProgram(model, price), []
+    alone = not courses and not parameters.alternatives.count
+    return courses, PlanProgram(model, price, nonlinear=alone), []
 
 
 def _by_scenarios(
@@ -158,13 +161,16 @@ def explain(built: PlanProgram, solution: LinearSolution, time_limit: float) -> 
         "warnings": tuple(map(str, model.warnings)),
     }
     if solution.status == "infeasible":
-        conflicts = relaxations(built, time_limit)
+        if isinstance(solution, PooledSolution):
+            conflicts = in_words(built, *solution.relaxations)
+        else:
+            conflicts = relaxations(built, time_limit)
         advice = "; ".join(item.text for item in conflicts) or "no change of its limits would help"
         return PlanResult(
             summary=f"The limits of {model.name} cannot all be met. Least relaxation: {advice}.",
             status="infeasible",
             conflicts=conflicts,
-            conflicting=in_conflict(built, time_limit),
+            conflicting=() if built.pools else in_conflict(built, time_limit),
             **stated,
         )
     if solution.status == "unbounded":
@@ -229,6 +235,10 @@ def _solved(
         warnings.append(
             "shadow prices hold while what is on or off, the modes and the steps of prices stay as planned"
         )
+    if isinstance(solution, PooledSolution) and solution.shares_fixed:
+        warnings.append("shadow prices hold while the pools are made up as planned")
+    if isinstance(solution, PooledSolution) and not solution.priced:
+        warnings.append("no shadow prices could be found in the time")
     warnings += [
         f"units.{name}.severity: the plan sends what is made at low and at high severity to different "
         "places, which one severity cannot do: the margin is an upper bound of what can be had"

@@ -87,11 +87,13 @@ class LiveProgram:
     def set_coefficients(self, coefficients: Mapping[tuple[str, str], float]) -> None:
         """Change coefficients, by row and column."""
         arrays = self.arrays
+        values = np.fromiter(coefficients.values(), float, len(coefficients))
+        wrong = ~np.isfinite(values)
+        refuse("a coefficient of row", wrong, values, [row for row, _ in coefficients])
         if self._place is None:
             pairs = zip(arrays.row.tolist(), arrays.column.tolist(), strict=True)
             self._place = {pair: k for k, pair in enumerate(pairs)}
         for (row, column), value in coefficients.items():
-            refuse("a coefficient of row", not np.isfinite(value), [value], [row])
             pair = self._at(self.row, row), self._at(self.column, column)
             if pair not in self._place:
                 self._place[pair] = len(arrays.value)
@@ -169,7 +171,9 @@ class LiveProgram:
     def _run(self, options: Mapping[str, Any], time_limit: float) -> str:
         solver = self._solver
         strategy = PRIMAL_SIMPLEX if self._feasible_basis else DUAL_SIMPLEX
-        changed = {"simplex_strategy": strategy, **options, "time_limit": max(1e-3, time_limit)}
+        # The solver's clock goes on over all runs.
+        until = solver.getRunTime() + max(1e-3, time_limit)
+        changed = {"simplex_strategy": strategy, **options, "time_limit": until}
         kept = {name: solver.getOptionValue(name)[1] for name in changed}
         for name, value in changed.items():
             solver.setOptionValue(name, value)
@@ -265,10 +269,20 @@ class LiveProgram:
     def _ray(self) -> tuple[str, ...]:
         _, known, ray = self._solver.getPrimalRay()
         direction = np.asarray(ray, float)
+        if not known and not self.arrays.rows:
+            # HiGHS gives none for a program without rows.
+            known, direction = True, self._free_direction()
         if not known or not proof.is_ray(self.arrays, direction):
             return ()
         grows = np.abs(direction) > proof.ROUNDING * np.abs(direction).max()
         return tuple(self.arrays.columns[i] for i in np.flatnonzero(grows))
+
+    def _free_direction(self) -> Floats:
+        """Each column towards the side that earns, where no bound is in its way."""
+        arrays = self.arrays
+        up = (arrays.worth > 0) & np.isinf(arrays.upper)
+        down = (arrays.worth < 0) & np.isinf(arrays.lower)
+        return np.asarray(up.astype(float) - down.astype(float))
 
     def _load(self) -> Any:
         solver = loaded(self.arrays)

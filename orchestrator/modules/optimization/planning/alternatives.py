@@ -27,7 +27,7 @@ def find_alternatives(
     """Alternatives, the latitude of each quantity, and what limits them."""
     count = asked.count
     if count is None:
-        small = len(built.program.columns) <= MOST_COLUMNS and not built.integer
+        small = len(built.program.columns) <= MOST_COLUMNS and not built.integer and not built.pools
         count = USUAL_COUNT if small else 0
     if count == 0 or not solution.solved:
         return (), (), ()

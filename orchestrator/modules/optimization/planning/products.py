@@ -12,6 +12,8 @@ from orchestrator.modules.optimization.refinery.flowsheet import Flowsheet
 from orchestrator.modules.optimization.refinery.numbers import PerPeriod, at
 from orchestrator.modules.optimization.refinery.parts import Period, Product
 
+Part = tuple[str, float, dict[str, float]]
+
 
 @dataclass(frozen=True, slots=True)
 class Ingredient:
@@ -158,31 +160,39 @@ class ProductRows:
         return lambda values: sum(values[column] for column in columns)
 
     def _specs(self, name: str, product: Product, span: Period) -> None:
-        period = span.name
         for prop, spec in product.specs.items():
             ends: tuple[tuple[Side, PerPeriod | None], ...] = (("min", spec.min), ("max", spec.max))
             for side, given in ends:
                 if given is not None:
-                    self._spec(name, product, span, prop, side, at(given, period))
+                    self._spec(name, span, prop, side)
 
-    def _spec(
-        self, name: str, product: Product, span: Period, prop: str, side: Side, bound: float
-    ) -> None:
-        period, rules = span.name, self._sheet.rules
-        ingredients = self.ingredients[name, period]
+    def _spec(self, name: str, span: Period, prop: str, side: Side) -> None:
+        ingredients = self.ingredients[name, span.name]
         if any(self._sheet.computed(item.stream) for item in ingredients):
-            self.computed_specs.append((name, period, prop, side))
+            self.computed_specs.append((name, span.name, prop, side))
             return
+        parts = [
+            (item.column, item.share, self._properties(item.stream, span.name))
+            for item in ingredients
+        ]
+        self.add_spec(name, span.name, prop, side, parts)
+
+    def add_spec(self, name: str, period: str, prop: str, side: Side, parts: list[Part]) -> None:
+        """Add a specification over the parts of a product: column, share of it, and properties."""
+        model, rules = self._sheet.model, self._sheet.rules
+        product, spec = model.products[name], model.products[name].specs[prop]
+        span = next(item for item in model.spans if item.name == period)
+        given = spec.min if side == "min" else spec.max
+        bound = at(0.0 if given is None else given, period)
         index = rules.index(prop)
         wanted = index.of(bound)
         terms: dict[str, float] = {}
         weights: dict[str, float] = {}
-        for item in ingredients:
-            known = self._properties(item.stream, period)
-            weight = rules.weight(prop, known) * item.share
+        for column, share, known in parts:
+            weight = rules.weight(prop, known) * share
             off = weight * (index.of(known[prop]) - wanted)
-            terms[item.column] = terms.get(item.column, 0.0) + off
-            weights[item.column] = weights.get(item.column, 0.0) + weight
+            terms[column] = terms.get(column, 0.0) + off
+            weights[column] = weights.get(column, 0.0) + weight
         slope = index.slope(bound)
         path = f"products.{name}.specs.{prop}"
         limit = Limit(

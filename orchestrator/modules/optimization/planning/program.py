@@ -20,8 +20,9 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from orchestrator.errors import ParameterError
-from orchestrator.modules.optimization.linear import INFINITY, LinearProgram
+from orchestrator.modules.optimization.linear import INFINITY, LinearProgram, LinearSolution
 from orchestrator.modules.optimization.planning.book import Book, Limit, Side, tagged
+from orchestrator.modules.optimization.planning.computed_pools import add_computed_pools
 from orchestrator.modules.optimization.planning.products import ProductRows
 from orchestrator.modules.optimization.planning.stores import add_tanks
 from orchestrator.modules.optimization.planning.trade import add_traded
@@ -42,18 +43,18 @@ class PlanProgram:
     Args:
         model: The model.
         price: Money per unit for a price of the model.
-        nonlinear: Whether the caller adds the rows of what is not linear: the properties of computed
-            pools. ``products.computed_specs`` then names the specifications that are left to it, and
-            processes with ``deltas`` on such a pool have their base yields.
+        nonlinear: Whether computed pools are let through: their products are then in ``pools`` for
+            :mod:`~orchestrator.modules.optimization.planning.pooling` to solve.
 
     Attributes:
         sheet: The flowsheet.
         book: Columns, rows, accounts and limits.
         program: The program itself.
         products: What each product is made of.
+        pools: What is added for computed pools; null where there are none.
 
     Raises:
-        ParameterError: the model has computed pools, and the caller does not see to them.
+        ParameterError: the model has computed pools that are not let through, or that lack a property.
     """
 
     def __init__(self, model: RefineryModel, price: PriceOf, *, nonlinear: bool = False) -> None:
@@ -63,10 +64,11 @@ class PlanProgram:
         computed = [name for name, pool in model.pools.items() if pool.computed]
         if computed and not nonlinear:
             raise ParameterError(
-                f"the properties of {', '.join(computed)} follow from what is mixed, which needs the "
-                "nonlinear solver",
+                f"the properties of {', '.join(computed)} follow from what is mixed, which only a plan "
+                "by itself can be solved for, without scenarios, alternatives or changes",
                 where=f"pools.{computed[0]}.computed",
-                remedy="give the pool's properties under streams, or keep its inputs apart",
+                remedy="ask for the plan alone, give the pool's properties under streams, or keep its "
+                "inputs apart",
             )
         for section, traded in (("crudes", model.crudes), ("purchases", model.purchases)):
             for name, supply in traded.items():
@@ -84,8 +86,17 @@ class PlanProgram:
         self.products.close()
         self._balances()
         self._emissions(price)
+        self.pools = add_computed_pools(self.book, self.sheet, self.products) if computed else None
         for name, limit in model.limits.items():
             self._side_limit(name, limit)
+
+    def solve(self, time_limit: float, *, ranging: bool = False) -> LinearSolution:
+        """The best plan: by HiGHS, or as a bilinear program where there are computed pools."""
+        if self.pools is None:
+            return self.program.solve(time_limit, ranging=ranging)
+        from orchestrator.modules.optimization.planning import pooling
+
+        return pooling.solve(self, self.pools, time_limit)
 
     @property
     def program(self) -> LinearProgram:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Iterator
 
 from orchestrator.modules.optimization.linear import LinearSolution
 from orchestrator.modules.optimization.planning.book import tagged
+from orchestrator.modules.optimization.planning.products import Ingredient
 from orchestrator.modules.optimization.planning.program import PlanProgram
 from orchestrator.modules.optimization.planning.result import PeriodPlan, Quality
 from orchestrator.modules.optimization.refinery.flowsheet import APART
@@ -132,6 +134,7 @@ def _period(
                 for name, pool in model.pools.items()
             }
         ),
+        pool_properties=_pool_properties(built, values, period),
         stocks={name: value(f"tanks.{name}") for name in model.tanks},
         surplus=some("surplus", streams),
         utilities=some("utilities", model.utilities),
@@ -213,6 +216,37 @@ def _blends(
     return _nested(found)
 
 
+def _parts(
+    built: PlanProgram, item: Ingredient, known: dict[str, dict[str, float]], period: str
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """Columns that an ingredient is made of, with their properties."""
+    if built.pools is not None:
+        return built.pools.parts(item.column, item.stream, period)
+    return iter([(item.column, known.get(item.stream, {}))])
+
+
+def _pool_properties(
+    built: PlanProgram, values: dict[str, float], period: str
+) -> dict[str, dict[str, float]]:
+    """Properties of the computed pools through which anything flows."""
+    found: dict[str, dict[str, float]] = {}
+    if built.pools is None:
+        return found
+    for (pool, when), outlets in built.pools.outlets.items():
+        if when != period or sum(values[outlet] for outlet in outlets) <= SHOWN:
+            continue
+        parts = [
+            (values[column] * amount, properties)
+            for outlet, amount in outlets.items()
+            for column, properties in built.pools.parts(outlet, pool, period)
+            if values[column] * amount > SHOWN
+        ]
+        names = dict.fromkeys(name for _, properties in parts for name in properties)
+        mixed = {name: built.sheet.rules.mixed(name, parts) for name in names}
+        found[pool] = {name: value for name, value in mixed.items() if math.isfinite(value)}
+    return found
+
+
 def _qualities(
     built: PlanProgram, values: dict[str, float], period: str
 ) -> dict[str, dict[str, Quality]]:
@@ -223,9 +257,10 @@ def _qualities(
     }
     for name, product in built.model.products.items():
         parts = [
-            (values[item.column] * item.share, known.get(item.stream, {}))
+            (values[column] * item.share, properties)
             for item in built.products.ingredients[name, period]
             if values[item.column] * item.share > SHOWN
+            for column, properties in _parts(built, item, known, period)
         ]
         for prop, spec in product.specs.items():
             if not parts:

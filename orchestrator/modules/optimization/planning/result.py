@@ -139,6 +139,7 @@ class PeriodPlan(Part):
         blends: Product -> stream -> amount, per day.
         qualities: Product -> property -> value, limits and giveaway.
         pools: Pool -> stream -> amount, per day.
+        pool_properties: Computed pool -> property -> value.
         stocks: Tank -> in store at the end of the period.
         surplus: Stream -> what is left over, per day.
         utilities: Utility -> bought, per day.
@@ -159,6 +160,7 @@ class PeriodPlan(Part):
     blends: dict[str, dict[str, float]] = Field(default_factory=dict)
     qualities: dict[str, dict[str, Quality]] = Field(default_factory=dict)
     pools: dict[str, dict[str, float]] = Field(default_factory=dict)
+    pool_properties: dict[str, dict[str, float]] = Field(default_factory=dict)
     stocks: dict[str, float] = Field(default_factory=dict)
     surplus: dict[str, float] = Field(default_factory=dict)
     utilities: dict[str, float] = Field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.errors import ParameterError
 from orchestrator.modules.optimization.linear import LinearSolution
 from orchestrator.modules.optimization.plan import explain
 from orchestrator.modules.optimization.planning.program import PlanProgram
@@ -16,10 +17,6 @@ def trial(model: RefineryModel) -> list[Finding]:
 
     Prices that are expressions over tags count as 0; where there are any, only the limits are judged.
     """
-    if any(pool.computed for pool in model.pools.values()):
-        text = "is computed: what the limits allow is known only to the nonlinear solver"
-        computed = next(name for name, pool in model.pools.items() if pool.computed)
-        return [Finding("warning", ("pools", computed), text)]
     follows: list[str] = []
 
     def price(given: float | str) -> float:
@@ -28,11 +25,17 @@ def trial(model: RefineryModel) -> list[Finding]:
             return 0.0
         return given
 
-    built = PlanProgram(model, price)
+    try:
+        built = PlanProgram(model, price, nonlinear=True)
+    except ParameterError as error:
+        told = error.context.get("errors") or [
+            {"field": error.where or "(all)", "message": f"{error.what}; {error.remedy}"}
+        ]
+        return [Finding("error", tuple(item["field"].split(".")), item["message"]) for item in told]
     if follows:
         for column in built.program.columns.values():
             column.worth = 0.0
-    solution = built.program.solve(TIME_LIMIT)
+    solution = built.solve(TIME_LIMIT)
     return _told(built, solution)
 
 

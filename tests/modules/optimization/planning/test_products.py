@@ -280,7 +280,7 @@ def test_a_unit_downstream_keeps_apart_what_it_gets_apart(solved):
     )
 
 
-def test_a_pool_of_like_streams_is_linear_and_one_of_unlike_ones_is_not(solved):
+def test_a_pool_of_like_streams_is_linear_and_one_of_unlike_ones_is_computed(solved):
     like = {
         **APART,
         "pools": {"pool": {"mixes": ["diesel"]}},
@@ -292,8 +292,13 @@ def test_a_pool_of_like_streams_is_linear_and_one_of_unlike_ones_is_not(solved):
     result = solved(like)
     assert sum(result.periods[0].pools["pool"].values()) == pytest.approx(result.products["clean"])
     unlike = {**like, "pools": {"pool": {"mixes": ["diesel"], "computed": True}}, "streams": {}}
-    with pytest.raises(ParameterError, match="needs the nonlinear solver"):
-        solved(unlike)
+    mixed = solved(unlike)
+    assert mixed.status == "optimal"
+    parts = mixed.periods[0].pools["pool"]
+    known = {"diesel@light": 0.2, "diesel@heavy": 1.0}
+    sulphur = sum(known[name] * amount for name, amount in parts.items()) / sum(parts.values())
+    assert mixed.periods[0].qualities["clean"]["sulphur"].value == pytest.approx(sulphur)
+    assert sulphur <= 0.7 + 1e-6
 
 
 def test_surplus_has_its_price(solved):

@@ -1,4 +1,8 @@
-"""Fields of a problem document that were not read: those that look meant are worth a warning."""
+"""Problem documents: fields that describe one are let through, those that look meant are told.
+
+A field that is nearly a known one is an error; another that is neither known nor descriptive is worth a
+warning.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, model_validator
 
+NEARLY = 0.85
 ALIKE = 0.6
 DESCRIPTIVE = frozenset({
     "$schema", "area", "author", "authors", "case", "citation", "class", "colour", "comment",
     "comments", "component", "date", "description", "doi", "equipment", "fluid", "group", "id",
     "key_figures", "kind", "known_answer", "known_optimum", "label", "licence", "license",
-    "location", "medium", "name", "note", "notes", "number", "origin", "phase", "reference",
+    "location", "medium", "name", "note", "notes", "number", "objective_definition", "origin", "phase", "reference",
     "references", "remark", "remarks", "sense", "service", "short_name", "true", "truth", "type",
     "unit", "units", "url", "verification", "version", "x", "y", "year",
 })  # fmt: skip
@@ -29,6 +34,33 @@ OTHER_WORDS = {
     "alpha": "significance", "limits": "bounds", "equations": "constraints", "edges": "streams",
     "arcs": "streams",
 }  # fmt: skip
+
+
+class DocumentPart(BaseModel):
+    """Part of a problem document: fields that describe it (its source, true values) are let through."""
+
+    # kept, so that the result can say which were not read
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelt(cls, value: Any) -> Any:
+        return refuse_misspelt(cls, value)
+
+
+def refuse_misspelt(kind: type[BaseModel], value: Any) -> Any:
+    """Fields that describe a document are let through, but not one that is nearly a known one.
+
+    Raises:
+        ValueError: names the field and the one that may be meant.
+    """
+    if isinstance(value, dict):
+        known = set(fields_of(kind))
+        for name in value:
+            near = get_close_matches(str(name), known - set(value), n=1, cutoff=NEARLY)
+            if near and name not in kind.model_fields and name not in known:
+                raise ValueError(f"unknown field {name!r}: is {near[0]!r} meant?")
+    return value
 
 
 def of_parts(parts: Iterable[tuple[str, BaseModel]], top: BaseModel) -> list[str]:
