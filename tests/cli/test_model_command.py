@@ -74,6 +74,15 @@ def test_a_margin_without_end_is_refused_with_the_number_that_is_missing(here, t
     assert "Give crudes.oil.max or products.fuel.max" in " ".join(done.err.split())
 
 
+def test_a_discount_without_end_is_refused_where_it_stands(here, tmp_path):
+    tiers = "tiers: [{price: 71000, max: 20}, {price: 60000}]}"
+    file = written(tmp_path, "price: 71000, max: 60}", tiers)
+    done = here("model", "check", file, "--json")
+    assert done.code == 2
+    (error,) = json.loads(done.err)["errors"]
+    assert error["field"] == "crudes.light.tiers.1.max"
+
+
 def test_warnings_do_not_stop_it(here, tmp_path):
     file = written(tmp_path, "residue: 0.27", "residue: 0.27, slop: 0.01")
     done = here("model", "check", file)

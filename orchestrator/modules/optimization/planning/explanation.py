@@ -174,24 +174,20 @@ def _limit_of(built: PlanProgram, name: str, side: Side) -> Limit | None:
 
 def unlimited(built: PlanProgram, solution: LinearSolution) -> tuple[tuple[str, ...], str]:
     """Where unbounded: what grows, and which numbers would stop it, in words."""
-    grows = solution.ray
-    numbers = []
-    for name in grows:
-        kind, _, rest = name.partition("[")[0].partition(".")
-        column = built.program.columns[name]
-        if column.upper < INFINITY:
-            continue
-        key = {
-            "crudes": f"crudes.{rest}.max",
-            "purchases": f"purchases.{rest}.max",
-            "products": f"products.{rest}.max",
-            "units": f"units.{rest.partition('.')[0]}.capacity",
-            "tanks": f"tanks.{rest}.capacity",
-            "utilities": f"utilities.{rest}.max",
-        }.get(kind)
-        if key == f"units.{rest.partition('.')[0]}.capacity":
-            unit = built.model.units[rest.partition(".")[0]]
-            key = key if unit.capacity is None else None
-        if key and key not in numbers:
-            numbers.append(key)
-    return grows, " or ".join(numbers)
+    numbers: dict[str, None] = {}
+    for name in solution.ray:
+        if built.program.columns[name].upper == INFINITY:
+            numbers.update(dict.fromkeys(_missing(built, name)))
+    return solution.ray, " or ".join(numbers)
+
+
+def _missing(built: PlanProgram, column: str) -> list[str]:
+    """The number that the model could have to bound a quantity without one."""
+    kind, name, *_ = column.partition("[")[0].split(".")
+    if kind in ("crudes", "purchases", "products", "utilities"):
+        return [f"{kind}.{name}.max"]
+    if kind == "tanks":
+        return [f"tanks.{name}.capacity"]
+    if kind == "units" and built.model.units[name].capacity is None:
+        return [f"units.{name}.capacity"]
+    return []

@@ -28,10 +28,10 @@ def trial(model: RefineryModel) -> list[Finding]:
     try:
         built = PlanProgram(model, price, nonlinear=True)
     except ParameterError as error:
-        return [
-            Finding("error", tuple(item["field"].split(".")), item["message"])
-            for item in error.context.get("errors", [])
+        told = error.context.get("errors") or [
+            {"field": error.where or "(all)", "message": f"{error.what}; {error.remedy}"}
         ]
+        return [Finding("error", tuple(item["field"].split(".")), item["message"]) for item in told]
     if follows:
         for column in built.program.columns.values():
             column.worth = 0.0

@@ -244,6 +244,9 @@ def _bounds(model: RefineryModel) -> Iterator[Finding]:
         pairs.append((here, tank.heel, tank.capacity, "heel", "capacity"))
         pairs.append((here, tank.opening, tank.capacity, "opening", "capacity"))
         pairs.append((here, tank.closing.min, tank.capacity, "closing", "capacity"))
+        pairs.append(
+            (here, at(tank.heel, model.spans[-1].name), tank.closing.max, "heel", "closing")
+        )
         pairs.append(((*here, "closing"), tank.closing.min, tank.closing.max, "min", "max"))
     for path, low, high, lower, upper in pairs:
         if low is None or high is None:

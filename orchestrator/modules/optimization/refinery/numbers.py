@@ -137,7 +137,7 @@ def _one_price(value: Any) -> float | str:
         if abs(number) > MOST:
             raise ValueError(f"is beyond {MOST:g}")
         return number
-    found = _WITH_UNIT.match(value)
+    found = _with_unit(value)
     if found is None or " " in (found["unit"] or ""):
         try:
             Expression.parse(value)
@@ -161,7 +161,7 @@ def _number(value: Any, sort: Sort) -> float:
 
 def _measured(text: str, sort: Sort) -> float:
     """A number with its unit, in the model's."""
-    found = _WITH_UNIT.match(text)
+    found = _with_unit(text)
     if found is None:
         raise ValueError("must be a number, with or without a unit")
     number, unit = float(found["number"]), found["unit"]
@@ -188,6 +188,11 @@ def _measured(text: str, sort: Sort) -> float:
             f"give {kind} in {wanted}"
         )
     return number * scale
+
+
+def _with_unit(text: str) -> re.Match[str] | None:
+    """A number and the unit behind it, whose parts may stand apart (``60 kbbl / d``)."""
+    return _WITH_UNIT.match(re.sub(r"\s*/\s*", "/", text))
 
 
 def _per_unit(unit: str) -> float:

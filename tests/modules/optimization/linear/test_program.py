@@ -276,3 +276,36 @@ def test_an_answer_that_breaks_a_bound_is_not_passed_on(monkeypatch):
     assert found.status == "error"
     assert "r" in found.unproven
     assert live.FEASIBILITY < 1e-6
+
+
+def test_a_conflict_of_decisions_of_yes_or_no_is_explained():
+    # Two of three units must run, each takes at least 4, and there is feed for 7.
+    program = LinearProgram()
+    for number in range(3):
+        program.add_column(Column(f"run {number}", 0.0, 9.0, 1.0))
+        program.add_column(Column(f"on {number}", 0.0, 1.0, kind="integer"))
+        terms = {f"run {number}": 1.0, f"on {number}": -4.0}
+        program.add_row(Row(f"turndown {number}", terms, 0.0, elastic=False))
+    on = {f"on {number}": 1.0 for number in range(3)}
+    program.add_row(Row("at work", on, 2.0))
+    program.add_row(Row("feed", {f"run {n}": 1.0 for n in range(3)}, upper=7.0))
+    program.add_row(Row("other", {"run 0": 1.0}, upper=8.0))
+    assert program.solve().status == "infeasible"
+    found = conflicting(program)
+    assert {(item.name, item.side) for item in found.limits} == {
+        ("at work", "min"),
+        ("feed", "max"),
+    }
+    relaxed, _ = program.relaxation()
+    assert len(relaxed) == 1
+    assert relaxed[0].by == pytest.approx(1.0)
+
+
+def test_what_grows_without_end_is_named_with_decisions_of_yes_or_no_as_well():
+    program = LinearProgram()
+    program.add_column(Column("made", worth=1.0))
+    program.add_column(Column("on", 0.0, 1.0, kind="integer"))
+    program.add_row(Row("needs", {"made": 1.0, "on": 5.0}, 1.0))
+    found = program.solve()
+    assert found.status == "unbounded"
+    assert "made" in found.ray

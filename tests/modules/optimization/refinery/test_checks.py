@@ -105,6 +105,11 @@ WRONG = {
     "tanks/store": ({"holds": "oil"}, "tanks.store.holds", "neither a stream nor a product"),
     "tanks/diesel": ({}, "tanks.diesel", "is a stream and a product made of others"),
     "tanks/naphtha": ({"opening": 9, "capacity": 5}, "tanks.naphtha", "opening (9) is above capacity"),
+    "tanks/raffinate": (
+        {"holds": "naphtha", "heel": 9, "closing": 5},
+        "tanks.raffinate",
+        "heel (9) is above closing (5)",
+    ),
     "pools/mix": ({"mixes": ["tar"]}, "pools.mix.mixes", "'tar' is neither"),
     "limits/share": ({"terms": {"products.jet": 1}, "max": 1}, "limits.share.terms.products.jet", "write"),
     "limits/empty": ({"terms": {"products.diesel": 1}}, "limits.empty", "neither min nor max"),
@@ -125,6 +130,8 @@ def test_a_wrong_model_names_the_place_and_the_remedy(path):
     found = {item["field"]: item["message"] for item in error.context["errors"]}
     assert place in found, found
     assert words in found[place]
+    # What was given is told where it helps, and never as a null that nobody wrote.
+    assert "got null" not in str(error)
     assert "plan.yaml" in str(error)
 
 

@@ -40,6 +40,8 @@ def said(kind, value, units=BARRELS):
         (Rate, "60", 60.0),
         (Rate, "60 kbbl/d", 60_000.0),
         (Rate, "42 gal/day", 1.0),
+        (Rate, "60 kbbl / d", 60_000.0),
+        (Money, "74.5 USD / bbl", 74.5),
         (Amount, "2 kbbl", 2000.0),
         (Plain, "25 %", 0.25),
         (Money, "74.5 USD/bbl", 74.5),
