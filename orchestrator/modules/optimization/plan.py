@@ -80,8 +80,8 @@ def run(parameters: PlanInput, context: OperationContext) -> PlanResult:
         base, solution, parameters.alternatives, max(1.0, deadline - time.monotonic())
     )
     if parameters.compare_with is not None:
-        other = PlanProgram(parameters.compare_with, price_of(context))
-        compared = other.program.solve(left)
+        other = PlanProgram(parameters.compare_with, price_of(context), nonlinear=True)
+        compared = other.solve(left)
         told["compared"] = margin(other, compared) if compared.solved else {}
     result = result.model_copy(
         update={

@@ -99,7 +99,7 @@ def _plan(parameters: WhatIfInput, context: OperationContext) -> WhatIfResult:
     limit = parameters.time_limit_seconds
     supposing = Supposing(model, parameters.changes, plan.price_of(context), limit)
     built = supposing.changed()
-    solution = built.program.solve(supposing.left, ranging=True)
+    solution = built.solve(supposing.left, ranging=True)
     base = plan.explain(supposing.base, supposing.base_solution, limit)
     changed = plan.explain(built, solution, limit)
     gain = None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.errors import ConfigurationError, ParameterError
-from orchestrator.modules.optimization.changes import apply, find, value_at
+from orchestrator.modules.optimization.changes import apply, value_at
 from orchestrator.modules.optimization.models import ChangeOf
+from orchestrator.modules.optimization.named_numbers import find
 from orchestrator.modules.optimization.refinery.loading import validated
 
 MODEL = {

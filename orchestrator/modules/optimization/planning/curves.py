@@ -9,6 +9,7 @@ from orchestrator.errors import ConfigurationError, ParameterError
 from orchestrator.modules.optimization import changes
 from orchestrator.modules.optimization.linear import LinearProgram, LinearSolution
 from orchestrator.modules.optimization.models import ChangeOf
+from orchestrator.modules.optimization.named_numbers import find
 from orchestrator.modules.optimization.parametric import BISECTIONS, Curve, curve
 from orchestrator.modules.optimization.planning.program import PlanProgram, PriceOf
 from orchestrator.modules.optimization.planning.result import PlanLimit
@@ -83,7 +84,7 @@ def _margin(
 def _drawn(
     model: RefineryModel, asked: CurveOf, price: PriceOf, where: str, deadline: float
 ) -> tuple[MarginCurve, bool]:
-    place = changes.find(asked.what, model, f"{where}.what")
+    place = find(asked.what, model, f"{where}.what")
     present = None if place.amount else changes.value_at(model, place, price)
     low = asked.low if asked.low is not None else _end(present, 0.5, place.words, where)
     high = asked.high if asked.high is not None else _end(present, 1.5, place.words, where)

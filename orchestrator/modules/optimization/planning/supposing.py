@@ -42,8 +42,8 @@ class Supposing:
     ) -> None:
         self.model, self.changes, self.price = model, tuple(changes), price
         self._deadline = time.monotonic() + time_limit
-        self.base = PlanProgram(model, price)
-        self.base_solution = self.base.program.solve(time_limit, ranging=True)
+        self.base = PlanProgram(model, price, nonlinear=True)
+        self.base_solution = self.base.solve(time_limit, ranging=True)
         self._margins: dict[tuple[int, ...], float | None] = {(): self.base_solution.objective}
 
     @property
@@ -65,7 +65,7 @@ class Supposing:
         """
         kept = self.changes if chosen is None else [self.changes[i] for i in chosen]
         model = supposed.apply(self.model, kept, self.price, planned=self._planned())
-        return PlanProgram(model, self.price)
+        return PlanProgram(model, self.price, nonlinear=True)
 
     def contributions(self, whole: float) -> tuple[Contribution, ...]:
         """What each change adds, alone and as its share of the whole; empty where it cannot be said."""
@@ -104,7 +104,7 @@ class Supposing:
         if chosen not in self._margins:
             if self.late:
                 return None
-            self._margins[chosen] = self.changed(chosen).program.solve(self.left).objective
+            self._margins[chosen] = self.changed(chosen).solve(self.left).objective
         return self._margins[chosen]
 
     def _planned(self) -> Callable[[str, str], float] | None:

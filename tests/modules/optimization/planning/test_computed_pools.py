@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from orchestrator.errors import DanGError
+from orchestrator.modules.optimization import what_if
 from orchestrator.modules.optimization.blending.blend import run as blend
 from orchestrator.modules.optimization.blending.problem import BlendInput
 from orchestrator.modules.optimization.plan import run
 from orchestrator.modules.optimization.planning.result import PlanInput
 from orchestrator.modules.optimization.planning.trial import trial
+from orchestrator.modules.optimization.planning.what_if_models import WhatIfInput
 from orchestrator.modules.optimization.refinery.model import RefineryModel
 
 
@@ -301,3 +303,14 @@ def test_the_check_of_a_model_solves_its_computed_pools_and_names_what_they_lack
     assert [(item.level, item.path) for item in found] == [
         ("error", ("streams", "sweet", "properties", "sulphur"))
     ]
+
+
+def test_a_supposed_change_and_the_report_reckon_with_computed_pools(plan, bare):
+    # Haverly's first and third problem differ in this price: 400 and 750.
+    changes = ({"what": "sweet", "to": 13},)
+    asked = {"of": "plan", "model": haverly(), "changes": changes, "report": True}
+    result = what_if.run(WhatIfInput.model_validate(asked), bare)
+    assert (result.base, result.changed) == pytest.approx((400, 750), rel=1e-5)
+    assert "<h2>What changed</h2>" in result.report
+    compared = plan(haverly(sweet_price=13), compare_with=haverly()).compared
+    assert sum(compared.values()) == pytest.approx(400, rel=1e-5)
