@@ -201,7 +201,10 @@ class LocalSearch:
             solution = self._step(x, box)
             nearer = solution.x[: len(x)]
             reached = self._merit(nearer) if solution.solved else -np.inf
-            if reached <= merit + 1e-10 * max(1.0, abs(merit)):
+            better = np.isfinite(reached) and (
+                not np.isfinite(merit) or reached > merit + 1e-10 * max(1.0, abs(merit))
+            )
+            if not better:
                 box /= 4
                 continue
             if np.isfinite(merit) and reached - merit > 0.75 * (

@@ -118,7 +118,7 @@ class _Search:
     ) -> None:
         self.began = time.monotonic()
         # The rest is for the checks after the search.
-        self.deadline = self.began + time_limit - min(2.0, 0.1 * time_limit)
+        self.deadline = self.began + time_limit - min(2.0, 0.15 * time_limit)
         self.program, self.gap, self.seed, self.explain = program, gap, seed, explain
         self.box, self.boxed = _boxed(program)
         self.indexed: Indexed = self.box.indexed()

@@ -64,8 +64,8 @@ class PlanProgram:
         computed = [name for name, pool in model.pools.items() if pool.computed]
         if computed and not nonlinear:
             raise ParameterError(
-                f"the properties of {', '.join(computed)} follow from what is mixed, which only a plan "
-                "by itself can be solved for, without scenarios, alternatives or changes",
+                f"the properties of {', '.join(computed)} follow from what is mixed, which only plan "
+                "or what_if can be solved for, without scenarios, alternatives or sensitivity",
                 where=f"pools.{computed[0]}.computed",
                 remedy="ask for the plan alone, give the pool's properties under streams, or keep its "
                 "inputs apart",

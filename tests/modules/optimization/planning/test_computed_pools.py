@@ -11,7 +11,9 @@ from orchestrator.modules.optimization.blending.blend import run as blend
 from orchestrator.modules.optimization.blending.problem import BlendInput
 from orchestrator.modules.optimization.plan import run
 from orchestrator.modules.optimization.planning.result import PlanInput
+from orchestrator.modules.optimization.planning.trial import trial
 from orchestrator.modules.optimization.planning.what_if_models import WhatIfInput
+from orchestrator.modules.optimization.refinery.model import RefineryModel
 
 
 @pytest.fixture
@@ -290,6 +292,17 @@ def test_scenarios_and_alternatives_of_a_computed_pool_are_refused_in_words(plan
             haverly(),
             scenarios=[{"name": "dear", "changes": [{"what": "crudes.sour.price", "by": 1}]}],
         )
+
+
+def test_the_check_of_a_model_solves_its_computed_pools_and_names_what_they_lack():
+    model = RefineryModel.model_validate(haverly())
+    assert trial(model) == []
+    lacking = haverly()
+    del lacking["crudes"]["sweet"]["properties"]
+    found = trial(RefineryModel.model_validate(lacking))
+    assert [(item.level, item.path) for item in found] == [
+        ("error", ("streams", "sweet", "properties", "sulphur"))
+    ]
 
 
 def test_a_supposed_change_and_the_report_reckon_with_computed_pools(plan, bare):
