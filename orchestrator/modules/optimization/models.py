@@ -203,7 +203,7 @@ class SetpointsInput(DataInput):
         gt=0,
         le=1,
         description="First trust region, as a share of each handle's range; by default 0.25 on "
-        "simulated plants and the whole range elsewhere.",
+        "simulated plants and where probing is allowed, and the whole range elsewhere.",
     )
     filter_gain: float = Field(
         default=1.0, gt=0, le=1, description="Share of each step that is made (exponential filter)."

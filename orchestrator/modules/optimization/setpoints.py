@@ -10,7 +10,7 @@ import numpy as np
 from orchestrator.modules.optimization.models import SetpointsInput, SetpointsResult
 from orchestrator.modules.optimization.present import present_values
 from orchestrator.modules.optimization.rto import memory as memories
-from orchestrator.modules.optimization.rto.adaptation import Memory, Rules, advise
+from orchestrator.modules.optimization.rto.adaptation import FIRST_RADIUS, Memory, Rules, advise
 from orchestrator.modules.optimization.rto.back_off import drawn_in
 from orchestrator.modules.optimization.rto.run import run_simulated
 from orchestrator.modules.optimization.rto.variability import variability
@@ -102,7 +102,7 @@ def _advised(
         model,
         used,
         Rules(
-            radius=parameters.first_step or 1.0,
+            radius=parameters.first_step or (FIRST_RADIUS if parameters.probing else 1.0),
             probing=bool(parameters.probing),
             gain=parameters.filter_gain,
             caution=parameters.caution,

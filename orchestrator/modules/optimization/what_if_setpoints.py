@@ -15,10 +15,13 @@ from orchestrator.modules.optimization.planning.result import PlanResult
 from orchestrator.modules.optimization.planning.supposing import words
 from orchestrator.modules.optimization.planning.what_if_models import (
     Difference,
+    SimulatedAnswer,
     WhatIfInput,
     WhatIfResult,
 )
+from orchestrator.modules.optimization.present import present_values
 from orchestrator.modules.optimization.steady_model import TOLERANCE, SteadyModel
+from orchestrator.modules.optimization.what_if_twin import on_the_twin
 
 if TYPE_CHECKING:
     from orchestrator.modules.base import OperationContext
@@ -63,11 +66,14 @@ def run(parameters: WhatIfInput, context: OperationContext) -> WhatIfResult:
     gain = _daily(changed.objective_usd_per_hour, base.objective_usd_per_hour)
     alone = (_money(there) - _money(here)) * setpoints.HOURS * here.hourly
     broken = tuple(sorted(_broken(there) - _broken(here)))
+    values = present_values(context, asked.average_minutes) | dict(asked.current)
+    simulated, refused = on_the_twin(supposed.handles, values, supposed.plant)
     return WhatIfResult(
         summary=summary_of(parameters.changes, gain, "USD a day", base, changed)
         + f" By itself it is worth {alone:+,.0f} USD a day"
-        + (f" and breaks the limits of {', '.join(broken)}." if broken else "."),
-        warnings=changed.warnings,
+        + (f" and breaks the limits of {', '.join(broken)}." if broken else ".")
+        + _simulated_words(simulated),
+        warnings=(*changed.warnings, refused) if refused else changed.warnings,
         status=changed.status,
         of="setpoints",
         base=_per_day(base.objective_usd_per_hour),
@@ -76,6 +82,7 @@ def run(parameters: WhatIfInput, context: OperationContext) -> WhatIfResult:
         worth_alone=alone,
         crossings=broken,
         effects=_effects(here, there),
+        simulated=simulated,
         differences=_differences(here, there, base, changed),
         conflicts=changed.conflicts,
     )
@@ -217,6 +224,14 @@ class _Supposed:
     def context(self, context: OperationContext) -> OperationContext:
         """The operation's context with the plant's limits as supposed."""
         return replace(context, plant=self.plant)
+
+
+def _simulated_words(simulated: SimulatedAnswer | None) -> str:
+    if simulated is None:
+        return ""
+    if not simulated.crossings:
+        return f" SIMULATED for {simulated.minutes:.0f} min: no limit is crossed."
+    return f" SIMULATED: {'; '.join(simulated.crossings)}."
 
 
 def _money(model: SteadyModel) -> float:

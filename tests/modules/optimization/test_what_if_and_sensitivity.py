@@ -1,4 +1,5 @@
-from datetime import UTC, datetime
+import math
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -8,6 +9,8 @@ from orchestrator.modules.optimization import sensitivity, what_if
 from orchestrator.modules.optimization.models import ChangeOf
 from orchestrator.modules.optimization.planning.what_if_models import SensitivityInput, WhatIfInput
 from orchestrator.plant.tags import Plant
+from orchestrator.plant.twin.scenario import Scenario
+from orchestrator.plant.twin.source import TwinSource
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 PLAN = {
@@ -328,3 +331,25 @@ def test_what_is_nothing_of_the_unit_is_named():
         suppose(with_a_unit(), {"what": "t.middle", "to": 6.0}, current=AT, of="setpoints")
     with pytest.raises(ParameterError, match="no present value"):
         suppose(with_a_unit(), {"what": "t.low", "by": 6.0}, current=AT)
+
+
+def twin_values():
+    scenario = Scenario(name="trial", warm_up_hours=0, price_history_days=0, noise=0, disturbance=0)
+    source = TwinSource(scenario)
+    block = next(source.blocks(timedelta(hours=1)))
+    values = dict(zip(block.tags, block.values[-1].tolist(), strict=True))
+    return source.plant, {tag: v for tag, v in values.items() if math.isfinite(v)}
+
+
+def test_a_set_point_of_the_simulated_unit_is_tried_on_it_and_called_simulated():
+    plant, values = twin_values()
+    context = OperationContext(now=NOW, plant=plant)
+    hot = {"what": "TC130_SP", "by": 6.0}
+    result = suppose(context, hot, current=values, of="setpoints", starts=1)
+    assert "SIMULATED" in result.summary
+    skin = next(d for d in result.simulated.effects if d.what == "TI131")
+    assert skin.changed > skin.base + 5
+    modelled = next(d for d in result.effects if d.what == "TI131")
+    assert skin.changed - skin.base == pytest.approx(modelled.changed - modelled.base, rel=0.3)
+    unsimulated = OperationContext(now=NOW, plant=plant.model_copy(update={"simulated": False}))
+    assert suppose(unsimulated, hot, current=values, of="setpoints", starts=1).simulated is None

@@ -64,6 +64,20 @@ class AccountStep(Part):
     changed: float
 
 
+class SimulatedAnswer(Part):
+    """What the simulated unit makes of supposed set points. SIMULATED, not measured.
+
+    Attributes:
+        minutes: How far it was simulated.
+        effects: Tags with limits at the end of that time, without the change and with it.
+        crossings: Limits that the change makes the unit cross, on the way or at the end.
+    """
+
+    minutes: float
+    effects: tuple[Difference, ...]
+    crossings: tuple[str, ...]
+
+
 class WhatIfResult(OperationResult):
     """Result of ``optimization.what_if``; money over all periods of a plan, per day for set points.
 
@@ -78,6 +92,7 @@ class WhatIfResult(OperationResult):
         worth_alone: Of set points, what the changes are worth before anything else is moved.
         crossings: Of set points, tags whose limits the changes break before anything else is moved.
         effects: Of set points, what the changes do to measured quantities by themselves.
+        simulated: Of set points of a simulated unit, what the simulation says.
         differences: Quantities that differ, the largest first.
         conflicts: Where the changed problem is infeasible, the limits to relax.
         configure: What to configure where there is no model.
@@ -94,6 +109,7 @@ class WhatIfResult(OperationResult):
     worth_alone: float | None = None
     crossings: tuple[str, ...] = ()
     effects: tuple[Difference, ...] = ()
+    simulated: SimulatedAnswer | None = None
     differences: tuple[Difference, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     configure: str | None = None

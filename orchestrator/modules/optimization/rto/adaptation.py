@@ -158,11 +158,13 @@ def advise(
     there = Posterior.at(model, positions[None, :], model.now)
     here = Posterior.at(model, model.now[None, :], model.now)
     reach = np.maximum(np.abs(positions - visited[best]) / model.range.span, 0.0).max()
-    memory.last = Prediction(
-        gain=float(there.merit(spread)[0] - merit[best]),
-        at_boundary=bool(reach > 0.98 * memory.radius),
-        target=tuple(positions.tolist()),
-    )
+    memory.last = None
+    if kind != "stay":
+        memory.last = Prediction(
+            gain=float(there.merit(spread)[0] - merit[best]),
+            at_boundary=bool(reach > 0.98 * memory.radius),
+            target=tuple(positions.tolist()),
+        )
     return Advice(
         kind=kind,
         positions=positions,
