@@ -115,6 +115,7 @@ class WriteCheck:
         self._began = plant_seconds()
         self._ended: dict[str, float] = {}
         """Write -> plant seconds at which this process knew its end."""
+        self._unreadable: set[str] = set()
 
     def ended(self, write_id: str) -> None:
         """Note that the end of a write is known now."""
@@ -290,7 +291,11 @@ class WriteCheck:
         """What the plant holds now; None where it cannot be read in time."""
         try:
             async with asyncio.timeout(self._envelope.settings.call_timeout):
-                return await self._target.read(tag)
+                seen = await self._target.read(tag)
         except (UnavailableError, PlantRefusedError, TimeoutError, OSError) as error:
-            log.info("write.unreadable", tag=tag, error=str(error))
+            if tag not in self._unreadable:  # told once, for it is tried again and again
+                self._unreadable.add(tag)
+                log.warning("write.unreadable", tag=tag, error=str(error))
             return None
+        self._unreadable.discard(tag)
+        return seen
