@@ -18,6 +18,7 @@ from orchestrator.plant.stop_switch import StopSwitch
 from orchestrator.plant.write_facts import Facts, TagValue
 from orchestrator.plant.write_journal import WriteJournal
 from orchestrator.plant.write_rules import (
+    RATE_WINDOW_SECONDS,
     Aged,
     Finding,
     age_seconds,
@@ -118,8 +119,12 @@ class WriteCheck:
         self._unreadable: set[str] = set()
 
     def ended(self, write_id: str) -> None:
-        """Note that the end of a write is known now."""
-        self._ended[write_id] = self._plant_seconds()
+        """Note that the end of a write is known now, and forget those that no window reaches."""
+        now = self._plant_seconds()
+        windows = [own.cumulative_minutes * 60 for own in self._envelope.settings.tags.values()]
+        oldest = now - max(windows, default=0.0) - RATE_WINDOW_SECONDS
+        self._ended = {id_: at for id_, at in self._ended.items() if at >= oldest}
+        self._ended[write_id] = now
 
     async def findings(
         self, permit: Permit, own_write: str | None = None
