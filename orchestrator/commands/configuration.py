@@ -21,10 +21,10 @@ def check(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read the configuration, compile its rules, read its plant file."""
+    """Read the configuration, compile its rules, read its plant file, hold its write list against it."""
     from orchestrator.config_file import find_config
     from orchestrator.core.decision_engine import DecisionEngine
-    from orchestrator.core.sources import configured_plant
+    from orchestrator.core.sources import configured_plant, known_plant
     from orchestrator.modules.registry import load_registry
 
     target = Target(file or config, home)
@@ -33,6 +33,17 @@ def check(
     engine = DecisionEngine(settings, registry)
     plant = configured_plant(settings)
     unknown = sorted(set(settings.modules) - {module.name for module in registry})
+    writable = settings.plant.write.tags
+    in_force = known_plant(settings)
+    warnings = [f"modules.{name}: no module of that name is installed" for name in unknown]
+    if in_force is not None:
+        from orchestrator.plant.envelope import Envelope
+
+        Envelope.of(settings.plant.write, in_force)
+    elif writable:
+        warnings.append("plant.write: not held against the plant, which is known at the start only")
+    if settings.plant.write_enabled and not writable:
+        warnings.append("plant.write_enabled: nothing is on the write list, so nothing is written")
     document: dict[str, Any] = {
         "file": str(find_config(target.config)) if target.config else None,
         "valid": True,
@@ -40,7 +51,8 @@ def check(
         "plant": {"file": str(settings.plant.file), "tags": len(plant.tags)} if plant else None,
         "source": settings.plant.source.kind,
         "model": settings.llm.why_unusable or settings.llm.model,
-        "warnings": [f"modules.{name}: no module of that name is installed" for name in unknown],
+        "write": {"enabled": settings.plant.write_enabled, "tags": sorted(writable)},
+        "warnings": warnings,
     }
     if as_json:
         emit(document)
@@ -50,6 +62,9 @@ def check(
     out.print(f"rules compiled, policy {engine.policy_version}", markup=False)
     if plant:
         out.print(f"plant file {settings.plant.file}: {len(plant.tags)} tags", markup=False)
+    if writable:
+        state = "on" if settings.plant.write_enabled else "off"
+        out.print(f"write list: {', '.join(sorted(writable))} (writing is {state})", markup=False)
     out.print(f"model: {document['model']}", markup=False)
     for warning in document["warnings"]:
         out.print(f"warning: {warning}", markup=False)

@@ -22,6 +22,15 @@ def configured_plant(settings: Settings) -> Plant | None:
     return load_plant(settings.plant.file.expanduser()) if settings.plant.file else None
 
 
+def known_plant(settings: Settings) -> Plant | None:
+    """The plant as far as it is known without a look at data: the configured file, or the simulated unit."""
+    if settings.plant.source.kind == "twin":
+        from orchestrator.plant.twin import PLANT_FILE
+
+        return load_plant(PLANT_FILE)
+    return configured_plant(settings)
+
+
 def configured_sources(settings: Settings) -> tuple[Source | None, Source | None]:
     """The source of samples and the one to train on; null where none is configured.
 

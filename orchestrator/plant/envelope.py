@@ -104,11 +104,20 @@ class Envelope:
         """Limits for advice on a tag that is not on the write list; None where it is no tag.
 
         Where the plant file says nothing, there is no limit.
+
+        Raises:
+            ConfigurationError: the plant file's limits leave the tag no room.
         """
         tag = self.plant.by_name.get(name)
         if tag is None:
             return None
         low, high = outer_range(tag, self.plant)
+        if low >= high:
+            raise ConfigurationError(
+                f"the limits of {name} leave no room ({low:g} to {high:g})",
+                where=self.plant.name,
+                remedy="correct limits, normal range and economics.handles of the plant file",
+            )
         span = tag.normal[1] - tag.normal[0] if tag.normal else 0.0
         return TagEnvelope(
             hard=(max(low, -_HUGE), min(high, _HUGE)),

@@ -278,6 +278,19 @@ class Plant(PlantPart):
         """Tags by name."""
         return {tag.name: tag for tag in self.tags}
 
+    @cached_property
+    def specifications(self) -> dict[str, tuple[float | None, float | None]]:
+        """Tag of a quality -> least and largest value that every product asking for it accepts."""
+        found: dict[str, tuple[float | None, float | None]] = {}
+        for product in self.products.values():
+            for tag, (low, high) in product.specifications.items():
+                lows = [item for item in (found.get(tag, (None, None))[0], low) if item is not None]
+                highs = [
+                    item for item in (found.get(tag, (None, None))[1], high) if item is not None
+                ]
+                found[tag] = (max(lows, default=None), min(highs, default=None))
+        return found
+
     @property
     def tag_names(self) -> tuple[str, ...]:
         """Names of all tags, in file order."""

@@ -18,6 +18,7 @@ from orchestrator.plant.stop_switch import StopSwitch
 from orchestrator.plant.write_facts import Facts, TagValue
 from orchestrator.plant.write_journal import WriteJournal
 from orchestrator.plant.write_rules import (
+    RATE_WINDOW_SECONDS,
     Aged,
     Finding,
     age_seconds,
@@ -115,10 +116,15 @@ class WriteCheck:
         self._began = plant_seconds()
         self._ended: dict[str, float] = {}
         """Write -> plant seconds at which this process knew its end."""
+        self._unreadable: set[str] = set()
 
     def ended(self, write_id: str) -> None:
-        """Note that the end of a write is known now."""
-        self._ended[write_id] = self._plant_seconds()
+        """Note that the end of a write is known now, and forget those that no window reaches."""
+        now = self._plant_seconds()
+        windows = [own.cumulative_minutes * 60 for own in self._envelope.settings.tags.values()]
+        oldest = now - max(windows, default=0.0) - RATE_WINDOW_SECONDS
+        self._ended = {id_: at for id_, at in self._ended.items() if at >= oldest}
+        self._ended[write_id] = now
 
     async def findings(
         self, permit: Permit, own_write: str | None = None
@@ -290,7 +296,11 @@ class WriteCheck:
         """What the plant holds now; None where it cannot be read in time."""
         try:
             async with asyncio.timeout(self._envelope.settings.call_timeout):
-                return await self._target.read(tag)
+                seen = await self._target.read(tag)
         except (UnavailableError, PlantRefusedError, TimeoutError, OSError) as error:
-            log.info("write.unreadable", tag=tag, error=str(error))
+            if tag not in self._unreadable:  # told once, for it is tried again and again
+                self._unreadable.add(tag)
+                log.warning("write.unreadable", tag=tag, error=str(error))
             return None
+        self._unreadable.discard(tag)
+        return seen

@@ -99,3 +99,27 @@ def test_a_plant_file_with_faults_names_each(dan_g: Run, tmp_path: Path) -> None
 
 def test_without_a_plant_file_the_demo_is_listed_as_simulated(dan_g: Run) -> None:
     assert "SIMULATED" in dan_g("tags", "list").out
+
+
+WRITABLE = (
+    "orchestrator: {plant: {source: {kind: twin}, write_enabled: %s, write: {tags: {FC101_SP: {hard: [%s, 610],"
+    " max_rate: 2, max_move: 5, max_cumulative: 10, tolerance: 0.1}}}}}"
+)
+
+
+def test_a_write_list_is_held_against_the_plant_file(dan_g: Run, tmp_path: Path) -> None:
+    file = tmp_path / "site.yaml"
+    file.write_text(WRITABLE % ("true", 590))
+    checked = dan_g("config", "check", file, "--json").json()
+    assert checked["write"] == {"enabled": True, "tags": ["FC101_SP"]}
+    file.write_text(WRITABLE % ("true", 100))
+    refused = dan_g("config", "check", file)
+    assert refused.code == 2
+    assert "hard low 100 is below the plant file's" in refused.err
+
+
+def test_writing_without_a_write_list_is_told(dan_g: Run, tmp_path: Path) -> None:
+    file = tmp_path / "site.yaml"
+    file.write_text("orchestrator: {plant: {write_enabled: true}}")
+    (warning,) = dan_g("config", "check", file, "--json").json()["warnings"]
+    assert "nothing is written" in warning

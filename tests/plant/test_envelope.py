@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from orchestrator.config_file import load_settings
 from orchestrator.errors import ConfigurationError, ParameterError
+from orchestrator.plant.economic_model import EconomicModel
 from orchestrator.plant.envelope import Envelope, Grant, GrantedTag, outer_range
 from orchestrator.plant.interlocks import compile_interlock
-from orchestrator.plant.tags import EconomicModel, Limits, Plant, Tag, load_plant
+from orchestrator.plant.tags import Limits, Plant, Tag, load_plant
 from orchestrator.plant.twin import PLANT_FILE
 from orchestrator.write_settings import Interlock, TagEnvelope, WriteSettings
 
@@ -22,6 +23,7 @@ OWN = TagEnvelope(
     hard=(560, 620), soft=(580, 610), max_rate=2, max_move=10, max_cumulative=20, tolerance=0.1
 )
 PLANT = load_plant(PLANT_FILE)
+LOW, HIGH = outer_range(PLANT.tag("FC101_SP"), PLANT)
 
 
 def envelope_of(**tags: TagEnvelope) -> Envelope:
@@ -36,8 +38,8 @@ def test_the_simulated_unit_takes_an_envelope_inside_its_plant_file() -> None:
 @pytest.mark.parametrize(
     ("tag", "changes", "said"),
     [
-        ("FC101_SP", {"hard": (519, 620)}, "hard low 519 is below the plant file's 520"),
-        ("FC101_SP", {"hard": (560, 637)}, "hard high 637 is above the plant file's 636"),
+        ("FC101_SP", {"hard": (LOW - 1, 620)}, f"below the plant file's {LOW:g} t/h"),
+        ("FC101_SP", {"hard": (560, HIGH + 1)}, f"above the plant file's {HIGH:g} t/h"),
         ("FC101_SP", {"max_rate": 2.1}, "max_rate 2.1 is above the plant file's rate_limit 2"),
         ("FC101_SP", {"reads": ("NOPE",)}, "reads names 'NOPE'"),
         ("FC101_SP", {"conflicts": ("NOPE",)}, "conflicts names 'NOPE'"),

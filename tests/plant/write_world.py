@@ -13,9 +13,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from orchestrator.errors import PlantRefusedError, UnavailableError
+from orchestrator.plant.economic_model import EconomicModel
 from orchestrator.plant.envelope import Envelope, Grant, GrantedTag
 from orchestrator.plant.samples import Quality
-from orchestrator.plant.tags import EconomicModel, Limits, Plant, Tag
+from orchestrator.plant.tags import Limits, Plant, Tag
 from orchestrator.plant.write_check import Permit
 from orchestrator.plant.write_facts import ActiveAlert, Facts, PastMove, TagValue
 from orchestrator.plant.write_target import Observation

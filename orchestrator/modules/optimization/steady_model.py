@@ -368,7 +368,8 @@ class SteadyModel:
             tag = self.plant.by_name.get(name)
             bounds = configured.get(name, (None, None))
             asked = parameters.limits.get(name, (None, None))
-            lows, highs = [bounds[0], asked[0]], [bounds[1], asked[1]]
+            sold = self.plant.specifications.get(name, (None, None))
+            lows, highs = [bounds[0], asked[0], sold[0]], [bounds[1], asked[1], sold[1]]
             if tag is not None:
                 lows += [tag.limits.low, tag.limits.low_low]
                 highs += [tag.limits.high, tag.limits.high_high]

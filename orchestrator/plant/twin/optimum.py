@@ -71,18 +71,16 @@ class Truth:
         ranges = [plant.tag(name).normal or (0.0, 0.0) for name in SET_POINTS]
         self.lower, self.upper = np.array(ranges, dtype=np.float64).T
         ends = unit.settled(np.vstack((self.lower, self.upper)))
-        specifications = {
-            tag: span
-            for item in plant.products.values()
-            for tag, span in item.specifications.items()
-        }
         self.limits: list[tuple[str, float, float, float]] = []
         for tag in plant:
             # What no set point moves, crude and weather, is no limit of the optimum.
             if tag.name not in ends or ends[tag.name][0] == ends[tag.name][1]:
                 continue
             scale = float(np.ptp(tag.normal)) if tag.normal else 1.0
-            for low, high in (tag.limits.operating, specifications.get(tag.name, (None, None))):
+            for low, high in (
+                tag.limits.operating,
+                plant.specifications.get(tag.name, (None, None)),
+            ):
                 self.limits += [
                     (tag.name, sign, bound, scale)
                     for sign, bound in ((-1.0, low), (1.0, high))

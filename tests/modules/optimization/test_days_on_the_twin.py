@@ -7,7 +7,7 @@ from benchmarks.twin_optimization import outcome
 
 @pytest.mark.timeout(170)
 def test_two_days_earn_more_and_break_nothing():
-    found = outcome(7, days=2)
+    found = outcome(11, days=2)
     assert found.optimized.margin > found.fixed.margin
     assert found.best.margins.mean() > found.optimized.margin
     assert found.best.infeasible == 0

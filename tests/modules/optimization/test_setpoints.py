@@ -313,3 +313,13 @@ def values_of(block) -> dict[str, float]:
     """The last row; laboratory tags have no value in most rows."""
     last = zip(block.tags, block.values[-1].tolist(), strict=True)
     return {tag: value for tag, value in last if np.isfinite(value)}
+
+
+def test_what_is_sold_is_held_to_its_specification_whatever_the_alarm_says():
+    model = plant(LINEAR, t={"high": 18})
+    sold = {"products": {"p": {"flow": "x", "specifications": {"t": [None, 12]}}}}
+    bound = Plant.model_validate({**model.model_dump(), **sold})
+    free, held = propose(model), propose(bound)
+    assert free.expected["t"].to == pytest.approx(18)
+    assert held.expected["t"].to == pytest.approx(12)
+    assert next(item.bound for item in held.binding if item.limit == "t") == 12

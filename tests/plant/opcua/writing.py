@@ -24,11 +24,11 @@ READ_BACK_SECONDS = 4.0
 PLANT = Plant(
     name="set points",
     tags=tuple(
-        Tag(name=name, controllable=True, normal=(0, 1000)) for name in ("FC1", "FC2", "FC3")
+        Tag(name=name, controllable=True, normal=(0, 1e6)) for name in ("FC1", "FC2", "FC3")
     ),
 )
 OWN = TagEnvelope(
-    hard=(0, 1000),
+    hard=(0, 1e6),
     max_rate=1e6,
     max_move=1e6,
     max_cumulative=1e9,

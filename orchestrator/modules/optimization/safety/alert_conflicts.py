@@ -58,7 +58,8 @@ def _on_handle(tag: str, alert: ActiveAlert, envelope: Envelope, relieved: bool)
     if own is not None and not set(own.conflicts).isdisjoint(alert.tags):
         return Finding("alert-conflict", f"{tag} is not moved while there is {shown}", _WAIT, tag)
     least = envelope.settings.area_severity
-    area = envelope.plant.tag(tag).area
+    moved = envelope.plant.by_name.get(tag)
+    area = moved.area if moved is not None else ""
     if least == "never" or not area or alert.rank < SEVERITIES.index(least):
         return None
     areas = {found.area for t in alert.tags if (found := envelope.plant.by_name.get(t))}

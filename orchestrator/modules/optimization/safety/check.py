@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
-from orchestrator.errors import InsufficientDataError, UnavailableError, UnsafeError
+from orchestrator.errors import DanGError, UnsafeError
 from orchestrator.modules.optimization.safety.alert_conflicts import alert_conflicts
 from orchestrator.modules.optimization.safety.proposal import Proposal, Step, digest_of
 from orchestrator.modules.optimization.safety.rehearsal import Rehearsal, Rehearse
@@ -247,7 +247,7 @@ def _rehearsed(
     if rehearse is not None:
         try:
             rehearsal = rehearse(steps, facts)
-        except (InsufficientDataError, UnavailableError) as error:
+        except DanGError as error:
             why = f"the moves cannot be tried beforehand: {error}"
         else:
             checks.append(f"rehearsal on the {rehearsal.method}")

@@ -91,6 +91,7 @@ class SteadyRehearsal:
         self._plant = plant
         self._handles = tuple(plant.economics.handles)
         self._bounds = dict(plant.economics.constraints)
+        self._specifications = plant.specifications
         self._responses = {t: Expression.parse(e) for t, e in plant.economics.responses.items()}
         self._others = {
             name: Expression.parse(name)
@@ -101,7 +102,7 @@ class SteadyRehearsal:
         self._reads = frozenset().union(*(item.names for item in read)) - self._responses.keys()
 
     def __call__(self, steps: Sequence[Step], facts: Facts) -> Rehearsal:
-        """The steady state after each step against every limit.
+        """The steady state after each step against every limit, specification and constraint.
 
         Raises:
             InsufficientDataError: a value that the model needs is missing or not good, or a step moves
@@ -160,8 +161,9 @@ class SteadyRehearsal:
 
     def _crossed(self, name: str, values: Array, minutes: Sequence[float]) -> Iterator[Crossing]:
         tag = self._plant.by_name.get(name)
-        low, high = self._bounds.get(name, (None, None))
-        lows, highs = [low], [high]
+        bounds = (self._bounds.get(name), self._specifications.get(name))
+        lows = [item[0] for item in bounds if item is not None]
+        highs = [item[1] for item in bounds if item is not None]
         if tag is not None:
             lows += [tag.limits.low, tag.limits.low_low]
             highs += [tag.limits.high, tag.limits.high_high]

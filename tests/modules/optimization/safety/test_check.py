@@ -27,6 +27,7 @@ from orchestrator.modules.optimization.safety import (
 )
 from orchestrator.plant.envelope import Envelope
 from orchestrator.plant.samples import Quality
+from orchestrator.plant.tags import Plant, Product
 from orchestrator.plant.write_facts import ActiveAlert, Facts, PastMove, TagValue
 from orchestrator.write_records import Stop
 from orchestrator.write_settings import TagEnvelope
@@ -159,6 +160,12 @@ def test_each_step_that_is_too_far_or_too_fast_is_named(steps: tuple[Step, ...],
     verdict = looked_at(proposal(*steps))
     assert verdict.outcome == "vetoed"
     assert code in codes(verdict)
+
+
+def test_a_tag_that_the_plant_does_not_have_is_a_veto_too() -> None:
+    known = facts(alerts=(ActiveAlert(("PI4", "GONE"), "limit", "critical", "high"),))
+    verdict = looked_at(proposal(Step("NOPE", 1.0, 2.0)), known)
+    assert {"not-on-write-list", "value-missing"} <= set(codes(verdict))
 
 
 def test_a_way_there_and_back_adds_up() -> None:
@@ -367,6 +374,16 @@ class TestRehearsal:
         known = with_value("PI4", 910.0)
         assert looked_at(proposal(Step("FC1", 600.0, 598.0)), known).outcome == "allowed"
         assert "limit-crossed" in codes(looked_at(proposal(), known))
+
+    def test_a_specification_counts_like_a_limit(self) -> None:
+        product = Product(flow="FC1", specifications={"TI3": (None, 520.1)})
+        model = SteadyRehearsal(
+            Plant.model_validate({**PLANT.model_dump(), "products": {"oil": product}})
+        )
+        hot = proposal(Step("TC2", 360.0, 361.0), by=("Ann", "Bob"))
+        known = with_value("TI3", 519.0)
+        verdict = check(hot, known, ENVELOPE, rehearse=model)
+        assert [(i.code, i.limit) for i in verdict.vetoes] == [("limit-crossed", 520.1)]
 
     def test_any_model_can_be_given(self) -> None:
         def never(steps, known):
