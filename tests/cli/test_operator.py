@@ -89,7 +89,7 @@ def test_a_stop_is_kept_where_no_service_runs(dan_g: Callable[..., Any]) -> None
 def proposed(dan_g: Callable[..., Any], running: Any) -> dict[str, Any]:
     """A recommendation that awaits approval, from set points for two pumparounds."""
     held = [name for name in SET_POINTS if name not in MOVED]
-    parameters = json.dumps({"move_minutes": 15, "hold": held})
+    parameters = json.dumps({"move_minutes": 10, "hold": held})
     ran = dan_g("invoke", "optimization", "setpoints", "--params", parameters, "--json")
     assert ran.code == 0, ran.err
     [found] = wait_for(lambda: got(running, "/recommendations")["items"])
