@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-Side = Literal["low_low", "low", "high", "high_high"]
-SIDES: tuple[Side, ...] = ("low_low", "low", "high", "high_high")
+Side = Literal["low_low", "low", "high", "high_high", "spec_low", "spec_high"]
+ALARMS: tuple[Side, ...] = ("low_low", "low", "high", "high_high")
 HORIZON = 180.0
 """Minutes to look ahead: the slowest path, a full-range move and then 60 min of level control, is over."""
 
@@ -41,7 +41,7 @@ class Crossing(NamedTuple):
 
     Attributes:
         tag: The tag.
-        side: Which of its limits.
+        side: Which of its limits, or end of its specification.
         limit: The limit, in the tag's unit.
         value: The farthest value beyond it.
         minute: When it is first crossed, min from now; 0 where it is crossed already.
@@ -214,8 +214,15 @@ def _run(
 
 
 def _limits(plant: Plant, tag: str) -> list[tuple[Side, float]]:
+    """Limits and specification; an end of the latter that is a limit too is told once."""
     limits = plant.tag(tag).limits
-    return [(side, bound) for side in SIDES if (bound := getattr(limits, side)) is not None]
+    found = [(side, bound) for side in ALARMS if (bound := getattr(limits, side)) is not None]
+    low, high = plant.specifications.get(tag, (None, None))
+    if low is not None and low not in (limits.low_low, limits.low):
+        found.append(("spec_low", low))
+    if high is not None and high not in (limits.high, limits.high_high):
+        found.append(("spec_high", high))
+    return found
 
 
 def _crossings(
@@ -223,7 +230,7 @@ def _crossings(
 ) -> Iterator[Crossing]:
     for i, tag in enumerate(tags):
         for side, bound in _limits(plant, tag):
-            sign = 1.0 if side.startswith("high") else -1.0
+            sign = 1.0 if "high" in side else -1.0
             beyond = sign * (values[:, i] - bound)
             if not (beyond > 0).any():
                 continue

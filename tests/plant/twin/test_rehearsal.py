@@ -1,3 +1,4 @@
+import dataclasses
 import math
 import threading
 from datetime import timedelta
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 
 from orchestrator.errors import InsufficientDataError, ParameterError
+from orchestrator.plant.tags import Plant, Product
 from orchestrator.plant.twin.rehearsal import rehearse, standing_at
 from orchestrator.plant.twin.scenario import Scenario
 from orchestrator.plant.twin.source import TwinSource
@@ -99,6 +101,19 @@ def test_from_measured_values_it_is_near_the_simulation(crude):
         assert moved[1] == pytest.approx(moved[0], rel=0.1, abs=0.2)
         band = np.ptp(twin.plant.tag(tag).normal)
         assert guessed.values[-1, column] == pytest.approx(known.values[-1, column], abs=0.3 * band)
+
+
+def test_a_specification_is_a_limit_too():
+    twin = Twin()
+    diesel = {"flow": "FI304", "specifications": {"AI304": (None, 354.0)}}
+    strict = Plant(tags=twin.plant.tags, products={"diesel": Product.model_validate(diesel)})
+    standing = dataclasses.replace(twin.standing(), plant=strict)
+    told = rehearse(standing, [(0, "TC203_SP", 298)])
+    found = {(item.side, item.limit) for item in told.caused if item.tag == "AI304"}
+    assert found == {("spec_high", 354.0)}
+    assert "AI304" not in {
+        item.tag for item in rehearse(twin.standing(), [(0, "TC203_SP", 298)]).caused
+    }
 
 
 def test_without_a_set_point_there_is_no_standing():

@@ -71,7 +71,7 @@ def _tightest(seen: twin.Rehearsal, begin: float) -> tuple[Crossing, ...]:
     """Of each tag and side the limit that is crossed first, the inner one."""
     found: dict[tuple[str, str], Crossing] = {}
     for item in seen.caused:
-        side: Literal["high", "low"] = "high" if item.side.startswith("high") else "low"
+        side: Literal["high", "low"] = "high" if "high" in item.side else "low"
         sign = 1.0 if side == "high" else -1.0
         known = found.get((item.tag, side))
         if known is None or sign * item.limit < sign * known.limit:
