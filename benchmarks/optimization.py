@@ -82,6 +82,7 @@ def _round(periods: int) -> dict[str, float]:
     solved = live.solve(600.0, ranging=True)
     solving = time.process_time() - start
     direct, objective = _highs(assemble(built.program))
+    assert result.objective is not None
     assert abs(objective - result.objective) <= 1e-6 * abs(objective)
     draw = random.Random(3)
     worths = {
@@ -115,7 +116,7 @@ def _highs(arrays: Arrays) -> tuple[float, float]:
     import highspy
 
     start = time.process_time()
-    solver = highspy.Highs()
+    solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
     solver.setOptionValue("output_flag", False)
     solver.setOptionValue("threads", 1)
     ends = _starts(arrays)
@@ -175,7 +176,7 @@ def refinery(periods: int) -> dict[str, Any]:
             "capacity": round(draw.uniform(12, 22), 1),
             "feeds": {feed: {"yields": yields, "cost": round(draw.uniform(0.8, 2.5), 2)}},
         }
-    products = {}
+    products: dict[str, dict[str, Any]] = {}
     for number in range(PRODUCTS):
         products[f"product_{number}"] = {
             "price": by_day(88 + 3 * number, 4),
