@@ -27,7 +27,7 @@ from orchestrator.plant.tags import Plant
 
 SEEDS = int(os.environ.get("DAN_G_SEEDS", "5"))
 EXAMPLE = Path(__file__).parents[1] / "examples" / "williams_otto.yaml"
-HANDLES = {
+HANDLES: dict[str, dict[str, list[float]]] = {
     "A": {"FB": [3, 6], "TR": [70, 100]},
     "B": {"FA": [3, 4.5], "FB": [6, 11], "TR": [80, 105]},
     "C": {"FA": [3, 4.5], "FB": [6, 11], "TR": [80, 105]},
@@ -126,17 +126,15 @@ def _best(case: str) -> float:
 
     asked = _asked(case, "first", STARTS[case][0])
     assert asked.simulate is not None
-    plant = SteadyState(
-        EconomicModel.model_validate(
-            asked.simulate.plant.model_dump() | {"constraints": dict(asked.economics.constraints)}  # type: ignore[union-attr]
-        )
-    )
+    assert asked.economics is not None
+    limited = {"constraints": dict(asked.economics.constraints)}
+    plant = SteadyState(EconomicModel.model_validate(asked.simulate.plant.model_dump() | limited))
     low, high = np.array(list(HANDLES[case].values()), dtype=float).T
 
     def said(shares: np.ndarray, name: str) -> float:
         return float(plant.at((low + shares * (high - low))[None, :], {}).values[name][0])
 
-    limits = [
+    limits: list[dict[str, Any]] = [
         {"type": "ineq", "fun": lambda z, n=name, b=bounds[1]: b - said(z, n)}
         for name, bounds in plant.model.constraints.items()
     ]
@@ -149,6 +147,6 @@ def _best(case: str) -> float:
             constraints=limits,
             method="SLSQP",
         )
-        if all(limit["fun"](answer.x) >= -1e-7 for limit in limits):  # type: ignore[operator]
+        if all(limit["fun"](answer.x) >= -1e-7 for limit in limits):
             found.append(-float(answer.fun))
     return max(found)
