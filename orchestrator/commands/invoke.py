@@ -21,6 +21,7 @@ from orchestrator.commands.options import (
 from orchestrator.commands.output import RemoteError, console, emit
 from orchestrator.errors import DataError, InputError, InsufficientDataError, ParameterError
 from orchestrator.field_errors import field_errors
+from orchestrator.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from orchestrator.modules.base import Operation
@@ -31,7 +32,7 @@ def invoke(
     module: Annotated[str, typer.Argument(help="etl, forecasting, analysis, optimization, …")],
     operation: Annotated[str, typer.Argument(help="Operation of the module.")],
     params: Annotated[
-        str, typer.Option("--params", help="Parameters as JSON, or @FILE with them.")
+        str, typer.Option("--params", help="Parameters as JSON, or @FILE with them (JSON or YAML).")
     ] = "{}",
     data: Annotated[
         Path | None, typer.Option("--data", help="CSV, Parquet or Excel file with the input data.")
@@ -161,11 +162,15 @@ def _parameters(text: str) -> dict[str, Any]:
     where = "--params"
     if text.startswith("@"):
         where = text[1:]
+        if where.endswith((".yaml", ".yml")):
+            return _mapping(read_yaml(Path(where).expanduser()), where)
         try:
             text = Path(where).expanduser().read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(
-                f"cannot be read: {error}", where=where, remedy="give a JSON file after the @"
+                f"cannot be read: {error}",
+                where=where,
+                remedy="give a JSON or YAML file after the @",
             ) from error
     try:
         parameters = json.loads(text)
@@ -173,9 +178,13 @@ def _parameters(text: str) -> dict[str, Any]:
         raise InputError(
             f"not JSON: {error}", where=where, remedy="for example --params '{\"horizon\": 24}'"
         ) from error
+    return _mapping(parameters, where)
+
+
+def _mapping(parameters: Any, where: str) -> dict[str, Any]:
     if not isinstance(parameters, dict):
         raise InputError(
-            f"a JSON object is expected, got {type(parameters).__name__}",
+            f"an object is expected, got {type(parameters).__name__}",
             where=where,
             remedy="for example --params '{\"horizon\": 24}'",
         )

@@ -44,6 +44,21 @@ def test_parameters_come_from_a_file_too(dan_g: Run, tmp_path: Path) -> None:
     assert done.code == 0, done.err
 
 
+def test_a_model_comes_from_a_yaml_file(dan_g: Run, tmp_path: Path) -> None:
+    file = tmp_path / "unit.yaml"
+    file.write_text(
+        "current: {u: 1.0}\n"
+        "economics:\n"
+        "  handles: {u: [0, 9]}\n"
+        "  unknowns: {z: {start: 1, low: 0}}\n"
+        "  equations: [z * z = u]\n"
+        "  objective: 4 * z - u\n"
+    )
+    done = dan_g("invoke", "optimization", "setpoints", "--params", f"@{file}", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["moves"][0]["to"] == pytest.approx(4.0, rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -53,6 +68,7 @@ def test_parameters_come_from_a_file_too(dan_g: Run, tmp_path: Path) -> None:
         (("etl", "validate", "--params", "{"), 2, "--params"),
         (("etl", "validate", "--params", "[]"), 2, "object"),
         (("etl", "validate", "--params", "@nowhere.json"), 2, "nowhere.json"),
+        (("etl", "validate", "--params", "@nowhere.yaml"), 2, "nowhere.yaml"),
         (("etl", "validate", "--data", "nowhere.csv"), 2, "nowhere.csv"),
     ],
 )

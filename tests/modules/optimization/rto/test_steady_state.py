@@ -1,13 +1,18 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from orchestrator.errors import ConfigurationError
+from orchestrator.modules.optimization.models import SetpointsInput
 from orchestrator.modules.optimization.rto.steady_state import SteadyState
 from orchestrator.plant.economic_model import EconomicModel
 
+ROOT = Path(__file__).parents[4]
 TANK = {
     "handles": {"q": [0.1, 4], "t": [280, 340]},
     "parameters": {"cin": 2.0, "v": 3.0},
@@ -109,3 +114,17 @@ def test_models_that_do_not_hold_together_are_refused():
         EconomicModel.model_validate(TANK | {"measured": {"z": 1}})
     with pytest.raises(ConfigurationError, match="circle"):
         tank(definitions={"rate": "k * c ** 2", "k": "rate + 1"})
+
+
+def test_the_example_is_the_published_reactor(reactor):
+    example = yaml.safe_load((ROOT / "examples" / "williams_otto.yaml").read_text(encoding="utf-8"))
+    at = np.array([[3.3, 8.0, 88.0], [4.1, 10.0, 97.0]])
+    pairs = (
+        (example["simulate"]["plant"], reactor.plant("C")),
+        (example["economics"], reactor.model("C", "literature")),
+    )
+    for ours, published in pairs:
+        said = [SteadyState(EconomicModel.model_validate(m)).at(at, {}) for m in (ours, published)]
+        for name in ("objective", "XA", "XB", "XP", "XE", "XG"):
+            assert said[0].values[name] == pytest.approx(said[1].values[name], rel=1e-8)
+    assert SetpointsInput.model_validate(example).simulate.iterations == 15
