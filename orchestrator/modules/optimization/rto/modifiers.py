@@ -25,6 +25,8 @@ _SMALL = 1e-9
 FORGOTTEN_HOURS = 48.0
 MUCH_CHANGED = 0.1
 """Share of itself by which a disturbance changes until what was seen before counts little."""
+UNMODELLED = 0.1
+"""Share of itself by which a quantity is taken to vary that does not vary in the model."""
 MISFIT = 0.05
 """Share of an output's variation by which the model may miss it, when parameters are estimated."""
 
@@ -93,8 +95,9 @@ class Modifiers:
                 noise = history.noise[name][known]
                 rows = np.append(np.flatnonzero(known), len(known))
                 apart = None if lapse is None else lapse[np.ix_(rows, rows)]
+                size = _size(box.sizes[name], values[known])
                 mismatch[name] = Mismatch.fit(
-                    scaled[known], difference[known], noise, box.sizes[name], apart
+                    scaled[known], difference[known], noise, size, apart
                 )
         return cls(box, mismatch, found)
 
@@ -122,6 +125,17 @@ def _lapse(history: History, disturbances: frozenset[str]) -> Array | None:
         size = MUCH_CHANGED * max(float(np.abs(values).max()), 1e-9)
         apart = apart + ((values[:, None] - values[None, :]) / size) ** 2
     return apart if apart.any() else None
+
+
+def _size(modelled: float, measured: Array) -> float:
+    """How much a quantity varies: as in the model, and at least as was seen.
+
+    A model in which it does not vary says nothing of how much it does.
+    """
+    level = float(np.abs(measured).max())
+    if modelled <= 1e-6 * level:
+        modelled = UNMODELLED * level
+    return max(modelled, float(np.std(measured)))
 
 
 def _spread(values: Array) -> float:
