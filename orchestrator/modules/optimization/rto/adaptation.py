@@ -38,9 +38,9 @@ _POOR, _GOOD = 0.25, 0.5
 _CANDIDATES = 96
 _NEARBY = (1.0, 0.25)
 """Shares of the trust region about whose centre candidates for a probing move are sought as well."""
-_SAME = 0.01
+_SAME = 0.004
 _ASTRAY = 0.02
-_DOUBT = 3.0
+_DOUBT = 2.0
 _MOST_BLUR = 0.15
 _REACH = 1.5
 _REACH_INSIDE = 0.5
@@ -62,7 +62,7 @@ class Rules:
     radius: float = FIRST_RADIUS
     probing: bool = True
     gain: float = 1.0
-    tolerance: float = 1e-3
+    tolerance: float = 3e-4
     caution: float = 0.0
 
 
@@ -137,7 +137,7 @@ def advise(
         time_limit: Longest search, s.
     """
     model.learn(memory.points)
-    spread = model.range.objective
+    spread = model.modifiers.objective_spread
     visited = np.array([[p.handles[h.tag] for h in model.handles] for p in memory.points])
     seen = Posterior.at(model, visited, model.now)
     merit = seen.merit(spread)
@@ -220,7 +220,7 @@ def _choice(
     blur: float,
 ) -> tuple[Array, Kind, float]:
     """The step, a probing move, or neither, and what probing is worth."""
-    spread = model.range.objective
+    spread = model.modifiers.objective_spread
     centre = visited[memory.centre]
     radius = memory.radius or rules.radius
     lower = np.array([h.lower for h in model.handles])
