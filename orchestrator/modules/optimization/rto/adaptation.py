@@ -35,10 +35,12 @@ LEAST_RADIUS = 0.03
 MOST_RADIUS = 0.6
 _SHRINK, _GROW = 0.5, 1.7
 _POOR, _GOOD = 0.25, 0.5
-_CANDIDATES = 128
-_SAME = 0.01
+_CANDIDATES = 96
+_NEARBY = (1.0, 0.25)
+"""Shares of the trust region about whose centre candidates for a probing move are sought as well."""
+_SAME = 0.004
 _ASTRAY = 0.02
-_DOUBT = 3.0
+_DOUBT = 2.0
 _MOST_BLUR = 0.15
 _REACH = 1.5
 _REACH_INSIDE = 0.5
@@ -60,7 +62,7 @@ class Rules:
     radius: float = FIRST_RADIUS
     probing: bool = True
     gain: float = 1.0
-    tolerance: float = 1e-3
+    tolerance: float = 3e-4
     caution: float = 0.0
 
 
@@ -135,7 +137,7 @@ def advise(
         time_limit: Longest search, s.
     """
     model.learn(memory.points)
-    spread = model.range.objective
+    spread = model.modifiers.objective_spread
     visited = np.array([[p.handles[h.tag] for h in model.handles] for p in memory.points])
     seen = Posterior.at(model, visited, model.now)
     merit = seen.merit(spread)
@@ -173,7 +175,7 @@ def advise(
         gain_sd=float(there.gain_sd[0]),
         worth_of_probing=worth,
         radius=memory.radius,
-        converged=kind == "stay",
+        converged=kind == "stay" and found.status != "infeasible",
     )
 
 
@@ -218,14 +220,18 @@ def _choice(
     blur: float,
 ) -> tuple[Array, Kind, float]:
     """The step, a probing move, or neither, and what probing is worth."""
-    spread = model.range.objective
+    spread = model.modifiers.objective_spread
     centre = visited[memory.centre]
     radius = memory.radius or rules.radius
     lower = np.array([h.lower for h in model.handles])
     upper = np.array([h.upper for h in model.handles])
     shares = even_points(_CANDIDATES, len(lower), _CANDIDATES * (seed + len(visited)))
-    candidates = lower + shares * (upper - lower)
-    candidates = np.vstack((candidates, found.positions, centre))
+    sought = [lower + shares * (upper - lower)]
+    for part in _NEARBY:
+        low, high = _region(model, centre, part * radius)
+        low, high = np.clip(low, lower, upper), np.clip(high, lower, upper)
+        sought.append(low + shares * (high - low))
+    candidates = np.vstack((*sought, found.positions, centre))
     said = Posterior.at(model, candidates, centre)
     best = float(said.merit(spread)[-1])
     gain = float(said.merit(spread)[-2] - best)
@@ -239,10 +245,11 @@ def _choice(
     improvement = np.where(apart >= min(blur, _REACH_INSIDE * radius), improvement, 0.0)
     most = int(np.argmax(improvement[:-1]))
     worth = float(improvement[most])
-    if found.status == "infeasible" or not rules.probing or worth <= tolerance:
+    restoring = found.status == "infeasible" and not done
+    if restoring or not rules.probing or worth <= tolerance:
         stay = at_centre and gain <= tolerance
         return (model.now, "stay", worth) if stay else (found.positions, "step", worth)
-    if most < _CANDIDATES and (blur > 0 or done):
+    if most < len(candidates) - 2 and (blur > 0 or done):
         return candidates[most], "probe", worth
     return found.positions, "step", worth
 

@@ -17,7 +17,7 @@ from orchestrator.modules.optimization.rto.estimation import Estimate, estimate
 from orchestrator.modules.optimization.rto.even_points import even_points
 from orchestrator.modules.optimization.rto.history import History
 from orchestrator.modules.optimization.rto.mismatch import Mismatch
-from orchestrator.modules.optimization.rto.steady_state import Correction, SteadyState
+from orchestrator.modules.optimization.rto.steady_state import OBJECTIVE, Correction, SteadyState
 
 Array = NDArray[np.float64]
 _SAMPLE = 64
@@ -25,6 +25,8 @@ _SMALL = 1e-9
 FORGOTTEN_HOURS = 48.0
 MUCH_CHANGED = 0.1
 """Share of itself by which a disturbance changes until what was seen before counts little."""
+UNMODELLED = 0.1
+"""Share of itself by which a quantity is taken to vary that does not vary in the model."""
 MISFIT = 0.05
 """Share of an output's variation by which the model may miss it, when parameters are estimated."""
 
@@ -67,11 +69,13 @@ class Modifiers:
     Attributes:
         range: The box.
         mismatch: Name -> its mismatch; a name that was never measured is absent.
+        objective_spread: How much the objective varies over the box, in its unit.
         estimate: The estimated parameters; None where none is to be estimated.
     """
 
     range: Range
     mismatch: dict[str, Mismatch]
+    objective_spread: float
     estimate: Estimate | None = None
 
     @classmethod
@@ -82,21 +86,24 @@ class Modifiers:
             misfit = {n: np.hypot(sd, MISFIT * box.sizes[n]) for n, sd in history.noise.items()}
             found = estimate(state, history.positions, history.measured, misfit, history.fixed)
             fixed |= found.values
-        said = state.at(history.positions, fixed).values
-        scaled = box.scaled(history.positions)
+        positions = history.positions
+        states = state.steady_states(positions, fixed)
+        said = state.at(positions, fixed, states).values
+        scaled = box.scaled(positions)
         lapse = _lapse(history, state.disturbances)
-        mismatch = {}
+        mismatch, seen = {}, {}
         for name, values in history.measured.items():
             difference = values - said[name]
+            seen[name] = np.nan_to_num(difference), np.zeros((positions.shape[1], len(positions)))
             known = np.isfinite(difference)
             if known.any():
                 noise = history.noise[name][known]
                 rows = np.append(np.flatnonzero(known), len(known))
                 apart = None if lapse is None else lapse[np.ix_(rows, rows)]
-                mismatch[name] = Mismatch.fit(
-                    scaled[known], difference[known], noise, box.sizes[name], apart
-                )
-        return cls(box, mismatch, found)
+                size = _size(box.sizes[name], values[known])
+                mismatch[name] = Mismatch.fit(scaled[known], difference[known], noise, size, apart)
+        money = state.at(positions, fixed, states, seen).values[OBJECTIVE]
+        return cls(box, mismatch, _modelled(box.objective, money), found)
 
     def correction(self, positions: Array) -> Correction:
         """What is added to each measured quantity at positions ``(n, d)``, with slopes."""
@@ -122,6 +129,20 @@ def _lapse(history: History, disturbances: frozenset[str]) -> Array | None:
         size = MUCH_CHANGED * max(float(np.abs(values).max()), 1e-9)
         apart = apart + ((values[:, None] - values[None, :]) / size) ** 2
     return apart if apart.any() else None
+
+
+def _size(modelled: float, seen: Array) -> float:
+    """How much a measured quantity varies: as in the model, and at least as was seen."""
+    return max(_modelled(modelled, seen), float(np.std(seen)))
+
+
+def _modelled(spread: float, seen: Array) -> float:
+    """``spread``, but where the model does not vary at all and so says nothing, what was seen tells."""
+    known = seen[np.isfinite(seen)]
+    level = float(np.abs(known).max(initial=0.0))
+    if spread > 1e-6 * level or not len(known):
+        return spread
+    return max(UNMODELLED * level, float(np.std(known)))
 
 
 def _spread(values: Array) -> float:

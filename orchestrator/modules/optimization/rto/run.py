@@ -79,7 +79,7 @@ def run_simulated(
             parameters.time_limit_seconds,
         )
         iterates.append(plant.iterate(number, kind, handles, measured, model))
-        if last or advice.converged:
+        if last or advice.kind == "stay":
             break
         handles = dict(zip(economics.handles, advice.positions.tolist(), strict=True))
         kind = advice.kind

@@ -82,6 +82,57 @@ def test_a_model_that_bends_the_wrong_way_is_no_hindrance():
         assert result.iterates[-1].true_objective >= 0.99 * 50
 
 
+UNSEEN = {
+    "handles": {"u": [0, 10], "v": [0, 10]},
+    "definitions": {"made": "10 * u + 4 * v - 0.7 * u ** 2", "heat": "3"},
+    "measured": {"made": None, "heat": None},
+    "objective": "made - v ** 2",
+    "constraints": ["heat <= 5"],
+}
+
+
+@pytest.mark.parametrize("start", [{"u": 50 / 7, "v": 2.0}, {"u": 5.0, "v": 9.5}])
+def test_a_limit_on_what_the_model_holds_constant_is_restored_and_kept(start):
+    """The model sees no way to change what is limited, and the run starts beyond the limit."""
+    plant = UNSEEN | {
+        "definitions": {
+            "made": "9 * u + 5 * v - 0.5 * u ** 2",
+            "heat": "0.5 * u + 0.3 * v + 0.03 * u ** 2",
+        }
+    }
+    result = optimise(UNSEEN, plant, start)
+    from scipy.optimize import minimize
+
+    heat = {"type": "ineq", "fun": lambda z: 5 - (0.5 * z[0] + 0.3 * z[1] + 0.03 * z[0] ** 2)}
+    best = -minimize(
+        lambda z: -(9 * z[0] + 5 * z[1] - 0.5 * z[0] ** 2 - z[1] ** 2),
+        [1, 1],
+        bounds=[(0, 10)] * 2,
+        constraints=[heat],
+    ).fun
+    last = result.iterates[-1]
+    assert result.iterates[0].excess["heat"] > 0.3
+    assert last.excess["heat"] <= 1e-3
+    assert last.true_objective >= 0.995 * best
+
+
+def test_a_run_that_may_not_probe_does_not_call_a_broken_limit_converged():
+    plant = UNSEEN | {"definitions": {"made": "9 * u", "heat": "8 + 0 * u"}}
+    asked = SetpointsInput(
+        economics=UNSEEN, simulate={"plant": plant}, current={"u": 9.0, "v": 8.0}, probing=False
+    )
+    result = run(asked, CONTEXT)
+    assert result.status == "infeasible"
+    assert not result.converged
+
+
+def test_a_model_of_a_constant_leads_to_the_optimum():
+    constant = WRONG_CURVATURE | {"definitions": {"gain": "3"}}
+    for start in ({"u": 1.0, "v": 9.0}, {"u": 5.0, "v": 1.0}):
+        result = optimise(constant, TRUE_CURVATURE, start)
+        assert result.iterates[-1].true_objective >= 0.999 * 50
+
+
 def test_three_handles_with_an_active_limit_that_the_model_misplaces():
     model = {
         "handles": {"a": [0, 5], "b": [0, 5], "c": [0, 5]},
