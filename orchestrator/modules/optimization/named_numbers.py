@@ -210,7 +210,9 @@ def _fits(tokens: Sequence[str], path: Path) -> int | None:
     own = set(_tokens(last))
     further = len(own - said) if own & said else 0
     steps = sum(isinstance(part, int) for part in path)
-    return 10 * unsaid + int(bare) + further + steps
+    # A stream that bears its product's name is not what is meant by the name said once.
+    again = len(names) - len(set(map(frozenset, names)))
+    return 10 * unsaid + int(bare) + further + steps + again
 
 
 def _leaves(value: Any, path: Path, periods: Sequence[str]) -> Iterator[tuple[Path, Any]]:

@@ -225,7 +225,7 @@ def _solved(
         summary += f"buy {slate} {rate}"
         summary += f"; dearest limit: {held[0].text}." if held else "."
     else:
-        summary += "nothing is worth making at these prices"
+        summary += "nothing is worth making at these prices and limits"
         summary += f"; least lacks: {left_out[0].text}." if left_out else "."
     if solution.status == "feasible":
         gap = "" if solution.gap is None else f", which may be {solution.gap:.2%} short of the best"

@@ -41,7 +41,8 @@ class Conflicting:
 
     Attributes:
         limits: By name, side (``min`` or ``max``) and bound.
-        irreducible: Whether without any one of them the rest can be kept; else the time ran out first.
+        irreducible: Whether without any one of them the rest can be kept; else that is not proven, as the
+            time ran out or the solver gave no answer that stands its proof.
     """
 
     limits: tuple[Limit, ...] = ()
@@ -100,8 +101,8 @@ def conflicting(program: LinearProgram, time_limit: float = TIME_LIMIT) -> Confl
     is not elastic conflicts by itself.
     """
     deadline = time.monotonic() + time_limit
-    live = program.live()
-    if not live.is_infeasible(time_limit):
+    live = _without_worths(program)
+    if live.solve(time_limit).status != "infeasible":
         return Conflicting()
     every = list(_limits(program))
     named = set()
@@ -113,19 +114,29 @@ def conflicting(program: LinearProgram, time_limit: float = TIME_LIMIT) -> Confl
     for limit in every:
         if limit not in stays:
             _lift(live, limit)
-    if not live.is_infeasible(deadline - time.monotonic()):
+    if live.solve(deadline - time.monotonic()).status != "infeasible":
         kept = every
-        live = program.live()
+        live = _without_worths(program)
+    irreducible = True
     for limit in list(kept):
         left = deadline - time.monotonic()
         if left <= 0:
             return Conflicting(tuple(kept), irreducible=False)
         _lift(live, limit)
-        if live.is_infeasible(left):
+        status = live.solve(left).status
+        if status == "infeasible":
             kept = [item for item in kept if item is not limit]
         else:
+            irreducible &= status in ("optimal", "feasible")
             _restore(live, limit)
-    return Conflicting(tuple(kept))
+    return Conflicting(tuple(kept), irreducible)
+
+
+def _without_worths(program: LinearProgram) -> LiveProgram:
+    """The program without an objective: HiGHS has been seen to call an unbounded program infeasible."""
+    live = program.live()
+    live.set_worths(dict.fromkeys(program.columns, 0.0))
+    return live
 
 
 def _limits(program: LinearProgram) -> Iterator[Limit]:

@@ -125,13 +125,6 @@ class LiveProgram:
             self._feasible_basis = False
         return LinearSolution("error", unproven=why or "the solver found no answer")
 
-    def is_infeasible(self, time_limit: float) -> bool:
-        """Whether the program as it is now has no point, unproven and quickly: for filters."""
-        status = self._run({}, time_limit)
-        if status == "kUnboundedOrInfeasible":
-            status = self._run({"presolve": "off"}, time_limit)
-        return status == "kInfeasible"
-
     def irreducible(self) -> tuple[list[str], list[str]]:
         """Columns and rows that HiGHS names as an irreducible infeasible system; empty if it cannot."""
         status, found = self._solver.getIis()
@@ -153,17 +146,20 @@ class LiveProgram:
         word = _WORDS.get(status, "error")
         if status == "kUnboundedOrInfeasible" and arrays.integer.any():
             # HiGHS leaves it open for integer columns where the relaxation has a ray.
-            word = "unbounded" if self._ray() else "infeasible"
+            grows = self._ray(time_limit) and self._has_point(time_limit)
+            word = "unbounded" if grows else "infeasible"
         left = max(1e-3, time_limit - (time.monotonic() - start))
         if word == "optimal" or (word == "time_limit" and self._has_incumbent()):
             if arrays.integer.any():
                 return self._read_mixed(word, left, ranging=ranging)
             return self._read(ranging=ranging) if word == "optimal" else LinearSolution(word)
         if word == "unbounded":
-            ray = self._ray()
-            if ray:
-                return LinearSolution("unbounded", ray=ray)
-            return LinearSolution("error", unproven="the ray does not grow without end")
+            ray = self._ray(left)
+            if not ray:
+                return LinearSolution("error", unproven="the ray does not grow without end")
+            if not self._has_point(left):
+                return LinearSolution("error", unproven="no point was found from which it grows")
+            return LinearSolution("unbounded", ray=ray)
         if word == "infeasible" and not self._no_point(left):
             return LinearSolution("error", unproven="its infeasibility could not be confirmed")
         return LinearSolution(word)
@@ -261,28 +257,32 @@ class LiveProgram:
         _, known, ray = self._solver.getDualRay()
         if known and proof.is_infeasible(self.arrays, np.asarray(ray, float)):
             return True
-        from orchestrator.modules.optimization.linear.violation import least_violation
-
-        least = least_violation(self.arrays, time_limit)
+        least = self._least_violation(time_limit)
         return least is not None and least > proof.TOLERANCE
 
-    def _ray(self) -> tuple[str, ...]:
+    def _has_point(self, time_limit: float) -> bool:
+        least = self._least_violation(time_limit)
+        return least is not None and least <= proof.TOLERANCE
+
+    def _least_violation(self, time_limit: float) -> float | None:
+        from orchestrator.modules.optimization.linear.violation import least_violation
+
+        return least_violation(self.arrays, time_limit)
+
+    def _ray(self, time_limit: float) -> tuple[str, ...]:
+        """Columns that grow in a direction that earns without end; none where no direction proves it."""
+        arrays = self.arrays
         _, known, ray = self._solver.getPrimalRay()
         direction = np.asarray(ray, float)
-        if not known and not self.arrays.rows:
-            # HiGHS gives none for a program without rows.
-            known, direction = True, self._free_direction()
-        if not known or not proof.is_ray(self.arrays, direction):
-            return ()
-        grows = np.abs(direction) > proof.ROUNDING * np.abs(direction).max()
-        return tuple(self.arrays.columns[i] for i in np.flatnonzero(grows))
+        if not known or not proof.is_ray(arrays, direction):
+            from orchestrator.modules.optimization.linear.recession import best_direction
 
-    def _free_direction(self) -> Floats:
-        """Each column towards the side that earns, where no bound is in its way."""
-        arrays = self.arrays
-        up = (arrays.worth > 0) & np.isinf(arrays.upper)
-        down = (arrays.worth < 0) & np.isinf(arrays.lower)
-        return np.asarray(up.astype(float) - down.astype(float))
+            found = best_direction(arrays, time_limit)
+            if found is None or not proof.is_ray(arrays, found):
+                return ()
+            direction = found
+        grows = np.abs(direction) > proof.ROUNDING * np.abs(direction).max()
+        return tuple(arrays.columns[i] for i in np.flatnonzero(grows))
 
     def _load(self) -> Any:
         solver = loaded(self.arrays)

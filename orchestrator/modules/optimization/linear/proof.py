@@ -94,7 +94,8 @@ def is_ray(arrays: Arrays, ray: Floats) -> bool:
         and np.all(activity[np.isfinite(arrays.row_lower)] >= -TOLERANCE)
         and np.all(activity[np.isfinite(arrays.row_upper)] <= TOLERANCE)
     )
-    return bool(keeps and float(arrays.worth @ x) > 0)
+    earned = arrays.worth * x
+    return bool(keeps and float(earned.sum()) > ROUNDING * float(np.abs(earned).sum()))
 
 
 def _excess(value: Floats, lower: Floats, upper: Floats, size: Floats) -> Floats:

@@ -234,9 +234,7 @@ def _bounds(model: RefineryModel) -> Iterator[Finding]:
             for k, c in product.components.items()
         ]
         yield from _shares(model, name)
-    pairs += [
-        (("units", n), u.minimum, u.capacity, "minimum", "capacity") for n, u in model.units.items()
-    ]
+    yield from _loads_of_units(model)
     pairs += [(("utilities", n), u.min, u.max, "min", "max") for n, u in model.utilities.items()]
     pairs += [(("limits", n), x.min, x.max, "min", "max") for n, x in model.limits.items()]
     for name, tank in model.tanks.items():
@@ -264,6 +262,25 @@ def _bounds(model: RefineryModel) -> Iterator[Finding]:
     for name, limit in model.limits.items():
         if limit.min is None and limit.max is None:
             yield Finding("error", ("limits", name), "has neither min nor max; give one")
+
+
+def _loads_of_units(model: RefineryModel) -> Iterator[Finding]:
+    """A unit that may be off is off in a period without capacity; another one cannot be."""
+    for name, unit in model.units.items():
+        for span in model.spans:
+            least = at(unit.minimum, span.name)
+            most = math.inf if unit.capacity is None else at(unit.capacity, span.name)
+            if least > most and not (unit.on_off and most == 0):
+                when = f" in {span.name}" if span.name else ""
+                remedy = "lower one or raise the other"
+                if most == 0:
+                    remedy = "give on_off: true where it may be shut"
+                yield Finding(
+                    "error",
+                    ("units", name),
+                    f"minimum ({least:g}) is above capacity ({most:g}){when}; {remedy}",
+                )
+                break
 
 
 def _shares(model: RefineryModel, name: str) -> Iterator[Finding]:
@@ -313,7 +330,21 @@ def _yields(sheet: Flowsheet) -> Iterator[Finding]:
         most, why = 1.0 + 1e-6, "more mass than goes in"
     else:
         most, why = YIELD_WARNING, "more volume than hydrocracking gains"
+    makes: dict[tuple[str, str], str] = {}
     for process in sheet.processes:
+        for stream, share in process.yields.items():
+            if min(every(share)) > 0:
+                makes.setdefault((f"{process.unit}.{process.way}", stream), process.name)
+    for process in sheet.processes:
+        for stream, share in process.yields.items():
+            other = makes.get((f"{process.unit}.{process.way}", stream))
+            if other and min(every(share)) < 0:
+                yield Finding(
+                    "warning",
+                    (*process.path, "yields", stream),
+                    f"is negative, so that {process.name} uses {stream} up, while {other} makes it; "
+                    "check the sign",
+                )
         for span in sheet.model.spans:
             total = math.fsum(at(share, span.name) for share in process.yields.values())
             if total > most:
@@ -334,7 +365,7 @@ def _limits(sheet: Flowsheet) -> Iterator[Finding]:
                     ("limits", name, "terms", term),
                     f"names {term!r}, which the model has not; write crudes.NAME, products.NAME, "
                     "units.NAME, units.NAME.FEED, blends.PRODUCT.STREAM, tanks.NAME, "
-                    "utilities.NAME or emissions.NAME",
+                    "utilities.NAME, emissions.NAME, or on.NAME of a unit with on_off",
                 )
 
 
@@ -344,6 +375,8 @@ def is_term(sheet: Flowsheet, term: str) -> bool:
     kind, _, rest = term.partition(".")
     if kind in ("crudes", "purchases", "products", "tanks", "utilities", "emissions"):
         return rest in getattr(model, kind)
+    if kind == "on":
+        return rest in model.units and model.units[rest].on_off
     if kind == "units":
         return rest in model.units or any(term in covers(p.name) for p in sheet.processes)
     if kind == "surplus":

@@ -27,6 +27,7 @@ def flows(sheet: Flowsheet) -> Iterator[Finding]:
     for path, name in sheet.named:
         if not set(sheet.actual(name)) & fillable:
             yield Finding("error", path, f"{name!r} can never be made: what makes it cannot run")
+    yield from _unsold(sheet)
     leaving = _leaving(sheet)
     forbidden = [s for s in sorted(sheet.made) if s not in leaving and not thrown_away(sheet, s)]
     reported: set[str] = set()
@@ -55,6 +56,25 @@ def flows(sheet: Flowsheet) -> Iterator[Finding]:
                 place,
                 f"the stream {stream!r} ({', '.join(sheet.sources.get(stream, []))}) is used by "
                 "nothing: all of it is thrown away",
+            )
+
+
+def _unsold(sheet: Flowsheet) -> Iterator[Finding]:
+    """Streams that only products without a demand take, and that may not be thrown away."""
+    products = sheet.model.products
+    shut = {n for n, p in products.items() if p.max is not None and max(every(p.max)) <= 0}
+    takers: dict[str, set[str]] = {}
+    for path, name in sheet.named:
+        taker = path[1] if path[0] == "products" else ""
+        for stream in sheet.actual(name):
+            takers.setdefault(stream, set()).add(taker)
+    for stream, names in sorted(takers.items()):
+        if shut and names <= shut and not thrown_away(sheet, stream):
+            yield Finding(
+                "warning",
+                ("products", min(names), "max"),
+                f"is 0 and nothing else is blended from {stream!r}, whose surplus is forbidden: it can "
+                f"only be run on in units; write streams.{stream}.surplus: allowed if it may be thrown away",
             )
 
 

@@ -264,7 +264,8 @@ class SideLimit(ModelPart):
 
     ``terms`` name ``crudes.NAME``, ``purchases.NAME``, ``products.NAME``, ``units.NAME``,
     ``units.NAME.FEED``, ``units.NAME.MODE``, ``units.NAME.MODE.FEED``, ``blends.PRODUCT.STREAM``,
-    ``tanks.NAME``, ``pools.NAME.STREAM``, ``surplus.STREAM``, ``utilities.NAME`` or ``emissions.NAME``.
+    ``tanks.NAME``, ``pools.NAME.STREAM``, ``surplus.STREAM``, ``utilities.NAME``, ``emissions.NAME``
+    or ``on.UNIT``, which is 1 while a unit with on_off is on and 0 while it is off.
     """
 
     terms: dict[str, Plain] = Field(min_length=1)

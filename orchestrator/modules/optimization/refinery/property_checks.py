@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from orchestrator.modules.optimization.refinery.findings import Finding
 from orchestrator.modules.optimization.refinery.flowsheet import APART, Flowsheet
 from orchestrator.modules.optimization.refinery.numbers import PerPeriod, every
+from orchestrator.modules.optimization.refinery.parts import Spec
 
 
 def properties(sheet: Flowsheet) -> Iterator[Finding]:
@@ -25,6 +26,7 @@ def properties(sheet: Flowsheet) -> Iterator[Finding]:
                 yield Finding("error", where, "has neither min nor max; give one")
             for bound in (spec.min, spec.max):
                 yield from _fits(sheet, where, prop, bound)
+            yield from _reachable(sheet, where, prop, spec, streams)
             for given in streams:
                 for stream in sheet.actual(given):
                     needed[stream, prop] = f"products.{name}.specs.{prop}"
@@ -47,6 +49,27 @@ def properties(sheet: Flowsheet) -> Iterator[Finding]:
     for stream, known in sheet.properties.items():
         for prop, value in known.items():
             yield from _fits(sheet, ("streams", stream, "properties", prop), prop, value)
+
+
+def _reachable(
+    sheet: Flowsheet, where: tuple[str, ...], prop: str, spec: Spec, streams: list[str]
+) -> Iterator[Finding]:
+    """A mix lies between its components: a bound beyond all of them leaves nothing to sell."""
+    parts = [stream for given in streams for stream in sheet.actual(given)]
+    known = [sheet.properties.get(stream, {}).get(prop) for stream in parts]
+    values = [number for value in known if value is not None for number in every(value)]
+    if not values or any(value is None for value in known):
+        return
+    for side, bound, beyond, best in (
+        ("min", spec.min, max(values), "largest"),
+        ("max", spec.max, min(values), "least"),
+    ):
+        if bound is None:
+            continue
+        least = min(every(bound)) if side == "min" else max(every(bound))
+        if least > beyond if side == "min" else least < beyond:
+            text = f"{side} is {least:g}, and the {best} {prop} of its components is {beyond:g}: none can be made"
+            yield Finding("warning", where, text)
 
 
 def _known(sheet: Flowsheet, product: str, needed: dict[tuple[str, str], str]) -> Iterator[Finding]:

@@ -186,6 +186,86 @@ def restricted(program, sides):
     return copy
 
 
+INF = math.inf
+
+
+def made_of(columns, rows):
+    """A program of columns (upper, worth) and rows (low, coefficients, high), all of them limits."""
+    program = LinearProgram()
+    for j, (upper, worth) in enumerate(columns):
+        program.add_column(Column(f"x{j}", 0.0, upper, worth, elastic=True))
+    for i, (low, terms, high) in enumerate(rows):
+        named = {f"x{j}": value for j, value in enumerate(terms)}
+        program.add_row(Row(f"r{i}", named, low, high, elastic=True))
+    return program
+
+
+def test_a_program_without_end_is_not_called_a_conflict():
+    # HiGHS 1.15 calls it infeasible in presolve.
+    program = made_of(
+        [(INF, 0.0), (3.0, 0.0), (INF, 4.0), (INF, 0.0), (3.0, 6.0)],
+        [
+            (-INF, [4.0, 0.0, -4.0, -4.0, 0.0], 3.0),
+            (-6.0, [1.0, 0.0, 0.0, -6.0, 0.0], -6.0),
+            (-INF, [-4.0, 0.0, 1.0, -1.0, 1.0], -4.0),
+        ],
+    )
+    assert program.solve().status == "unbounded"
+    assert conflicting(program).limits == ()
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows"),
+    [
+        (
+            [(7.0, 5.0), (3.0, 6.0), (INF, 0.0), (7.0, 2.0), (7.0, -6.0)],
+            [
+                (-5.0, [-2.0, 6.0, -3.0, -3.0, -2.0], INF),
+                (-INF, [-3.0, 5.0, 1.0, -2.0, -2.0], -6.0),
+                (1.0, [2.0, -2.0, -4.0, -2.0, 6.0], INF),
+                (-INF, [2.0, -2.0, 6.0, 3.0, 5.0], 2.0),
+            ],
+        ),
+        (
+            [(7.0, 6.0), (INF, 3.0), (3.0, 1.0), (7.0, 2.0)],
+            [
+                (-1.0, [0.0, 0.0, 0.0, 5.0], INF),
+                (6.0, [-5.0, -2.0, 0.0, 3.0], 6.0),
+                (-3.0, [3.0, 0.0, 0.0, 3.0], INF),
+                (2.0, [-1.0, 2.0, 0.0, -2.0], 2.0),
+            ],
+        ),
+    ],
+)
+def test_a_conflict_is_proven_at_each_step_of_its_filter(columns, rows):
+    program = made_of(columns, rows)
+    sides = {(limit.name, limit.side) for limit in conflicting(program).limits}
+    assert restricted(program, sides).solve().status == "infeasible"
+    for side in sides:
+        assert restricted(program, sides - {side}).solve().status != "infeasible"
+
+
+@pytest.mark.parametrize("kind", ["continuous", "integer"])
+def test_rows_that_hold_nothing_do_not_hide_what_grows(kind):
+    program = made_of([(3.0, 0.0), (INF, 4.0)], [(-INF, [0.0, 0.0], 1.0)])
+    for column in program.columns.values():
+        column.kind = kind
+    found = program.solve()
+    assert (found.status, found.ray) == ("unbounded", ("x1",))
+
+
+@pytest.mark.parametrize("kind", ["continuous", "integer"])
+def test_what_earns_without_end_is_infeasible_where_other_limits_conflict(kind):
+    program = made_of(
+        [(INF, 4.0), (3.0, 0.0), (3.0, 0.0)],
+        [(2.0, [0.0, 1.0, 1.0], INF), (-INF, [0.0, 2.0, 3.0], 1.0), (0.0, [1.0, -1.0, 0.0], INF)],
+    )
+    for column in program.columns.values():
+        column.kind = kind
+    assert program.solve().status == "infeasible"
+    assert {limit.name for limit in conflicting(program).limits} == {"r0", "r1"}
+
+
 def test_what_is_no_limit_is_not_in_a_conflict():
     program = LinearProgram()
     program.add_column(Column("made", 5.0, math.inf, elastic=True))
