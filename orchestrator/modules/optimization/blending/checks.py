@@ -52,17 +52,6 @@ def oddities(problem: BlendInput) -> list[str]:
     ]
 
 
-def reached(problem: BlendInput) -> set[str]:
-    """Pools and products to which a path of arcs leads from a feed."""
-    arcs = [arc for _, arc in problem.arcs.listed() if arc.max_flow != 0 and arc.max_fraction > 0]
-    known = {feed.id for feed in problem.feeds if feed.max != 0}
-    while True:
-        more = {a.ends[1] for a in arcs if a.ends[0] in known} - known
-        if not more:
-            return known
-        known |= more
-
-
 def _absent(problem: BlendInput) -> Iterator[Fault]:
     given = {"feeds": problem.feeds, "products": problem.products, "arcs": problem.arcs.listed()}
     for name, parts in given.items():
@@ -112,22 +101,14 @@ def _unknown(kind: str, name: str, known: list[str]) -> str:
 
 
 def _amounts(problem: BlendInput) -> Iterator[Fault]:
-    paths = reached(problem)
-    starts = {arc.ends[0] for _, arc in problem.arcs.listed() if arc.max_flow != 0}
     for number, feed in enumerate(problem.feeds):
         place = f"feeds.{number}"
         yield from _span(f"{place}.min", "min", feed.min, "max", feed.max)
         yield from _lots(place, feed.minimum_lot, feed.max, "max")
-        if feed.min > 0 and feed.id not in starts:
-            text = f"{feed.min:g} of {feed.id!r} must be used, but no arc leads from it"
-            yield f"{place}.min", f"{text}; add an arc or set min to 0"
     for number, product in enumerate(problem.products):
         place = f"products.{number}"
         yield from _span(f"{place}.min", "min", product.min, "max", product.max)
         yield from _lots(place, product.minimum_lot, product.max, "max")
-        if product.min > 0 and product.id not in paths:
-            text = f"{product.min:g} of {product.id!r} must be made, but no arcs lead to it from a feed"
-            yield f"{place}.min", f"{text}; add an arc or set min to 0"
     for number, pool in enumerate(problem.pools):
         yield from _lots(f"pools.{number}", pool.minimum_lot, pool.capacity, "capacity")
     for place, arc in problem.arcs.listed():

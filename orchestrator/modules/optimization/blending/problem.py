@@ -20,22 +20,44 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from orchestrator.modules import documents
 from orchestrator.modules.base import OperationInput
 from orchestrator.modules.documents import DocumentPart
 
-Quality = dict[str, float]
-Limits = dict[str, float | None]
+MOST = 1e12
+"""Largest size of a number: solvers reckon with rounding beyond it."""
+
+
+def _usual(value: float) -> float:
+    if abs(value) > MOST:
+        raise ValueError(
+            f"is beyond {MOST:g}; take a larger unit, or leave out a limit that is none"
+        )
+    return value
+
+
+# Neither true nor "15" is a number here: both are more often a slip than meant.
+Number = Annotated[float, Field(strict=True), AfterValidator(_usual)]
+Quality = dict[str, Number]
+Limits = dict[str, Number | None]
 
 
 def _not_null(instead: Any) -> BeforeValidator:
     return BeforeValidator(lambda value: instead if value is None else value)
 
 
-Least = Annotated[float, _not_null(0.0), Field(ge=0)]
-Most = Annotated[float | None, Field(ge=0)]
+Least = Annotated[Number, _not_null(0.0), Field(ge=0)]
+Most = Annotated[Number | None, Field(ge=0)]
 QualityLimits = Annotated[Limits, _not_null({})]
 
 
@@ -48,9 +70,9 @@ class Lots(DocumentPart):
         fixed_cost: Money once, if there is any flow at all.
     """
 
-    minimum_lot: Annotated[float | None, Field(gt=0)] = None
-    lot_size: Annotated[float | None, Field(gt=0)] = None
-    fixed_cost: Annotated[float, _not_null(0.0), Field(ge=0)] = 0.0
+    minimum_lot: Annotated[Number | None, Field(gt=0)] = None
+    lot_size: Annotated[Number | None, Field(gt=0)] = None
+    fixed_cost: Annotated[Number, _not_null(0.0), Field(ge=0)] = 0.0
 
     @property
     def discrete(self) -> bool:
@@ -69,7 +91,7 @@ class Feed(Named):
 
     min: Least = 0.0
     max: Most = None
-    price: float
+    price: Number
     quality: Annotated[Quality, _not_null({})] = Field(default_factory=dict)
 
 
@@ -78,7 +100,7 @@ class Mixture(Named):
 
     quality_min: QualityLimits = Field(default_factory=dict)
     quality_max: QualityLimits = Field(default_factory=dict)
-    max_components: Annotated[int | None, Field(ge=1)] = None
+    max_components: Annotated[int | None, Field(strict=True, ge=1)] = None
 
 
 class BlendProduct(Mixture):
@@ -86,7 +108,7 @@ class BlendProduct(Mixture):
 
     min: Least = 0.0
     max: Most = None
-    price: Annotated[float, _not_null(0.0)] = 0.0
+    price: Annotated[Number, _not_null(0.0)] = 0.0
 
 
 class BlendPool(Mixture):
@@ -108,9 +130,9 @@ class Arc(Lots):
 
     min_flow: Least = 0.0
     max_flow: Most = None
-    min_fraction: Annotated[float, _not_null(0.0), Field(ge=0, le=1)] = 0.0
-    max_fraction: Annotated[float, _not_null(1.0), Field(ge=0, le=1)] = 1.0
-    cost: Annotated[float, _not_null(0.0)] = 0.0
+    min_fraction: Annotated[Number, _not_null(0.0), Field(ge=0, le=1)] = 0.0
+    max_fraction: Annotated[Number, _not_null(1.0), Field(ge=0, le=1)] = 1.0
+    cost: Annotated[Number, _not_null(0.0)] = 0.0
 
     @property
     def ends(self) -> tuple[str, str]:

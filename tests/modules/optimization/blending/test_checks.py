@@ -66,10 +66,20 @@ def test_all_faults_are_told_at_once(pooled, blend):
     assert len(caught.value.context["errors"]) == 2
 
 
-def test_a_product_that_must_be_made_needs_a_path(pooled, blend):
-    pooled["products"].append({"id": "z", "min": 5, "price": 1})
-    with pytest.raises(ParameterError, match="no arcs lead to it from a feed"):
-        blend(pooled)
+@pytest.mark.parametrize(
+    ("kind", "what", "why"),
+    [
+        ("products", "demand", "no arc leads to product 'z'"),
+        ("feeds", "supply", "feed 'z' has no arc"),
+    ],
+)
+def test_what_must_flow_and_has_no_path_makes_the_blend_infeasible(pooled, blend, kind, what, why):
+    pooled[kind].append({"id": "z", "min": 5, "price": 1, "quality": {"sulphur": 1}})
+    result = blend(pooled)
+    assert (result.status, result.infeasibility_proven) == ("infeasible", True)
+    assert [(item.limit, item.side) for item in result.conflicts] == [(f"{what} of z", "min")]
+    assert result.conflicts[0].relax_by == pytest.approx(5, rel=1e-3)
+    assert any(why in text for text in result.warnings)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +93,14 @@ def test_a_product_that_must_be_made_needs_a_path(pooled, blend):
         ("products.0.max_components", 0),
         ("sense", "most"),
         ("feeds.0.lot_size", 0),
+        ("feeds.0.price", True),
+        ("products.1.price", "15"),
+        ("feeds.0.quality", {"sulphur": "3"}),
+        ("products.0.quality_max", {"sulphur": True}),
+        ("arcs.feed_to_pool.0.max_fraction", True),
+        ("products.0.max_components", True),
+        ("feeds.0.price", 1e308),
+        ("feeds.0.max", 1e30),
     ],
 )
 def test_a_number_that_is_none_never_reaches_the_solver(pooled, path, value):
