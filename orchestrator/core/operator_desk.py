@@ -408,9 +408,10 @@ def named(by: str) -> str:
         ParameterError: it is empty, or the name of one of our own parts.
     """
     name = " ".join(by.split())
-    if not name:
+    known = persons([name])
+    if not known:
         raise ParameterError.of_field("by", "is empty: this is done by a named person")
-    if name.casefold() in RESERVED:
+    if known & RESERVED:
         raise ParameterError.of_field("by", f"{name!r} is no person's name")
     return name
 

@@ -109,8 +109,9 @@ def open_operator(
             enabled=enabled,
             grant=modes.grant_called,
             alarm=alarm,
-            # A simulated plant's time passes at its own pace, and stands still between its samples.
-            plant_seconds=clock_seconds if target.simulated else time.monotonic,
+            # A simulation's time passes at its own pace, and stands still between its samples. A live
+            # source keeps ours, also where what it serves is simulated.
+            plant_seconds=clock_seconds if target.simulated and not live else time.monotonic,
         )
     gate = Gate(
         envelope,
