@@ -213,7 +213,8 @@ class OperatorDesk:
 
         Raises:
             NotFoundError: there is none.
-            ConflictError: it is not held, was on its way back, or has a write of unknown end.
+            ConflictError: it is not held, was on its way back, has a write of unknown end, or its time was
+                over before anything was written.
             RefusedError: the mode is advisory, or all writing is stopped.
             UnavailableError: a set point cannot be read.
         """
@@ -227,6 +228,13 @@ class OperatorDesk:
                 raise ConflictError(
                     "it was on its way back, and does not turn round again",
                     remedy="roll it back, and ask for new set points",
+                )
+            over = record.expires_at is None or self._clock.now() >= record.expires_at
+            if over and not any(step.state == "done" for step in steps):
+                raise ConflictError(
+                    "its time is over, and nothing of it was written: no approval of it counts any more",
+                    where=f"recommendation {record.id}",
+                    remedy="end it with a rollback, and ask for new set points",
                 )
             resumed = await self._application.resume(record, reason, actor="person", by=by)
         self._soon()
