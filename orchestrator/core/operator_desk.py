@@ -97,6 +97,7 @@ class OperatorDesk:
             r for r in records if r.state in ACTIVE or await self._approvals.to_be_written(r)
         ]
         await self._gate.recover()
+        await self._gate.restore_alarms({r.id for r in records if r.state == "held"})
         for record in under_way:
             unknown = await self._application.settle_interrupted(record)
             if record.state == "held":

@@ -135,7 +135,7 @@ class Orchestrator:
             self.clock,
             self.historian,
             self.assessor,
-            book,
+            self.alerts,
             source=source,
             blind=self.monitor is None,
             still=self._still,
