@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from orchestrator.sections import Section
 
 Range = tuple[float, float]
+
+
+_FINITE = ConfigDict(allow_inf_nan=False)
+"""An infinite limit or age would be a rule that never holds anything back."""
 
 
 class TagEnvelope(Section):
@@ -18,6 +21,8 @@ class TagEnvelope(Section):
     It may be tighter than the plant file (``limits``, ``normal``, ``rate_limit``,
     ``economics.handles``) and never wider: :class:`orchestrator.plant.envelope.Envelope` refuses that.
     """
+
+    model_config = _FINITE
 
     hard: Range
     """Lowest and highest value that may ever be written."""
@@ -38,8 +43,8 @@ class TagEnvelope(Section):
     tolerance: float = Field(gt=0)
     """How near to the value written the value read back must be, unit."""
     readback_timeout: float = Field(default=30.0, gt=0)
-    """How long the read-back may take, s. After a write without an answer it is also the time after
-    which the plant no longer carries it out; set it above the slowest answer of the control system."""
+    """How long the new value is waited for after a write, s. A write without an answer whose value is not
+    there by then is left to a person to verify."""
     reads: tuple[str, ...] = ()
     """Tags that must be fresh and good besides the tag itself before it is moved."""
     conflicts: tuple[str, ...] = ()
@@ -48,15 +53,12 @@ class TagEnvelope(Section):
     @field_validator("hard", "soft")
     @classmethod
     def _range(cls, value: Range | None) -> Range | None:
-        if value is not None and not (all(map(math.isfinite, value)) and value[0] < value[1]):
+        if value is not None and not value[0] < value[1]:
             raise ValueError(f"expected [low, high] with low < high, got {list(value)}")
         return value
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        for name in ("max_rate", "max_move", "max_cumulative", "cumulative_minutes", "tolerance"):
-            if not math.isfinite(getattr(self, name)):
-                raise ValueError(f"{name} must be a finite number")
         low, high = self.hard
         if self.soft is not None and not (low <= self.soft[0] and self.soft[1] <= high):
             raise ValueError(
@@ -89,6 +91,8 @@ class Interlock(Section):
 
 class WriteSettings(Section):
     """The write list, its envelope, and what must be so before anything is written."""
+
+    model_config = _FINITE
 
     tags: dict[str, TagEnvelope] = Field(default_factory=dict)
     """The write list: tag -> how far and how fast."""

@@ -112,7 +112,8 @@ class Application:
             if trouble:
                 return await self._take_back(record, "; ".join(trouble))
         if record.state == "verifying":
-            return await self._verify(record)
+            away = await self._moved_away(record)
+            return await (self._hold(record, away) if away else self._verify(record))
         return await self._write_due(record, facts)
 
     async def roll_back(
@@ -246,7 +247,10 @@ class Application:
             return Plan(entry, steps, proposal)
         # The rest of the way and the way back are new steps: who approved the recommendation, and who
         # asks for them, answers for these too.
-        names = [approval.by for approval in given if approval.grant_id is None]
+        # On the way back for good; on the way forth no longer than the recommendation is valid.
+        assert record.expires_at is not None
+        stands = entry.event == "roll_back" or entry.at < record.expires_at
+        names = [approval.by for approval in given if stands and approval.grant_id is None]
         names += [entry.by] if entry.actor == "person" else []
         last = steps[-1].at_minutes if steps else 0.0
         bare = Proposal(
@@ -340,6 +344,18 @@ class Application:
         said = f"{len(seen)} of {len(responses)} expected responses seen, all within tolerance"
         reason = said if responses else "read back; the model expects no other tag to answer"
         return await self._journal.enter(record, "verified", reason=reason, details=details)
+
+    async def _moved_away(self, record: RecommendationRecord) -> str:
+        """Which set points are not where they were left, in words: moved since, or put back by the plant."""
+        plan = await self._plan(record)
+        left = {step.tag: step.value for step in plan.steps if step.state == "done"}
+        held = await self._gate.values(sorted(left))
+        found = []
+        for tag, value in held.items():
+            own = self._gate.envelope.tag(tag)
+            if own is not None and abs(value - left[tag]) > own.tolerance:
+                found.append(f"{tag} is at {value:g}, not at {left[tag]:g} where it was left")
+        return "; ".join(found)
 
     async def _take_back(
         self, record: RecommendationRecord, reason: str, details: dict[str, Any] | None = None

@@ -96,7 +96,11 @@ class Assessor:
             plant_mode=self.plant_mode(),
             data_quality=self._quality(self._monitor, at),
             kpis=Kpis.model_validate(_rounded(self._performance.kpis(at))),
-            alerts=tuple(_fact(alert, at) for alert in self._monitor.alerts.open()),
+            alerts=tuple(
+                _fact(alert, at)
+                for alert in self._monitor.alerts.open()
+                if alert.kind != "write"  # of our own doing, not of the plant
+            ),
             equipment=tuple(
                 EquipmentFact.model_validate(_rounded(item))
                 for item in self._performance.equipment(at)

@@ -97,6 +97,7 @@ class OperatorDesk:
             r for r in records if r.state in ACTIVE or await self._approvals.to_be_written(r)
         ]
         await self._gate.recover()
+        await self._gate.restore_alarms({r.id for r in records if r.state == "held"})
         for record in under_way:
             unknown = await self._application.settle_interrupted(record)
             if record.state == "held":
@@ -213,7 +214,8 @@ class OperatorDesk:
 
         Raises:
             NotFoundError: there is none.
-            ConflictError: it is not held, was on its way back, or has a write of unknown end.
+            ConflictError: it is not held, was on its way back, has a write of unknown end, or its time was
+                over before anything was written.
             RefusedError: the mode is advisory, or all writing is stopped.
             UnavailableError: a set point cannot be read.
         """
@@ -227,6 +229,13 @@ class OperatorDesk:
                 raise ConflictError(
                     "it was on its way back, and does not turn round again",
                     remedy="roll it back, and ask for new set points",
+                )
+            over = record.expires_at is None or self._clock.now() >= record.expires_at
+            if over and not any(step.state == "done" for step in steps):
+                raise ConflictError(
+                    "its time is over, and nothing of it was written: no approval of it counts any more",
+                    where=f"recommendation {record.id}",
+                    remedy="end it with a rollback, and ask for new set points",
                 )
             resumed = await self._application.resume(record, reason, actor="person", by=by)
         self._soon()
@@ -408,9 +417,10 @@ def named(by: str) -> str:
         ParameterError: it is empty, or the name of one of our own parts.
     """
     name = " ".join(by.split())
-    if not name:
+    known = persons([name])
+    if not known:
         raise ParameterError.of_field("by", "is empty: this is done by a named person")
-    if name.casefold() in RESERVED:
+    if known & RESERVED:
         raise ParameterError.of_field("by", f"{name!r} is no person's name")
     return name
 

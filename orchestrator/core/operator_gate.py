@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from orchestrator.clock import Clock
 from orchestrator.core.operator_modes import OperatorModes
+from orchestrator.core.write_alarms import WriteAlarms
 from orchestrator.errors import UnavailableError
 from orchestrator.modules.optimization.safety import (
     Proposal,
@@ -36,6 +37,7 @@ class Gate:
         writer: The door; null where this process has no plant to write to.
         target: What the writer writes to, for reading set points.
         rehearse: Tries moves on a model; null where there is none.
+        alarms: Told when a person has settled a write.
 
     Attributes:
         envelope: What may be written.
@@ -52,7 +54,9 @@ class Gate:
         writer: Writer | None,
         target: WriteTarget | None,
         rehearse: Rehearse | None,
+        alarms: WriteAlarms,
     ) -> None:
+        self._alarms = alarms
         self.envelope = envelope
         self._modes = modes
         self._store = store
@@ -118,6 +122,11 @@ class Gate:
         permit = issue_permit(proposal, verdict, step, facts, self.envelope)
         return await self._writer.write(replace(permit, step=number))
 
+    async def restore_alarms(self, held: Collection[str]) -> None:
+        """Return alerts whose cause ended while no process of ours ran; ``held`` are held still."""
+        locked = {record.tag for record in await self._store.writes.open_writes()}
+        await self._alarms.restore(locked, held)
+
     async def recover(self) -> None:
         """Find the end of writes that the end of a process interrupted."""
         if self._writer is not None:
@@ -157,7 +166,9 @@ class Gate:
             ConflictError: it is not unverified.
         """
         now = self._clock.now()
-        return await self._store.writes.settle(write_id, state, now, by=by, why=why)
+        record = await self._store.writes.settle(write_id, state, now, by=by, why=why)
+        await self._alarms.settled(record)
+        return record
 
     async def close(self) -> None:
         """Release the connection to the plant."""

@@ -10,6 +10,7 @@ from statistics import median
 
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.config import Settings
+from orchestrator.core.alert_desk import AlertDesk
 from orchestrator.core.application import Application
 from orchestrator.core.approvals import Approvals
 from orchestrator.core.assessment import Assessor
@@ -21,8 +22,8 @@ from orchestrator.core.plant_facts import PlantFacts
 from orchestrator.core.recommendation_intake import Intake
 from orchestrator.core.recommendation_journal import RecommendationJournal
 from orchestrator.core.response_watch import ResponseWatch
+from orchestrator.core.write_alarms import WriteAlarms
 from orchestrator.modules.optimization.safety import Rehearse, SteadyRehearsal
-from orchestrator.monitoring.alerts import AlertBook
 from orchestrator.plant.envelope import Envelope
 from orchestrator.plant.historian import Historian
 from orchestrator.plant.sources.base import Source
@@ -30,7 +31,6 @@ from orchestrator.plant.tags import Plant
 from orchestrator.plant.write_target import WriteTarget
 from orchestrator.plant.writer import Writer
 from orchestrator.state.repositories import Store
-from orchestrator.write_records import WriteRecord
 
 DEFAULT_PERIOD = 60.0
 
@@ -43,7 +43,7 @@ def open_operator(
     clock: Clock,
     historian: Historian,
     assessor: Assessor,
-    book: AlertBook,
+    alerts: AlertDesk,
     *,
     source: Source | None,
     blind: bool,
@@ -53,6 +53,7 @@ def open_operator(
     """The desk over everything that belongs to it.
 
     Args:
+        alerts: Where alerts are kept, the operator agent's own among them.
         source: What is written to, where that can be written to.
         blind: Whether no monitor runs.
         still: Gives what keeps the monitor from being used meanwhile.
@@ -71,7 +72,7 @@ def open_operator(
         plant,
         historian,
         assessor,
-        book,
+        alerts.book,
         store,
         clock,
         envelope=envelope,
@@ -87,14 +88,9 @@ def open_operator(
         write_enabled=enabled,
         envelope=envelope,
     )
+    alarms = WriteAlarms(alerts, clock, still)
     target = write_target(settings, source, clock) if enabled else None
     writer = None
-
-    async def alarm(record: WriteRecord) -> None:
-        """A write that was refused, not done or not verified is told to everyone who listens."""
-        text = f"{record.tag} was not set to {record.value:g} ({record.state}): {record.text}"
-        details = {"write_id": record.id, "recommendation_id": record.recommendation_id}
-        events.publish("notice", clock.now(), {"message": text, "severity": "high", **details})
 
     def clock_seconds() -> float:
         return clock.now().timestamp()
@@ -108,9 +104,10 @@ def open_operator(
             clock,
             enabled=enabled,
             grant=modes.grant_called,
-            alarm=alarm,
-            # A simulated plant's time passes at its own pace, and stands still between its samples.
-            plant_seconds=clock_seconds if target.simulated else time.monotonic,
+            alarm=alarms.not_as_wanted,
+            # A simulation's time passes at its own pace, and stands still between its samples. A live
+            # source keeps ours, also where what it serves is simulated.
+            plant_seconds=clock_seconds if target.simulated and not live else time.monotonic,
         )
     gate = Gate(
         envelope,
@@ -120,8 +117,9 @@ def open_operator(
         writer=writer,
         target=target,
         rehearse=rehearsal(plant, source),
+        alarms=alarms,
     )
-    journal = RecommendationJournal(store, events, clock)
+    journal = RecommendationJournal(store, events, clock, alarms)
     settle = settings.operator.settle_minutes
     periods = [tag.period_seconds for tag in plant.tags if tag.period_seconds]
     rows = settings.monitoring.planned_move_rows

@@ -37,6 +37,7 @@ from orchestrator.modules.registry import Registry
 from orchestrator.monitoring.alerts import AlertBook
 from orchestrator.monitoring.model_store import ModelStore
 from orchestrator.monitoring.monitor import Monitor
+from orchestrator.plant.envelope import Envelope
 from orchestrator.plant.sources.base import Source
 from orchestrator.plant.tags import Plant, PlantMode
 from orchestrator.state.records import (
@@ -115,7 +116,8 @@ class Orchestrator:
             self.registry,
             self.store,
             self.historian,
-            self.plant,
+            # What operations propose is to be what may be written.
+            Envelope.of(settings.plant.write, self.plant).advised_plant(),
             self.clock,
             self.home,
             self.events,
@@ -133,7 +135,7 @@ class Orchestrator:
             self.clock,
             self.historian,
             self.assessor,
-            book,
+            self.alerts,
             source=source,
             blind=self.monitor is None,
             still=self._still,

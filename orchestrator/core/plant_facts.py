@@ -82,7 +82,7 @@ class PlantFacts:
             alerts = [
                 alert
                 for alert in self._book.all()
-                if alert.active and alert.state not in NOT_COUNTED
+                if alert.active and alert.state not in NOT_COUNTED and alert.kind != "write"
             ]
             samples = self.historian.last_values()
         quality = situation.data_quality

@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestrator.clock import Clock
 from orchestrator.core.events import EventBus
+from orchestrator.core.write_alarms import WriteAlarms
 from orchestrator.modules.optimization.operator.life_cycle import (
     ACTIVE,
     OPEN,
@@ -34,7 +35,8 @@ class RecommendationJournal:
         live: Ids of recommendations that have not ended.
     """
 
-    def __init__(self, store: Store, events: EventBus, clock: Clock) -> None:
+    def __init__(self, store: Store, events: EventBus, clock: Clock, alarms: WriteAlarms) -> None:
+        self._alarms = alarms
         self._store = store
         self._events = events
         self._clock = clock
@@ -126,4 +128,8 @@ class RecommendationJournal:
                 "summary": record.document.get("summary"),
             },
         )
+        if after == "held":
+            await self._alarms.held(record, reason)
+        elif record.state == "held":
+            await self._alarms.left(record)
         return changed

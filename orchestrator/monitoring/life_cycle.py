@@ -25,7 +25,8 @@ from pydantic import BaseModel, ConfigDict
 from orchestrator.monitoring.change_points import LevelChange
 from orchestrator.state.records import AlarmState, AlertRecord
 
-AlertKind = Literal["anomaly", "limit", "trend", "drift", "frozen", "predicted_limit"]
+AlertKind = Literal["anomaly", "limit", "trend", "drift", "frozen", "predicted_limit", "write"]
+"""``write`` is the operator agent's own: a write that was not made, or moves that await a person."""
 Severity = Literal["low", "medium", "high", "critical"]
 Transition = Literal[
     "raise",

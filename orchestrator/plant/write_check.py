@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import structlog
 
@@ -65,6 +66,14 @@ class Permit:
     valid_until: datetime
 
 
+class _Known(NamedTuple):
+    """Plant seconds since when an end is known, whether this process gave it, and the write's intent."""
+
+    since: float
+    intended_at: datetime
+    ours: bool
+
+
 FactsNow = Callable[[], Awaitable[Facts]]
 """Asks for the plant as it is known now. Stop, locks, own moves and the permission to write are the
 writer's own to find out, and are not taken from it."""
@@ -113,18 +122,18 @@ class WriteCheck:
         self._enabled = enabled
         self._grant = grant
         self._plant_seconds = plant_seconds
-        self._began = plant_seconds()
-        self._ended: dict[str, float] = {}
-        """Write -> plant seconds at which this process knew its end."""
+        self._known: dict[tuple[str, datetime], _Known] = {}
+        """Write and the end it was given -> since when this process knows of it."""
         self._unreadable: set[str] = set()
 
-    def ended(self, write_id: str) -> None:
-        """Note that the end of a write is known now, and forget those that no window reaches."""
+    def ended(self, record: WriteRecord) -> None:
+        """Note that this process gave a write its end now, and forget those that no window reaches."""
         now = self._plant_seconds()
         windows = [own.cumulative_minutes * 60 for own in self._envelope.settings.tags.values()]
         oldest = now - max(windows, default=0.0) - RATE_WINDOW_SECONDS
-        self._ended = {id_: at for id_, at in self._ended.items() if at >= oldest}
-        self._ended[write_id] = now
+        self._known = {key: item for key, item in self._known.items() if item.since >= oldest}
+        if record.ended_at is not None:
+            self._known[record.id, record.ended_at] = _Known(now, record.intended_at, ours=True)
 
     async def findings(
         self, permit: Permit, own_write: str | None = None
@@ -179,8 +188,10 @@ class WriteCheck:
             start = observed.value
         past: list[Aged] = []
         if own is not None:
-            # Twice the window: after a clock was set back, some of it lies ahead.
-            since = now - 2 * timedelta(minutes=own.cumulative_minutes)
+            # Twice the window: after a clock was set back, some of it lies ahead. And all that monotonic
+            # time does not let go of, wherever the clock was set.
+            begin = now - 2 * timedelta(minutes=own.cumulative_minutes)
+            since = min([begin, *(item.intended_at for item in self._known.values())])
             rows = await self._journal.moves(tag, since)
             past = [self._aged(r, now) for r in rows if r.id != own_write]
             # Times in the data are the plant's, which may be that much behind ours.
@@ -203,16 +214,23 @@ class WriteCheck:
     def _aged(self, record: WriteRecord, now: datetime) -> Aged:
         """A past write with the least age that it can have.
 
-        The plant may have carried it out at any instant up to its known end. In this process monotonic
-        time bounds the age, so that a clock set forward ages nothing. A write of an earlier process was
-        stamped within the tolerance of the plant's clock, as the present is.
+        The plant may have carried it out at any instant up to its known end. Monotonic time bounds the
+        age from where this process first saw that end, so that a clock set forward ages nothing that
+        this process wrote, and one set back keeps nothing young. A write of another process, of before
+        or of beside us, was stamped within the tolerance of the plant's clock, as the present is.
         """
-        age = 0.0 if record.ended_at is None else age_seconds(record.ended_at, now)
-        ended = self._ended.get(record.id)
-        if ended is not None:
-            return Aged(min(age, self._plant_seconds() - ended), record.travel)
+        if record.ended_at is None:
+            return Aged(0.0, record.travel)
+        age = age_seconds(record.ended_at, now)
+        seconds = self._plant_seconds()
+        known = self._known.setdefault(
+            (record.id, record.ended_at), _Known(seconds, record.intended_at, ours=False)
+        )
+        seen_for = seconds - known.since
+        if known.ours:
+            return Aged(min(age, seen_for), record.travel)
         age -= 2 * self._envelope.settings.clock_tolerance
-        return Aged(max(0.0, age, self._plant_seconds() - self._began), record.travel)
+        return Aged(max(0.0, age, seen_for), record.travel)
 
     def _permit_findings(self, permit: Permit, now: datetime) -> Iterator[Finding]:
         if now >= permit.valid_until:

@@ -8,7 +8,7 @@ A rule that is broken is a :class:`Finding` with a stable code. None of them rea
 | ``not-on-write-list`` | the tag has no envelope |
 | ``stopped`` | the stop is on |
 | ``tag-locked`` | an earlier write of the tag has no known end |
-| ``facts-old`` | what is known of the plant is older than ``max_age``, or of the future |
+| ``facts-old`` | what is known of the plant is older than ``max_age``, or ahead of our clock |
 | ``plant-mode`` | the plant is not steady |
 | ``data-quality`` | the score is below ``min_data_quality`` |
 | ``value-missing``, ``value-bad``, ``value-stale`` | a tag that the move depends on cannot be trusted |
@@ -23,6 +23,7 @@ A rule that is broken is a :class:`Finding` with a stable code. None of them rea
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,11 +35,13 @@ if TYPE_CHECKING:
     from orchestrator.plant.envelope import Envelope, Grant
     from orchestrator.plant.write_facts import Facts
     from orchestrator.write_records import Stop
-    from orchestrator.write_settings import TagEnvelope
+    from orchestrator.write_settings import TagEnvelope, WriteSettings
 
 Weight = Literal["veto", "second_person", "warning"]
 RATE_WINDOW_SECONDS = 60.0
 _ROUNDING = 1e-9
+_UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs"})
+"""Unicode categories of signs that show nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +124,14 @@ def plant_findings(
             "read the set point at the panel and settle that write",
             tag,
         )
-    off = abs((now - facts.at).total_seconds())
-    if off > rules.max_age:
+    off, most, side = _off(facts.at, now, rules)
+    if off > most:
         yield Finding(
             "facts-old",
-            f"what is known of the plant is {off:.0f} s away from the present time",
+            f"what is known of the plant is {off:.0f} s {side}; {most:g} s is the most",
             "see that samples arrive and that the clocks agree",
             value=off,
-            limit=rules.max_age,
+            limit=most,
         )
     modes = ("steady", *rules.modes_under_way) if under_way else ("steady",)
     if facts.plant_mode not in modes:
@@ -150,7 +153,7 @@ def plant_findings(
     good: dict[str, float] = {}
     untrusted = {}
     for name in sorted({tag} | envelope.tags_read(tag)):
-        finding = _untrusted(name, facts, now, rules.max_age)
+        finding = _untrusted(name, facts, now, rules)
         if finding is None:
             value = facts.values[name].value
             assert value is not None
@@ -337,11 +340,33 @@ def narrowed(own: TagEnvelope, grant: Grant, tag: str) -> TagEnvelope:
 
 
 def persons(names: Sequence[str]) -> frozenset[str]:
-    """Distinct persons among names as given: case, spaces and blank names do not make another one."""
-    return frozenset(" ".join(name.split()).casefold() for name in names if name.strip())
+    """Distinct persons among names as given.
+
+    Neither case, spaces, signs that are not seen nor another coding of the same letters make another one
+    (compatibility forms: Unicode Standard Annex 15).
+    """
+    return frozenset(found for name in names if (found := _person(name)))
 
 
-def _untrusted(name: str, facts: Facts, now: datetime, max_age: float) -> Finding | None:
+def _person(name: str) -> str:
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    spaced = " ".join(folded.split())
+    seen = "".join(sign for sign in spaced if unicodedata.category(sign) not in _UNSEEN)
+    return " ".join(seen.split())
+
+
+def _off(at: datetime, now: datetime, rules: WriteSettings) -> tuple[float, float, str]:
+    """How far a time is from the present, s, how far it may be, and to which side.
+
+    The future is nearer than the past: only what clocks may differ by.
+    """
+    age = (now - at).total_seconds()
+    if age < 0:
+        return -age, rules.clock_tolerance, "ahead of the present time"
+    return age, rules.max_age, "old"
+
+
+def _untrusted(name: str, facts: Facts, now: datetime, rules: WriteSettings) -> Finding | None:
     found = facts.values.get(name)
     if found is None or found.value is None or not math.isfinite(found.value):
         return Finding("value-missing", f"{name} has no value", "see that it is delivered", name)
@@ -353,15 +378,15 @@ def _untrusted(name: str, facts: Facts, now: datetime, max_age: float) -> Findin
             name,
             found.value,
         )
-    off = abs((now - found.time).total_seconds())
-    if off > max_age:
+    off, most, side = _off(found.time, now, rules)
+    if off > most:
         return Finding(
             "value-stale",
-            f"{name} is {off:.0f} s away from the present time; {max_age:g} s is the most",
+            f"{name} is {off:.0f} s {side}; {most:g} s is the most",
             "see that samples arrive and that the clocks agree",
             name,
             off,
-            max_age,
+            most,
         )
     return None
 

@@ -49,7 +49,8 @@ class WriteTarget(Protocol):
         """Send the set point; returns when the control system has said that it took it.
 
         Raises:
-            PlantRefusedError: it answered that it did not carry the write out.
+            PlantRefusedError: it is certain that it is not carried out: the control system said so, or
+                nothing was sent.
             UnavailableError: there was no answer, so that nobody knows.
         """
         ...

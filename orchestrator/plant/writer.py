@@ -10,9 +10,10 @@ A write goes through these stations, each of which can only end in less being wr
 5. It is read back until it agrees, or time is over; the journal gets the end.
 
 A process killed anywhere leaves at most one ``intended`` write for each tag. :meth:`Writer.recover`
-reads that tag: the new value is ``done``, the old one, once the plant can no longer be working on the
-request, is ``not_done``, and anything else is ``unverified``: the tag stays locked until a person has
-settled it. No end is guessed.
+reads that tag: the new value is ``done``, and anything else is ``unverified``: the tag stays locked until
+a person has settled it. The old value alone proves nothing, however long it stands: the plant may carry
+a request out late. It is ``not_done`` only where the plant has said that it did not write. No end is
+guessed.
 """
 
 from __future__ import annotations
@@ -190,9 +191,8 @@ class Writer:
             async with asyncio.timeout(self._envelope.settings.call_timeout):
                 await self._target.write(record.tag, record.value)
         except PlantRefusedError as error:
-            answer = Finding(
-                "plant-refused", str(error), "look at the mode of the loop", record.tag
-            )
+            remedy = error.remedy or "look at the mode of the loop"
+            answer = Finding("plant-refused", str(error), remedy, record.tag)
         except (UnavailableError, TimeoutError, OSError) as error:
             said = str(error) or "no answer in time"
             answer = Finding("no-answer", said, "see that the control system answers", record.tag)
@@ -203,22 +203,19 @@ class Writer:
     ) -> WriteRecord:
         """Read back until the new value is there or time is over, and conclude.
 
-        The old value proves nothing before ``end``: the plant may be at work on the request still.
+        The old value proves something only with a refusal: else the plant may be at work on it still.
         """
+        refused = answer is not None and answer.code == "plant-refused"
         while True:
             seen = await self._check.observe(record.tag)
             value = seen.value if seen is not None and seen.quality is Quality.GOOD else None
             if value is not None and _is_at(record, own, value) == "new":
                 return await self._ended(record, "done", _maybe(answer), value)
-            refused = answer is not None and answer.code == "plant-refused"
             if refused and value is not None and _is_at(record, own, value) == "old":
-                assert answer is not None
-                return await self._ended(record, "not_done", [answer], value)
+                return await self._ended(record, "not_done", _maybe(answer), value)
             if self._monotonic() >= end:
                 break
             await self._sleep(READ_BACK_SECONDS)
-        if answer is not None and value is not None and _is_at(record, own, value) == "old":
-            return await self._ended(record, "not_done", [answer], value)
         return await self._ended(
             record, "unverified", [*_maybe(answer), _unclear(record, value)], value
         )
@@ -238,7 +235,6 @@ class Writer:
         findings: Sequence[Finding],
         read_back: float | None,
     ) -> WriteRecord:
-        self._check.ended(record.id)
         try:
             ended = await self._journal.end(
                 record.id,
@@ -250,6 +246,7 @@ class Writer:
             )
         except ConflictError:
             return await self._journal.get(record.id)  # another process has concluded
+        self._check.ended(ended)
         if state == "done":
             log.info("write.done", tag=record.tag, before=record.before, value=record.value)
         else:

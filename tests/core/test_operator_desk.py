@@ -408,6 +408,91 @@ async def test_a_refused_and_an_unclear_write_hold_and_are_never_repeated(make: 
     assert op.plant.set_points == {"A_SP": 103.0, "B_SP": 52.0}
 
 
+async def test_what_is_refused_unknown_or_held_is_an_alert_until_it_is_over(make: Make) -> None:
+    op = make()
+    await op.start()
+    record = await op.offered()
+    await op.desk.approve(record.id, "Anna", record.digest)
+    op.plant.refuses = True
+    await op.run(3)
+    by_key = {alert.key: alert for alert in op.book.all()}
+    refused, held = by_key["write:A_SP"], by_key[f"held:{record.id}"]
+    assert (refused.kind, refused.severity, refused.state) == (
+        "write",
+        "high",
+        "returned_unacknowledged",
+    )
+    assert "in manual" in refused.message
+    assert (held.state, held.active) == ("unacknowledged", True)
+    assert op.assessor.situation(op.clock.now()).alerts == ()
+
+    op.plant.refuses, op.plant.silent = False, True
+    await op.desk.resume(record.id, "Anna")
+    assert not op.book.get(held.id).active
+    await op.run(3)
+    [unclear] = await op.store.writes.open_writes()
+    [locked] = [a for a in op.book.all() if a.key == "write:A_SP" and a.active]
+    op.plant.silent = False
+    await op.desk.settle(unclear.id, "not_done", "Anna", "the panel shows 100.4")
+    assert not op.book.get(locked.id).active
+    stored = await op.store.alerts.get(locked.id)
+    assert stored.state == "returned_unacknowledged"
+    await op.desk.resume(record.id, "Anna")
+    await op.run(10)
+    assert op.plant.set_points == {"A_SP": 103.0, "B_SP": 52.0}
+    assert not [a for a in op.book.all() if a.active]
+
+
+async def test_a_set_point_that_does_not_stay_is_not_called_completed(make: Make) -> None:
+    """A plant that takes a write, shows it, and puts it back a while later."""
+    op = make()
+    await op.start()
+    record = await op.offered()
+    await op.desk.approve(record.id, "Anna", record.digest)
+    await op.run(10)
+    assert await op.state(record) == "verifying"
+    op.plant.set_points["B_SP"] = 50.0
+    await op.run(1)
+    assert await op.state(record) == "held"
+    assert "B_SP is at 50, not at 52 where it was left" in await op.why(record)
+
+
+async def test_an_approval_does_not_outlive_its_recommendation(make: Make) -> None:
+    op = make(valid_minutes=20)
+    await op.start()
+    record = await op.offered()
+    await op.desk.approve(record.id, "Anna", record.digest)
+    op.plant.refuses = True
+    await op.run(3)
+    assert await op.state(record) == "held"
+    op.plant.refuses = False
+    op.feed(30)
+    with pytest.raises(ConflictError, match="nothing of it was written"):
+        await op.desk.resume(record.id, "Anna")
+    await op.desk.roll_back(record.id, "Anna", "too late")
+    await op.run(2)
+    assert await op.state(record) == "rolled_back"
+    assert op.plant.writes == []
+
+
+async def test_of_two_approvals_that_are_over_the_one_who_goes_on_is_one_person(make: Make) -> None:
+    op = make(valid_minutes=20)
+    await op.start()
+    record = await op.offered(moves=(("A_SP", 100.0, 112.0, "degC"),))
+    await op.desk.approve(record.id, "Anna", record.digest)
+    await op.desk.approve(record.id, "Ben", record.digest)
+    await op.run(4)
+    op.plant.refuses = True
+    await op.run(3)
+    assert await op.state(record) == "held"
+    op.plant.refuses = False
+    op.feed(30)
+    await op.desk.resume(record.id, "Anna")
+    await op.run(3)
+    assert await op.state(record) == "held"
+    assert "second person" in await op.why(record) or "soft limits" in await op.why(record)
+
+
 @on_both
 async def test_a_restart_holds_and_asks(make: Make) -> None:
     first = make()

@@ -16,6 +16,7 @@ from orchestrator.plant.envelope import Envelope, Grant, GrantedTag, outer_range
 from orchestrator.plant.interlocks import compile_interlock
 from orchestrator.plant.tags import Limits, Plant, Tag, load_plant
 from orchestrator.plant.twin import PLANT_FILE
+from orchestrator.plant.write_rules import persons
 from orchestrator.write_settings import Interlock, TagEnvelope, WriteSettings
 
 T0 = datetime(2026, 3, 1, 6, tzinfo=UTC)
@@ -83,10 +84,12 @@ def test_no_accepted_range_goes_beyond_any_limit_of_the_plant_file(
     ("field", "value", "said"),
     [
         ("hard", (620, 560), "low < high"),
-        ("hard", (560, float("inf")), "low < high"),
+        ("hard", (560, float("inf")), "finite"),
         ("soft", (550, 610), "inside hard"),
         ("max_rate", 0, "greater than 0"),
         ("max_rate", float("inf"), "finite"),
+        ("min_interval", float("inf"), "finite"),
+        ("readback_timeout", float("nan"), "finite"),
         ("tolerance", -1, "greater than 0"),
     ],
 )
@@ -190,3 +193,22 @@ def test_the_section_is_read_from_a_file(tmp_path) -> None:
     settings = load_settings(path, environment={})
     assert settings.plant.write.tags["FC101_SP"].usual == (560, 620)
     assert not settings.plant.write_enabled
+
+
+@pytest.mark.parametrize("field", ["max_age", "clock_tolerance", "permit_seconds", "call_timeout"])
+def test_a_time_without_end_is_refused(field: str) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        WriteSettings.model_validate({field: float("inf")})
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["ann müller", "Ann  Müller ", "ANN MU\u0308LLER", "Ann\u200b Müller", "\uff21nn\tMüller"],
+)
+def test_one_person_by_another_spelling_is_one_person(other: str) -> None:
+    assert len(persons(["Ann Müller", other])) == 1
+    assert len(persons(["Ann Müller", other, "Bob"])) == 2
+
+
+def test_a_name_of_which_nothing_is_seen_is_no_person() -> None:
+    assert persons(["\u200b", " \u2060 ", ""]) == frozenset()

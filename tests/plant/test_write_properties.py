@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -28,6 +28,9 @@ from orchestrator.plant.samples import Quality
 from orchestrator.plant.stop_switch import StopSwitch
 from orchestrator.plant.write_check import Permit, WriteCheck
 from orchestrator.plant.write_facts import ActiveAlert
+from orchestrator.plant.write_rules import Aged
+from orchestrator.plant.writer import Writer
+from orchestrator.write_records import WriteRecord
 from tests.plant.write_world import ENVELOPE, GRANT, PLANT, TAGS, Crash, Fault, World
 
 REHEARSE = SteadyRehearsal(PLANT)
@@ -93,6 +96,8 @@ accidents = st.one_of(
     st.tuples(st.just("stop")),
     st.tuples(st.just("release"), st.sampled_from(["Ann", " "])),
     st.tuples(st.just("restart"), st.sampled_from([True, True, False])),
+    st.tuples(st.just("beside")),
+    st.tuples(st.just("beside")),
     st.tuples(st.just("alert"), st.sampled_from([(), ("FC1",), ("PI4",)])),
 )
 mends = st.sampled_from([(), (("mend",),), (("mend",),), (("settle", "Ann"), ("mend",))])
@@ -122,6 +127,7 @@ class Story:
         self.world = World()
         self.proposals: list[tuple[Proposal, int]] = []
         self.permits: list[Permit] = []
+        self.other: Writer | None = None
 
     async def tell(self, story: list[tuple]) -> None:
         await self.tell_events(flat(story))
@@ -272,7 +278,18 @@ class Story:
             with pytest.raises(ParameterError, match="named person"):
                 await self.world.writer.stop.release(by)
 
+    async def beside(self) -> None:
+        """From here on another process on the same database writes, and the one so far lives on."""
+        world = self.world
+        so_far = world.writer
+        if self.other is None:
+            world.start_process()
+        else:
+            world.writer = self.other
+        self.other = so_far
+
     async def restart(self, enabled: bool) -> None:
+        self.other = None
         self.world.enabled = enabled
         self.world.crash_in_journal = ""
         self.world.start_process()
@@ -397,6 +414,24 @@ def test_each_rule_holds_back_what_the_plant_would_object_to(
         )
     with pytest.raises(AssertionError):
         loop.run_until_complete(Story().tell_events(BROKEN[rule]))
+
+
+def test_of_two_processes_each_counts_what_the_other_has_written(
+    loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plant would object, were what another process wrote aged by how long this one runs."""
+    events = [("wait", 600.0), ("beside",), ("wait", 600.0), (*FAR, 0), ("beside",)]
+    events += [("wait", 35.0), (*BACK, 1)]
+    told = Story()
+    loop.run_until_complete(told.tell_events(events))
+    assert [r.state for r in told.world.journal.records.values()] == ["done", "refused"]
+
+    def by_uptime(self: WriteCheck, record: WriteRecord, now: datetime) -> Aged:
+        return Aged(1200.0, record.travel)
+
+    monkeypatch.setattr(WriteCheck, "_aged", by_uptime)
+    with pytest.raises(AssertionError, match="within a minute"):
+        loop.run_until_complete(Story().tell_events(events))
 
 
 @pytest.mark.parametrize("twice", [[(*GOOD, 0), ("replay", 0)], [(*GOOD, 0), MINUTE, (*GOOD, 0)]])

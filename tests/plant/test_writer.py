@@ -44,7 +44,6 @@ async def test_a_write_that_is_in_order_is_done(world: World) -> None:
     ("fault", "state", "reason", "held"),
     [
         ("refuses", "not_done", "plant-refused", 600),
-        ("no_answer", "not_done", "no-answer", 600),
         ("applied_without_answer", "done", "no-answer", 602),
         ("applied_late", "done", "no-answer", 602),
         ("clamps", "unverified", "to-be-verified", 601),
@@ -88,7 +87,7 @@ async def test_a_plant_that_cannot_be_read_after_the_write_leaves_it_unverified(
     ("crash", "state"),
     [
         ("before_intent", None),
-        ("after_intent", "not_done"),
+        ("after_intent", "unverified"),
         ("before_end", "done"),
         ("after_end", None),
     ],
@@ -105,15 +104,25 @@ async def test_a_write_cut_off_in_the_journal_is_known_after_a_restart(
     assert await world.writer.recover() == ()
 
 
-async def test_the_old_value_proves_nothing_while_the_plant_may_be_at_work(world: World) -> None:
-    world.fault = "crash_before"
-    with pytest.raises(Crash):
-        await write(world)
-    world.start_process()
+@pytest.mark.parametrize("fault", ["no_answer", "applied_much_later", "crash_before"])
+async def test_the_old_value_alone_proves_nothing_however_long_it_stands(
+    world: World, fault
+) -> None:
+    world.fault = fault
     began = world.seconds
-    (record,) = await world.writer.recover()
-    assert record.state == "not_done"
+    if fault == "crash_before":
+        with pytest.raises(Crash):
+            await write(world)
+        world.start_process()
+        (record,) = await world.writer.recover()
+    else:
+        record = await write(world)
+    assert record.state == "unverified"
     assert world.seconds - began >= 30
+    world.pass_time(3600)
+    assert world.set_points["FC1"] == (602 if fault == "applied_much_later" else 600)
+    assert (await write(world, id="p2", step=1)).reasons[0] == "tag-locked"
+    world.judge_journal()
 
 
 async def test_after_a_crash_a_plant_that_is_away_leaves_it_to_a_person(world: World) -> None:
@@ -226,11 +235,52 @@ async def test_two_writes_at_once_go_one_after_the_other(world: World) -> None:
     assert len(world.applied) == 1
 
 
+async def test_what_another_process_has_just_written_counts_in_full(world: World) -> None:
+    """Two services on one database: neither takes the other's move for an old one."""
+    world.pass_time(3600)
+    beside = world.writer
+    world.start_process()
+    world.pass_time(3600)
+    assert (await write(world, value=603.0)).state == "done"
+    world.pass_time(35)
+    permit = permit_of(world, id="p2", recommendation_id="r2", value=605.0)
+    world.current = permit
+    record = await beside.write(permit)
+    assert (record.state, record.reasons) == ("refused", ("rate",))
+    world.pass_time(36)  # a minute, and what two clocks may be apart
+    permit = permit_of(world, id="p3", recommendation_id="r2", value=605.0)
+    world.current = permit
+    assert (await beside.write(permit)).state == "done"
+
+
+async def test_what_a_person_has_settled_counts_from_then_on(world: World) -> None:
+    world.pass_time(3600)
+    world.fault = "applied_much_later"
+    record = await write(world, value=603.0)
+    assert record.state == "unverified"
+    world.pass_time(60)
+    assert world.set_points["FC1"] == 603
+    await world.journal.settle(record.id, "done", world.now(), by="Ann", why="seen")
+    again = await write(world, id="p2", step=1, value=601.0)
+    assert again.reasons[0] == "rate"
+
+
+async def test_clocks_that_are_set_forward_alike_age_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await write(world, value=604.0)).state == "done"
+    world.pass_time(25)
+    world.offset = 7 * 86400.0
+    monkeypatch.setattr(world, "true_time", world.now)
+    record = await write(world, id="p2", step=1, value=601.0)
+    assert (record.state, record.reasons) == ("refused", ("rate",))
+
+
 async def test_a_small_move_is_told_from_none(world: World) -> None:
     """The tolerance is wider than the move, and yet old and new are not mixed up."""
     small = {"value": 600.1}
     assert (await write(world, **small)).state == "done"
-    world.fault = "no_answer"
+    world.fault = "refuses"
     world.pass_time(61)
     record = await write(world, id="p2", step=1, before=600.1, value=600.2)
     assert record.state == "not_done"

@@ -101,6 +101,7 @@ Fault = Literal[
     "no_answer",
     "applied_without_answer",
     "applied_late",
+    "applied_much_later",
     "clamps",
     "ignores",
     "crash_before",
@@ -160,6 +161,7 @@ class World:
     # the process -------------------------------------------------------------------------------
 
     def start_process(self) -> None:
+        """Start a process that writes; one that is running already goes on beside it."""
         self.writer = Writer(
             self,
             ENVELOPE,
@@ -238,9 +240,10 @@ class World:
             raise PlantRefusedError("the loop is in manual")
         if fault == "no_answer":
             raise UnavailableError("no answer")
-        if fault == "applied_late":
+        if fault in ("applied_late", "applied_much_later"):
             self.judge(permit, self.set_points[tag], value)
-            self.late.append((self.seconds + 11.0, value, permit))
+            delay = 11.0 if fault == "applied_late" else 47.0
+            self.late.append((self.seconds + delay, value, permit))
             raise TimeoutError
         if fault == "ignores":
             return

@@ -11,8 +11,9 @@ from orchestrator.api.bodies import documented_body, read_body
 from orchestrator.api.dependencies import PROBLEMS, Cursor, Limit, answer, orchestrator_of
 from orchestrator.api.schemas import AlertView, Page, PersonRequest, ReasonRequest, ShelveRequest
 from orchestrator.clock import iso
-from orchestrator.core.situation import AlertKind, Severity
+from orchestrator.core.situation import Severity
 from orchestrator.errors import ParameterError
+from orchestrator.monitoring.life_cycle import AlertKind
 from orchestrator.state.records import AlarmState
 
 router = APIRouter(prefix="/alerts", tags=["alerts"], responses=PROBLEMS)

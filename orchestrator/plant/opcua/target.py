@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.errors import PlantRefusedError, UnavailableError
 from orchestrator.plant.opcua.browse import located
@@ -37,7 +37,16 @@ REASONS = {
 }
 """Status codes by which a server says that it did not write (OPC UA Part 4, 7.39 and Part 8, 6.3). Any
 other bad code, such as that of a time-out behind the server, leaves open what was done."""
-_WHOLE = frozenset(["SByte", "Byte", "Int16", "UInt16", "Int32", "UInt32", "Int64", "UInt64"])
+_BITS = {"SByte": 8, "Int16": 16, "Int32": 32, "Int64": 64}
+_WHOLE = {
+    **{name: (-(2**bits // 2), 2**bits // 2 - 1) for name, bits in _BITS.items()},
+    "Byte": (0, 255),
+    "UInt16": (0, 2**16 - 1),
+    "UInt32": (0, 2**32 - 1),
+    "UInt64": (0, 2**64 - 1),
+}
+_LARGEST_FLOAT = 3.4028234663852886e38
+"""Of a number of 32 bits (IEEE 754), beyond which it is packed as none."""
 
 
 class OpcUaTarget:
@@ -98,24 +107,45 @@ class OpcUaTarget:
         """Send the set point once.
 
         Raises:
-            PlantRefusedError: the server said that it did not write.
+            PlantRefusedError: the server said that it did not write, or nothing was sent.
             UnavailableError: there was no answer, or one that leaves open what was done.
         """
         from asyncua import ua
 
         connection = self._connection
         if connection is None or connection.lost or tag not in self._types:
-            raise UnavailableError(f"{tag} was not sent: the connection was lost", where=self._url)
+            raise PlantRefusedError(
+                f"{tag} was not sent: the connection was lost",
+                where=self._url,
+                remedy="see that the control system answers",
+            )
         kind = self._types[tag]
-        if kind.name in _WHOLE and not float(value).is_integer():
-            raise PlantRefusedError(f"{tag} holds whole numbers, not {value:g}", where=self._url)
-        held: Any = int(value) if kind.name in _WHOLE else float(value)
+        held = self._held(tag, value, kind)
         try:
             status = await connection.write(self._node(tag), ua.Variant(held, kind))
         except UnavailableError:
             self._drop()
             raise
         self._judge(tag, status)
+
+    def _held(self, tag: str, value: float, kind: ua.VariantType) -> int | float:
+        """The value in the node's own type, which must hold it unchanged."""
+        if kind.name in ("Float", "Double"):
+            if kind.name == "Float" and abs(value) > _LARGEST_FLOAT:
+                raise PlantRefusedError(f"{tag} cannot hold {value:g}", where=self._url)
+            return float(value)
+        if kind.name not in _WHOLE:
+            raise PlantRefusedError(
+                f"{tag} holds no number but {kind.name}",
+                where=self._url,
+                remedy="name the node of the set point in the plant file",
+            )
+        low, high = _WHOLE[kind.name]
+        if not float(value).is_integer() or not low <= value <= high:
+            raise PlantRefusedError(
+                f"{tag} holds whole numbers from {low} to {high}, not {value:g}", where=self._url
+            )
+        return int(value)
 
     async def close(self) -> None:
         """End the session."""

@@ -12,7 +12,7 @@ import os
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from operating import T0, Operating, SmallPlant
 
@@ -68,6 +68,10 @@ async def main(folder: Path, url: str | None) -> None:
         if state == "awaiting_approval":
             await op.desk.approve(record.id, "Anna", record.digest)
         if state == "held":
+            for write in await store.writes.open_writes():
+                moved = op.plant.set_points[write.tag] == write.value
+                end: Literal["done", "not_done"] = "done" if moved else "not_done"
+                await op.desk.settle(write.id, end, "Anna", "seen at the panel")
             await op.desk.resume(record.id, "Anna", "go on")
         await op.run(1)
     print("ended", state, flush=True)

@@ -12,6 +12,7 @@ import numpy as np
 from orchestrator.clock import PlantClock
 from orchestrator.config import MonitoringSettings, OperatorSettings, PlantSettings, Settings
 from orchestrator.core import operator_parts
+from orchestrator.core.alert_desk import AlertDesk
 from orchestrator.core.assessment import Assessor
 from orchestrator.core.events import Event, EventBus
 from orchestrator.core.operator_desk import OperatorDesk
@@ -191,7 +192,7 @@ class Operating:
                 self.clock,
                 self.historian,
                 self.assessor,
-                self.book,
+                AlertDesk(self.book, self.store, self.events, self.clock),
                 source=None,
                 blind=False,
                 still=nullcontext,

@@ -1,6 +1,6 @@
 """A control system for tests: python set_point_server.py URL FOLDER.
 
-It holds the set points FC1 (Double), FC2 (Float) and FC3 (Int32). How it takes a write stands in the file
+It holds the set points FC1 (Double), FC2 (Float) and FC3 (Int32), and a switch HS4 (Boolean). How it takes a write stands in the file
 FOLDER/manner, read at each write; what it applied is appended to FOLDER/applied before it answers.
 """
 
@@ -28,8 +28,12 @@ async def main(url: str, folder: Path) -> None:
     server.set_endpoint(url)
     server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
     index = await server.register_namespace("urn:test:plant")
-    for name, kind in (("FC1", "Double"), ("FC2", "Float"), ("FC3", "Int32")):
-        first = 100 if kind == "Int32" else 100.0
+    for name, kind, first in (
+        ("FC1", "Double", 100.0),
+        ("FC2", "Float", 100.0),
+        ("FC3", "Int32", 100),
+        ("HS4", "Boolean", False),
+    ):
         node = await server.nodes.objects.add_variable(
             ua.NodeId(name, index),
             ua.QualifiedName(name, index),

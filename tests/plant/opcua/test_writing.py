@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import socket
@@ -11,12 +12,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from orchestrator.errors import PlantRefusedError, UnavailableError
+from orchestrator.plant.writer import Writer
 from orchestrator.state.repositories import Store
-from tests.plant.opcua.writing import permit_for, writing
+from tests.plant.opcua.writing import READ_BACK_SECONDS, permit_for, writing
 
 ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).parent
@@ -95,11 +98,11 @@ async def test_types_of_nodes_are_kept(system: ControlSystem, tmp_path: Path) ->
     [
         ("out_of_range", "not_done", ("plant-refused",), False),
         ("denied", "not_done", ("plant-refused",), False),
-        ("no_communication", "not_done", ("no-answer",), False),
+        ("no_communication", "unverified", ("no-answer", "to-be-verified"), False),
         ("ignore", "unverified", ("to-be-verified",), False),
         ("clamp 333", "unverified", ("to-be-verified",), True),
         ("slow 2.2", "done", ("no-answer",), True),
-        ("drop_before", "not_done", ("no-answer",), False),
+        ("drop_before", "unverified", ("no-answer", "to-be-verified"), False),
         ("drop_after", "done", ("no-answer",), True),
     ],
 )
@@ -125,10 +128,48 @@ async def test_what_the_plant_did_is_told_and_nothing_is_sent_twice(
             assert following.state == "done", following.text
             return
         assert following.reasons == ("tag-locked",)
-        settled = await writer.settle(record.id, "done", by="Ann", why="seen at the panel")
+        seen: Literal["done", "not_done"] = "done" if is_applied else "not_done"
+        settled = await writer.settle(record.id, seen, by="Ann", why="seen at the panel")
         assert settled.settled_by == "Ann"
         assert (await writer.write(again)).state == "done"
         assert (await store.audit.list(limit=10))[0].action == "write.done"
+
+
+async def test_what_the_plant_does_after_the_last_look_is_left_to_a_person(
+    system: ControlSystem, tmp_path: Path
+) -> None:
+    async with writing(system.url, None, tmp_path) as (writer, target, _):
+        before = len(system.applied())
+        system.takes_writes(f"slow {READ_BACK_SECONDS + 1.0}")
+        permit = await permit_for(target, 250.0 + random.random())
+        record = await writer.write(permit)
+        system.takes_writes("well")
+        assert (record.state, len(system.applied()) - before) == ("unverified", 0)
+        end = time.monotonic() + 10
+        while len(system.applied()) == before and time.monotonic() < end:
+            await asyncio.sleep(0.1)
+        assert system.applied()[-1] == permit.value
+        again = await permit_for(target, 260.0)
+        assert (await writer.write(again)).reasons == ("tag-locked",)
+        await writer.settle(record.id, "done", by="Ann", why="seen at the panel")
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "said"),
+    [
+        ("FC3", 100.5, "whole numbers from -2147483648 to 2147483647, not 100.5"),
+        ("FC3", 3e9, "whole numbers from -2147483648"),
+        ("FC2", 1e39, "cannot hold 1e\\+39"),
+        ("HS4", 1.0, "holds no number but Boolean"),
+    ],
+)
+async def test_a_value_that_the_node_cannot_hold_unchanged_is_not_sent(
+    system: ControlSystem, tmp_path: Path, tag: str, value: float, said: str
+) -> None:
+    async with writing(system.url, None, tmp_path) as (_, target, _):
+        await target.read(tag)
+        with pytest.raises(PlantRefusedError, match=said):
+            await target.write(tag, value)
 
 
 async def test_nothing_is_sent_to_a_server_that_is_gone(
@@ -140,7 +181,7 @@ async def test_nothing_is_sent_to_a_server_that_is_gone(
         system.kill()
         record = await writer.write(permit)
         assert (record.state, record.reasons) == ("refused", ("value-missing", "unreadable"))
-        with pytest.raises(UnavailableError):
+        with pytest.raises(PlantRefusedError, match="was not sent"):
             await target.write("FC1", 120.0)
 
 
@@ -197,10 +238,20 @@ async def is_known(system: ControlSystem, store: Store) -> None:
     page = await store.writes.list(limit=1000)
     by_state = Counter(record.state for record in page.items)
     for record in page.items:
-        assert record.state in {"done", "not_done", "refused"}, record
-        assert seen[record.value] == (record.state == "done"), record
+        assert record.state in {"done", "not_done", "refused", "unverified"}, record
+        if record.state != "unverified":
+            assert seen[record.value] == (record.state == "done"), record
     assert by_state["done"], "nothing was written: the test shows nothing"
     assert (await store.audit.verify()).intact
+
+
+async def seen_at_the_panel(system: ControlSystem, writer: Writer, store: Store) -> None:
+    """A person settles what is to be verified, by what the control system has done."""
+    for record in await store.writes.open_writes():
+        end: Literal["done", "not_done"] = (
+            "done" if record.value in system.applied() else "not_done"
+        )
+        await writer.settle(record.id, end, by="Ann", why="seen at the panel")
 
 
 POINTS = ("before intend", "after intend", "before write", "after write", "before end", "after end")
@@ -218,11 +269,12 @@ async def test_killed_at_any_station_the_write_is_known_afterwards(
         found = await writer.recover()
         open_before = point in {"after intend", "before write", "after write", "before end"}
         assert [r.state for r in found] == (
-            ["done" if point in {"after write", "before end"} else "not_done"]
+            ["done" if point in {"after write", "before end"} else "unverified"]
             if open_before
             else []
         )
         await is_known(system, store)
+        await seen_at_the_panel(system, writer, store)
         assert (await writer.write(await permit_for(target, first + 9))).state == "done"
 
 
@@ -246,3 +298,4 @@ async def test_killed_at_a_random_instant_the_write_is_known_afterwards(
         async with writing(system.url, url or None, tmp_path) as (writer, _, store):
             await writer.recover()
             await is_known(system, store)
+            await seen_at_the_panel(system, writer, store)

@@ -24,7 +24,7 @@ READ_BACK_SECONDS = 4.0
 PLANT = Plant(
     name="set points",
     tags=tuple(
-        Tag(name=name, controllable=True, normal=(0, 1e6)) for name in ("FC1", "FC2", "FC3")
+        Tag(name=name, controllable=True, normal=(0, 1e6)) for name in ("FC1", "FC2", "FC3", "HS4")
     ),
 )
 OWN = TagEnvelope(
