@@ -37,7 +37,6 @@ from orchestrator.modules.registry import Registry
 from orchestrator.monitoring.alerts import AlertBook
 from orchestrator.monitoring.model_store import ModelStore
 from orchestrator.monitoring.monitor import Monitor
-from orchestrator.plant.envelope import Envelope
 from orchestrator.plant.sources.base import Source
 from orchestrator.plant.tags import Plant, PlantMode
 from orchestrator.state.records import (
@@ -116,8 +115,7 @@ class Orchestrator:
             self.registry,
             self.store,
             self.historian,
-            # What operations propose is to be what may be written.
-            Envelope.of(settings.plant.write, self.plant).advised_plant(),
+            self.plant,
             self.clock,
             self.home,
             self.events,

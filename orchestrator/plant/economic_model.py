@@ -88,8 +88,7 @@ class EconomicModel(PlantPart):
         objective_per: Time to which the objective's money belongs.
         constraints: Expressions that must stay within bounds: expression -> [low, high], or a list of
             texts such as ``XA <= 0.12``.
-        rates: Largest move of a handle per minute; beside the tag's own ``rate_limit``, the smaller counts.
-        reaches: Largest move of a handle from where it is, in its unit.
+        rates: Largest move of a handle per minute, where its tag does not say.
         units: Units of handles and responses that are no tags.
     """
 
@@ -106,7 +105,6 @@ class EconomicModel(PlantPart):
     objective_per: Literal["second", "hour", "day"] = "hour"
     constraints: dict[str, Bounds] = Field(default_factory=dict)
     rates: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
-    reaches: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     units: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("constraints", mode="before")
@@ -148,8 +146,7 @@ class EconomicModel(PlantPart):
         for name in self.measured:
             if seen.get(name) not in ("definitions", "unknowns", "responses"):
                 raise ValueError(f"measured {name!r} is no unknown, definition or response")
-        for field in ("rates", "reaches"):
-            for name in getattr(self, field):
-                if name not in self.handles:
-                    raise ValueError(f"{field} names {name!r}, which is no handle")
+        for name in self.rates:
+            if name not in self.handles:
+                raise ValueError(f"rates names {name!r}, which is no handle")
         return self

@@ -127,36 +127,6 @@ class Envelope:
             tolerance=tag.dead_band or span / 200 or _HUGE,
         )
 
-    def advised_plant(self) -> Plant:
-        """The plant whose economic model keeps to the write list, so that what is proposed may be written.
-
-        Handles that are not on the write list stay as the plant file has them. Moves of the past are not
-        in it: ``max_cumulative`` bounds a proposal that comes after none.
-        """
-        model = self.plant.economics
-        listed = {} if model is None else {n: o for n in model.handles if (o := self.tag(n))}
-        if model is None or not listed:
-            return self.plant
-        narrowed = model.model_copy(
-            update={
-                "handles": {**model.handles, **{name: own.hard for name, own in listed.items()}},
-                "rates": {
-                    **model.rates,
-                    **{
-                        n: min(own.max_rate, model.rates.get(n, _HUGE)) for n, own in listed.items()
-                    },
-                },
-                "reaches": {
-                    **model.reaches,
-                    **{
-                        n: min(own.max_move, own.max_cumulative, model.reaches.get(n, _HUGE))
-                        for n, own in listed.items()
-                    },
-                },
-            }
-        )
-        return self.plant.model_copy(update={"economics": narrowed})
-
     def tags_read(self, name: str) -> frozenset[str]:
         """Tags besides ``name`` that must be good and fresh before it is moved."""
         own = self.settings.tags.get(name)

@@ -338,13 +338,12 @@ class SteadyModel:
                 f"the limits of {name} leave no room ({low:g} to {high:g})",
                 remedy="widen the limits of this run",
             )
-        rates = [self.economics.rates.get(name), tag.rate_limit if tag is not None else None]
-        rate = min((value for value in rates if value is not None), default=None)
-        reach = self.economics.reaches.get(name, math.inf)
+        rate = self.economics.rates.get(name) if tag is None else tag.rate_limit
+        reach = math.inf
         if name in parameters.hold:
             reach = 0.0
         elif rate is not None:
-            reach = min(reach, rate * parameters.move_minutes)
+            reach = rate * parameters.move_minutes
         lower, upper = max(low, now - reach), min(high, now + reach)
         if lower > upper:
             # Outside its bounds and unable to get there in time: as far towards them as it may move.

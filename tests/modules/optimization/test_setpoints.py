@@ -14,13 +14,11 @@ from orchestrator.errors import (
 from orchestrator.modules.base import OperationContext
 from orchestrator.modules.optimization.models import SetpointsInput
 from orchestrator.modules.optimization.setpoints import run
-from orchestrator.plant.envelope import Envelope
 from orchestrator.plant.expressions import Expression
 from orchestrator.plant.tags import Equipment, Plant, load_plant
 from orchestrator.plant.twin import PLANT_FILE
 from orchestrator.plant.twin.scenario import Fault, Scenario
 from orchestrator.plant.twin.source import TwinSource
-from orchestrator.write_settings import WriteSettings
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -91,23 +89,6 @@ def test_no_handle_moves_faster_than_its_rate_limit_allows():
     result = propose(plant(LINEAR), move_minutes=3)
     assert moved(result) == pytest.approx({"x": 5, "y": 5})
     assert {item.kind for item in result.binding} == {"move"}
-
-
-def test_what_is_proposed_stays_inside_the_envelope_of_the_site():
-    """By limit, by the most that one recommendation moves, and by rate; else the safety agent vetoes it."""
-    own = {"tolerance": 0.1, "max_cumulative": 20}
-    write = WriteSettings.model_validate(
-        {
-            "tags": {
-                "x": {"hard": [1, 4], "max_rate": 1, "max_move": 9, **own},
-                "y": {"hard": [0, 10], "max_rate": 0.05, "max_move": 2.5, **own},
-            }
-        }
-    )
-    advised = Envelope.of(write, plant(LINEAR)).advised_plant()
-    assert moved(propose(advised)) == pytest.approx({"x": 4, "y": 4.5})
-    assert moved(propose(advised, move_minutes=20)) == pytest.approx({"x": 4, "y": 3})
-    assert moved(propose(plant(LINEAR))) == pytest.approx({"x": 10, "y": 10})
 
 
 def test_a_held_handle_stays_and_a_tighter_limit_of_the_run_counts():
