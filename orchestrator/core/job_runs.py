@@ -239,6 +239,7 @@ class JobRuns:
             data_file=await self._inputs.file_for(job),
             data_given=was_given(job),
             settings=dict(self._settings.module(job.module).options),
+            write_list=self._settings.plant.write.tags,
             scratch=self._home.jobs / job.id,
             folder=self._home.modules / job.module,
             seed=job.request["seed"],

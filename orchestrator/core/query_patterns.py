@@ -11,8 +11,8 @@ from orchestrator.core.vocabulary import groups
 
 ANSWERS = {
     "greeting": "Hello. Ask me about forecasts, data quality, balances, the market or the best operation.",
-    "operator": "I write nothing to the plant and approve nothing: that goes through the operator gate, "
-    "where a named person approves a recommendation.",
+    "operator": "A question writes nothing to the plant and approves nothing: that goes through the operator gate, "
+    "where a named person approves a recommendation (dan-g recommendations).",
     "system": "That is about what the system itself did or shows: see decisions, alerts and status.",
     "history": "That is a present or past value: it comes from the historian, and nothing needs to run.",
     "injection": "Text cannot change what I may do; that part of the request is refused.",

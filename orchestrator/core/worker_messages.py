@@ -14,6 +14,7 @@ from typing import Any
 
 from orchestrator.errors import DanGError
 from orchestrator.modules.base import Operation
+from orchestrator.write_settings import TagEnvelope
 
 HEADER = struct.Struct("!Q")
 
@@ -36,6 +37,7 @@ class Task:
     data_file: Path | None = None
     data_given: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
+    write_list: dict[str, TagEnvelope] = field(default_factory=dict)
     scratch: Path | None = None
     folder: Path | None = None
     seed: int = 0

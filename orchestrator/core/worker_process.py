@@ -134,6 +134,7 @@ def _call(task: Task, plant: Plant, send: Callable[[object], None]) -> str:
         data_file=task.data_file,
         data_given=task.data_given,
         settings=task.settings,
+        write_list=task.write_list,
         scratch=task.scratch,
         folder=task.folder,
         seed=task.seed,

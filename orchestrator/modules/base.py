@@ -22,6 +22,8 @@ from orchestrator.plant.tags import Plant, TagKind
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from orchestrator.write_settings import TagEnvelope
+
 Progress = Callable[[float, str], None]
 
 
@@ -137,6 +139,7 @@ class OperationContext:
         data_given: Whether that data was given with the request, rather than being the operation's
             default history.
         settings: The module's own ``options`` from the configuration.
+        write_list: What may be written, and how far and how fast: tag -> its envelope.
         scratch: A folder of this run for artefacts (plots, reports).
         folder: The module's own folder, kept between runs; made by who writes into it first. Several
             runs may use it at once.
@@ -149,6 +152,7 @@ class OperationContext:
     data_file: Path | None = None
     data_given: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    write_list: Mapping[str, TagEnvelope] = field(default_factory=dict)
     scratch: Path | None = None
     folder: Path | None = None
     seed: int = 0

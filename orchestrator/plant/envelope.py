@@ -179,17 +179,13 @@ def outer_range(tag: Tag, plant: Plant) -> tuple[float, float]:
     The tightest of its limits and of its bounds as a handle; where it has no limit on a side, its
     normal range counts.
     """
-    limits = tag.limits
-    lows = [v for v in (limits.low_low, limits.low) if v is not None]
-    highs = [v for v in (limits.high, limits.high_high) if v is not None]
-    if tag.normal is not None:
-        lows = lows or [tag.normal[0]]
-        highs = highs or [tag.normal[1]]
+    least, most = tag.settable
+    lows, highs = [least], [most]
     if plant.economics is not None and tag.name in plant.economics.handles:
         low, high = plant.economics.handles[tag.name]
         lows += [] if low is None else [low]
         highs += [] if high is None else [high]
-    return max(lows, default=-math.inf), min(highs, default=math.inf)
+    return max(lows), min(highs)
 
 
 def _faults(name: str, own: TagEnvelope, plant: Plant) -> Iterator[str]:

@@ -8,6 +8,7 @@ read them from it.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -122,6 +123,16 @@ class Tag(PlantPart):
         if value is not None and value[0] >= value[1]:
             raise ValueError(f"normal range must be [low, high] with low < high, got {list(value)}")
         return value
+
+    @property
+    def settable(self) -> tuple[float, float]:
+        """Range that a set point may be moved in: its limits, and its normal range on a side without one.
+
+        In ``unit``; infinite on a side of which the file says nothing.
+        """
+        low, high = self.limits.operating
+        normal = self.normal or (-math.inf, math.inf)
+        return normal[0] if low is None else low, normal[1] if high is None else high
 
 
 class Term(PlantPart):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator.modules.optimization.handles import Handle
 from orchestrator.modules.optimization.models import (
     BackOff,
     BindingLimit,
@@ -21,7 +22,7 @@ from orchestrator.modules.optimization.rto.adaptation import Advice
 from orchestrator.modules.optimization.rto.ramp import Ramp, ramp
 from orchestrator.modules.optimization.rto.worth import worth
 from orchestrator.modules.optimization.search import Found
-from orchestrator.modules.optimization.steady_model import TOLERANCE, Handle, SteadyModel
+from orchestrator.modules.optimization.steady_model import TOLERANCE, SteadyModel
 
 Array = NDArray[np.float64]
 HOURS = 24.0

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from orchestrator.errors import ConfigurationError, ParameterError
+from orchestrator.modules.optimization.handles import handle_of, highest, lowest
 from orchestrator.modules.optimization.present import require
 from orchestrator.modules.optimization.rto.history import History, OperatingPoint
 from orchestrator.modules.optimization.rto.modifiers import Modifiers, Range
@@ -37,22 +38,6 @@ TOLERANCE = 1e-6
 _FAR = 1e6
 _HOURLY = {"second": 3600.0, "hour": 1.0, "day": 1.0 / 24.0}
 _KEPT = 4000
-
-
-@dataclass(frozen=True, slots=True)
-class Handle:
-    """A handle: present value, reach, what ends the reach on each side, and its whole range."""
-
-    tag: str
-    now: float
-    lower: float
-    upper: float
-    unit: str
-    lower_kind: Literal["handle", "move"]
-    upper_kind: Literal["handle", "move"]
-    low: float
-    high: float
-    rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +104,8 @@ class SteadyModel:
         self.warnings: list[str] = []
         self.fixed: dict[str, Any] = {name: present[name] for name in self.state.reads}
         self.handles = tuple(
-            self._handle(tag, present[tag], bounds, parameters)
-            for tag, bounds in economics.handles.items()
+            handle_of(tag, present[tag], economics, parameters, context)
+            for tag in economics.handles
         )
         self.now = np.array([handle.now for handle in self.handles])
         self._points: dict[bytes, Point] = {}
@@ -309,59 +294,6 @@ class SteadyModel:
         excess = np.column_stack(columns) if columns else np.zeros((len(unit), 0))
         return np.nan_to_num(slopes[OBJECTIVE][:, 0]), np.nan_to_num(excess)
 
-    def _handle(
-        self,
-        name: str,
-        now: float,
-        bounds: tuple[float | None, float | None],
-        parameters: SetpointsInput,
-    ) -> Handle:
-        tag = self.plant.by_name.get(name)
-        lows, highs = [bounds[0]], [bounds[1]]
-        if tag is not None:
-            lows += [tag.limits.low, tag.limits.low_low]
-            highs += [tag.limits.high, tag.limits.high_high]
-        asked = parameters.limits.get(name, (None, None))
-        low = _highest([*lows, asked[0]])
-        high = _lowest([*highs, asked[1]])
-        if tag is not None and tag.normal is not None:
-            low = tag.normal[0] if math.isinf(low) else low
-            high = tag.normal[1] if math.isinf(high) else high
-        if math.isinf(low) or math.isinf(high):
-            raise ConfigurationError(
-                f"handle {name!r} has no {'lower' if math.isinf(low) else 'upper'} bound",
-                where="economics.handles",
-                remedy="give bounds there, or limits or a normal range on the tag",
-            )
-        if low > high:
-            raise ParameterError(
-                f"the limits of {name} leave no room ({low:g} to {high:g})",
-                remedy="widen the limits of this run",
-            )
-        rate = self.economics.rates.get(name) if tag is None else tag.rate_limit
-        reach = math.inf
-        if name in parameters.hold:
-            reach = 0.0
-        elif rate is not None:
-            reach = rate * parameters.move_minutes
-        lower, upper = max(low, now - reach), min(high, now + reach)
-        if lower > upper:
-            # Outside its bounds and unable to get there in time: as far towards them as it may move.
-            lower = upper = now + reach if now < low else now - reach
-        unit = tag.unit if tag else self.economics.units.get(name, "")
-        return Handle(
-            name,
-            now,
-            lower,
-            upper,
-            unit,
-            "move" if now - reach > low else "handle",
-            "move" if now + reach < high else "handle",
-            low,
-            high,
-            rate,
-        )
-
     def _all_limits(self, parameters: SetpointsInput) -> Iterator[Limit]:
         configured = self.economics.constraints
         for name in self._responses:
@@ -374,11 +306,11 @@ class SteadyModel:
                 lows += [tag.limits.low, tag.limits.low_low]
                 highs += [tag.limits.high, tag.limits.high_high]
             kind: Literal["tag", "constraint"] = "constraint" if tag is None else "tag"
-            yield from self._sides(name, kind, _highest(lows), _lowest(highs), tag)
+            yield from self._sides(name, kind, highest(lows), lowest(highs), tag)
         for text, (low, high) in configured.items():
             if text not in self._responses:
                 tag = self.plant.by_name.get(text)
-                yield from self._sides(text, "constraint", _highest([low]), _lowest([high]), tag)
+                yield from self._sides(text, "constraint", highest([low]), lowest([high]), tag)
 
     def _sides(
         self,
@@ -399,11 +331,3 @@ class SteadyModel:
         """What is much for a limit on something that has no normal range."""
         explicit = not self.state.unknowns
         return max(abs(bound), 1.0) if explicit or bound == 0 else abs(bound)
-
-
-def _highest(values: list[float | None]) -> float:
-    return max((value for value in values if value is not None), default=-math.inf)
-
-
-def _lowest(values: list[float | None]) -> float:
-    return min((value for value in values if value is not None), default=math.inf)

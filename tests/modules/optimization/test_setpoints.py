@@ -19,6 +19,7 @@ from orchestrator.plant.tags import Equipment, Plant, load_plant
 from orchestrator.plant.twin import PLANT_FILE
 from orchestrator.plant.twin.scenario import Fault, Scenario
 from orchestrator.plant.twin.source import TwinSource
+from orchestrator.write_settings import TagEnvelope
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -323,3 +324,45 @@ def test_what_is_sold_is_held_to_its_specification_whatever_the_alarm_says():
     assert free.expected["t"].to == pytest.approx(18)
     assert held.expected["t"].to == pytest.approx(12)
     assert next(item.bound for item in held.binding if item.limit == "t") == 12
+
+
+ON_LIST = {"hard": (0, 8), "max_rate": 0.5, "max_move": 3, "max_cumulative": 9, "tolerance": 0.1}
+
+
+class TestWriteList:
+    """What may be written is what is proposed, so that the safety agent has nothing to refuse."""
+
+    def propose(self, here=HERE, own=None, **parameters):
+        model = plant(LINEAR | {"objective": "5 * x + y"}, t={"high": 100})
+        context = OperationContext(
+            now=NOW,
+            plant=model,
+            write_list={"x": TagEnvelope.model_validate(ON_LIST | (own or {}))},
+        )
+        return run(SetpointsInput(current=here, move_minutes=600, **parameters), context)
+
+    def test_no_move_is_longer_than_one_recommendation_may_be(self):
+        found = self.propose()
+        assert moved(found) == pytest.approx({"x": 5.0, "y": 10.0})
+        x = [step for step in found.path if step.tag == "x"]
+        assert (
+            x[-1].at_minutes >= 6.0 - 1e-6
+        )  # 3 t/h at 0.5 a minute, where the plant file allows 1
+
+    def test_no_move_leaves_the_soft_limits_unless_limits_are_asked_for(self):
+        soft = {"soft": (1, 4)}
+        assert moved(self.propose(own=soft))["x"] == pytest.approx(4.0)
+        wide = self.propose(own=soft, limits={"x": (None, 9.0)})
+        assert moved(wide)["x"] == pytest.approx(5.0)
+
+    def test_nothing_leaves_the_hard_limits(self):
+        found = self.propose(own={"max_move": 20}, limits={"x": (None, 9.0)})
+        assert moved(found)["x"] == pytest.approx(8.0)
+
+    def test_what_two_persons_put_beyond_the_soft_limits_may_stay(self):
+        found = self.propose(here=HERE | {"x": 6.0}, own={"soft": (1, 4)})
+        assert "x" not in moved(found)
+
+    def test_bounds_wider_than_the_normal_range_do_not_widen_it(self):
+        wide = plant(LINEAR | {"handles": {"x": [0, 50], "y": [0, 10]}}, t={"high": 1000})
+        assert moved(propose(wide, move_minutes=600))["x"] == pytest.approx(10.0)

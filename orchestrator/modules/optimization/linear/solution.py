@@ -108,11 +108,6 @@ class LinearSolution:
         return dict(zip(self.columns, self.x.tolist(), strict=False))
 
     @cached_property
-    def activities(self) -> dict[str, float]:
-        """Value of each row."""
-        return dict(zip(self.rows, self.activity.tolist(), strict=False))
-
-    @cached_property
     def row_dual(self) -> dict[str, float]:
         """Shadow price of each row."""
         return dict(zip(self.rows, self.y.tolist(), strict=False))
@@ -126,11 +121,6 @@ class LinearSolution:
     def row_range(self) -> dict[str, Range]:
         """Bounds of each row between which its shadow price holds."""
         return self.row_bounds.by(self.rows)
-
-    @cached_property
-    def column_range(self) -> dict[str, Range]:
-        """Bounds of each column between which its reduced cost holds."""
-        return self.column_bounds.by(self.columns)
 
     @cached_property
     def worth_range(self) -> dict[str, Range]:

@@ -249,7 +249,6 @@ _SCHEMA = {"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "object"},
 _JSON = WithJsonSchema(_SCHEMA)
 Rate = Annotated[PerPeriod, PlainValidator(_read("rate", 0.0, above=False)), _JSON]
 """A flow per day, at least 0, by period."""
-SignedRate = Annotated[PerPeriod, PlainValidator(_read("rate", None, above=False)), _JSON]
 """A flow per day of either sign, by period."""
 Amount = Annotated[PerPeriod, PlainValidator(_read("amount", 0.0, above=False)), _JSON]
 """An amount in store, at least 0, by period."""
