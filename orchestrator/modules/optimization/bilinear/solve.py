@@ -80,11 +80,11 @@ class BilinearSolution:
 
 
 def relative_gap(objective: float | None, bound: float | None) -> float | None:
-    """Distance of objective and bound over the larger of both, 0 where they differ by rounding."""
+    """Distance of objective and bound over the larger of both, 0 within the solvers' tolerance of 1e-7."""
     if objective is None or bound is None or not math.isfinite(bound):
         return None
     apart = abs(bound - objective)
-    return 0.0 if apart <= 1e-9 else apart / max(abs(objective), abs(bound))
+    return 0.0 if apart <= 1e-7 else apart / max(abs(objective), abs(bound))
 
 
 def solve(
