@@ -74,7 +74,8 @@ def test_every_command_takes_json_config_and_home() -> None:
 
     walk(typer.main.get_command(app), "dan-g")
     # A service prints what happens, not a document; a plant file is drafted from data or a
-    # server alone; a run of the twin depends on its scenario and seed alone.
+    # server alone; a run of the twin depends on its scenario and seed alone; a refinery model is a
+    # file alone, and its graph has a format of its own.
     assert lacking == [
         ("dan-g run", ["--json"]),
         ("dan-g serve", ["--json"]),
@@ -83,4 +84,8 @@ def test_every_command_takes_json_config_and_home() -> None:
         ("dan-g twin serve", ["--config", "--home"]),
         ("dan-g twin run", ["--config", "--home"]),
         ("dan-g twin scenarios", ["--config", "--home"]),
+        ("dan-g model check", ["--config", "--home"]),
+        ("dan-g model show", ["--config", "--home"]),
+        ("dan-g model plan", ["--config", "--home"]),
+        ("dan-g model graph", ["--config", "--home", "--json"]),
     ]

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import LinearConstraint, linprog, milp
 
@@ -88,6 +88,7 @@ def test_an_integer_outcome_is_that_of_another_solver(program):
         bounds=([c.lower for c in columns], [c.upper for c in columns]),
         integrality=[1] * len(columns),
     )
+    assume(theirs.status in (0, 2))  # the other solver sometimes ends in a numerical error
     ours = program.solve()
     assert ours.status == {0: "optimal", 2: "infeasible"}[theirs.status]
     if theirs.status == 0:
