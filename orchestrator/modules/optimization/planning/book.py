@@ -139,8 +139,9 @@ class Book:
         if 0.0 in kept.values():
             kept = {column: value for column, value in kept.items() if value != 0.0}
         self.program.add_row(Row(name, kept, lower, upper, elastic=bool(limits), scale=scale))
-        for side, limit in (limits or {}).items():
-            self.row_limits[name, side] = limit
+        if limits:
+            for side, limit in limits.items():
+                self.row_limits[name, side] = limit
 
     def flow(self, stream: str, period: str, column: str, amount: float) -> None:
         """Let a column add to a stream, or take from it."""

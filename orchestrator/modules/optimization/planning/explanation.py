@@ -23,10 +23,11 @@ SMALL = 1e-9
 
 def binding(built: PlanProgram, solution: LinearSolution) -> tuple[PlanLimit, ...]:
     """Limits with a shadow price, dearest first."""
+    values = solution.values
     found = [
-        _limit(built, limit, dual * limit.scale(solution.values), ends, equal=equal)
+        _limit(built, limit, price, ends, equal=equal)
         for limit, dual, ends, equal in _priced(built, solution)
-        if abs(dual * limit.scale(solution.values)) > SMALL
+        if abs(price := dual * limit.scale(values)) > SMALL
     ]
     found.sort(key=lambda item: -abs(item.shadow_price * (item.bound or 1.0)))
     return tuple(found)
@@ -110,12 +111,12 @@ def not_done(built: PlanProgram, solution: LinearSolution) -> tuple[NotDone, ...
         rest = rest.partition("[")[0]
         lacks = -dual / built.book.days[name]
         when = f" in {period}" if period else ""
-        text = {
-            "crudes": f"{rest} would have to be {number(lacks)} {money} cheaper to be bought",
-            "purchases": f"{rest} would have to be {number(lacks)} {money} cheaper to be bought",
-            "products": f"{rest} would have to sell for {number(lacks)} {money} more to be made",
-            "units": f"running {rest} loses {number(lacks)} {money}",
-        }[kind]
+        if kind == "products":
+            text = f"{rest} would have to sell for {number(lacks)} {money} more to be made"
+        elif kind == "units":
+            text = f"running {rest} loses {number(lacks)} {money}"
+        else:
+            text = f"{rest} would have to be {number(lacks)} {money} cheaper to be bought"
         found.append(NotDone(what=what, period=period, lacks=lacks, text=text + when))
     return tuple(sorted(found, key=lambda item: item.lacks))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from orchestrator.modules.optimization.linear import INFINITY
 from orchestrator.modules.optimization.planning.book import Book, Limit, Side, Values, tagged
@@ -15,8 +15,7 @@ from orchestrator.modules.optimization.refinery.parts import Period, Product
 Part = tuple[str, float, dict[str, float]]
 
 
-@dataclass(frozen=True, slots=True)
-class Ingredient:
+class Ingredient(NamedTuple):
     """A stream in a product: ``share`` of it in one unit of a column."""
 
     column: str
@@ -35,6 +34,8 @@ class ProductRows:
 
     def __init__(self, book: Book, sheet: Flowsheet, price: PriceOf) -> None:
         self._book, self._sheet = book, sheet
+        self._spans = {span.name: span for span in sheet.model.spans}
+        self._known: dict[tuple[str, str], dict[str, float]] = {}
         self.make: dict[tuple[str, str], dict[str, float]] = {}
         self.ingredients: dict[tuple[str, str], list[Ingredient]] = {}
         self.computed_specs: list[tuple[str, str, str, Side]] = []
@@ -85,12 +86,14 @@ class ProductRows:
             return
         given = product.components or product.recipe or {name: None}
         found = []
+        terms = self.make[name, period] = {}
         for stream in dict.fromkeys(actual for s in given for actual in sheet.actual(s)):
             column = book.column(tagged(f"blend.{name}.{stream}", period))
             book.flow(stream, period, column, -1.0)
             found.append(Ingredient(column, 1.0, stream))
+            terms[column] = 1.0
         self.ingredients[name, period] = found
-        self.make[name, period] = {item.column: 1.0 for item in found} | {sold: -1.0}
+        terms[sold] = -1.0
         parts = sum(at(part, period) for part in product.recipe.values())
         for stream, part in product.recipe.items():
             share = at(part, period) / parts
@@ -181,19 +184,19 @@ class ProductRows:
         """Add a specification over the parts of a product: column, share of it, and properties."""
         model, rules = self._sheet.model, self._sheet.rules
         product, spec = model.products[name], model.products[name].specs[prop]
-        span = next(item for item in model.spans if item.name == period)
+        span = self._spans[period]
         given = spec.min if side == "min" else spec.max
         bound = at(0.0 if given is None else given, period)
         index = rules.index(prop)
         wanted = index.of(bound)
         terms: dict[str, float] = {}
         weights: dict[str, float] = {}
+        weighed, index_of = rules.needs_density(prop), index.of
         for column, share, known in parts:
-            weight = rules.weight(prop, known) * share
-            off = weight * (index.of(known[prop]) - wanted)
+            weight = rules.weight(prop, known) * share if weighed else share
+            off = weight * (index_of(known[prop]) - wanted)
             terms[column] = terms.get(column, 0.0) + off
             weights[column] = weights.get(column, 0.0) + weight
-        slope = index.slope(bound)
         path = f"products.{name}.specs.{prop}"
         limit = Limit(
             path=f"{path}.{side}",
@@ -204,7 +207,9 @@ class ProductRows:
             unit=self._unit(prop),
             period=period,
             days=span.days,
-            factor=lambda values: slope * sum(w * values[c] for c, w in weights.items()),
+            factor=lambda values: (
+                index.slope(bound) * sum(w * values[c] for c, w in weights.items())
+            ),
             # The ends of the program's range would move the amount as well, so that none is claimed.
             fixed_range=False,
         )
@@ -222,8 +227,12 @@ class ProductRows:
         )
 
     def _properties(self, stream: str, period: str) -> dict[str, float]:
-        known = self._sheet.properties.get(stream, {})
-        return {prop: at(value, period) for prop, value in known.items()}
+        found = self._known.get((stream, period))
+        if found is None:
+            known = self._sheet.properties.get(stream, {})
+            found = {prop: at(value, period) for prop, value in known.items()}
+            self._known[stream, period] = found
+        return found
 
     def _unit(self, prop: str) -> str:
         rule = self._sheet.model.properties.get(prop)
