@@ -251,7 +251,8 @@ def _sampled(
         if left <= 0:
             break
         found = program_at(value).solve(left)
-        if found.solved and found.objective is not None:
+        # What was not solved to its end says nothing.
+        if found.status == "optimal" and found.objective is not None:
             points.append(Point(value, found.objective))
     ends = (points[0].at, points[-1].at) if points else (high, low)
     return Curve(tuple(points), "sampled", *ends, complete=time.monotonic() < deadline)

@@ -47,6 +47,8 @@ CONFIGURE = (
     "modules.optimization to a YAML file or mapping with crudes, units and products"
 )
 PRICE_MINUTES = 60.0
+RESERVE = 0.1
+"""Least time of what a plan cannot be told without, s."""
 
 
 def run(parameters: PlanInput, context: OperationContext) -> PlanResult:
@@ -67,22 +69,25 @@ def run(parameters: PlanInput, context: OperationContext) -> PlanResult:
     context.progress(0.1, "building the plan")
     courses, base, notes = _courses(model, parameters, context)
     context.progress(0.3, "solving the plan")
-    limit = parameters.time_limit_seconds
-    deadline = time.monotonic() + limit
-    solution = base.solve(limit, ranging=True)
-    result = explain(base, solution, limit)
+    deadline = time.monotonic() + parameters.time_limit_seconds
+
+    def left() -> float:
+        return max(RESERVE, deadline - time.monotonic())
+
+    solution = base.solve(left(), ranging=True)
+    result = explain(base, solution, left())
     told: dict[str, Any] = {}
-    left = max(1.0, deadline - time.monotonic())
     if courses:
         context.progress(0.5, "planning by each scenario")
-        told, result = _by_scenarios(parameters, courses, base, solution, result, left)
-    alternatives, latitude, more = find_alternatives(
-        base, solution, parameters.alternatives, max(1.0, deadline - time.monotonic())
-    )
+        told, result = _by_scenarios(parameters, courses, base, solution, result, deadline)
     if parameters.compare_with is not None:
-        other = PlanProgram(parameters.compare_with, price_of(context), nonlinear=True)
-        compared = other.solve(left)
-        told["compared"] = margin(other, compared) if compared.solved else {}
+        # What is asked for beside it keeps half of the time.
+        until = deadline - (left() / 2 if parameters.alternatives.count else 0.0)
+        told["compared"], without = _compared(parameters.compare_with, context, until)
+        notes += without
+    alternatives, latitude, more = find_alternatives(
+        base, solution, parameters.alternatives, deadline - time.monotonic()
+    )
     result = result.model_copy(
         update={
             **told,
@@ -98,6 +103,22 @@ def run(parameters: PlanInput, context: OperationContext) -> PlanResult:
     return result.model_copy(
         update={"report": page(result, base, solution, as_markdown=parameters.report == "markdown")}
     )
+
+
+def _compared(
+    model: RefineryModel, context: OperationContext, until: float
+) -> tuple[dict[str, float], list[str]]:
+    """Money by account in the plan of another model, and what is lacking of it."""
+    left = until - time.monotonic()
+    if left <= 0:
+        return {}, ["the time did not suffice for the plan of compare_with"]
+    other = PlanProgram(model, price_of(context), nonlinear=True)
+    found = other.solve(left)
+    if not found.solved:
+        return {}, [f"compare_with has no plan: {found.status.replace('_', ' ')}"]
+    if found.status == "optimal":
+        return margin(other, found), []
+    return margin(other, found), ["the plan of compare_with is the best that was found in the time"]
 
 
 def _courses(
@@ -129,13 +150,14 @@ def _by_scenarios(
     base: PlanProgram,
     solution: LinearSolution,
     result: PlanResult,
-    time_limit: float,
+    deadline: float,
 ) -> tuple[dict[str, Any], PlanResult]:
     """The plan by each scenario, and what it adds to the result of the base plan."""
-    plans = plan_each(courses, solution, time_limit)
+    plans = plan_each(courses, solution, max(RESERVE, deadline - time.monotonic()))
     common = None
     if parameters.two_stage is not None:
-        common, plans, _ = plan_common(courses, parameters.two_stage, plans, time_limit)
+        left = max(RESERVE, deadline - time.monotonic())
+        common, plans, _ = plan_common(courses, parameters.two_stage, plans, left)
     expected = None
     summary = result.summary
     money = base.model.money_unit
@@ -152,7 +174,8 @@ def _by_scenarios(
 
 
 def explain(built: PlanProgram, solution: LinearSolution, time_limit: float) -> PlanResult:
-    """The result that a solution stands for."""
+    """The result that a solution stands for; an infeasible one is explained within the time limit, s."""
+    deadline = time.monotonic() + time_limit
     model = built.model
     stated: dict[str, Any] = {
         "money_unit": model.money_unit,
@@ -165,12 +188,15 @@ def explain(built: PlanProgram, solution: LinearSolution, time_limit: float) -> 
             conflicts = in_words(built, *solution.relaxations)
         else:
             conflicts = relaxations(built, time_limit)
-        advice = "; ".join(item.text for item in conflicts) or "no change of its limits would help"
+        late = time.monotonic() >= deadline
+        advice = "; ".join(item.text for item in conflicts) or (
+            "it was not found in the time" if late else "no change of its limits would help"
+        )
         return PlanResult(
             summary=f"The limits of {model.name} cannot all be met. Least relaxation: {advice}.",
             status="infeasible",
             conflicts=conflicts,
-            conflicting=() if built.pools else in_conflict(built, time_limit),
+            conflicting=() if built.pools or late else in_conflict(built, deadline),
             **stated,
         )
     if solution.status == "unbounded":

@@ -42,7 +42,7 @@ def run(parameters: SensitivityInput, context: OperationContext) -> SensitivityR
     price_of = plan.price_of(context)
     built = PlanProgram(model, price_of)
     solution = built.program.solve(parameters.time_limit_seconds, ranging=True)
-    result = plan.explain(built, solution, parameters.time_limit_seconds)
+    result = plan.explain(built, solution, max(plan.RESERVE, deadline - time.monotonic()))
     if not solution.solved:
         return SensitivityResult(
             summary=result.summary, status=result.status, of="plan", conflicts=result.conflicts
@@ -57,12 +57,12 @@ def run(parameters: SensitivityInput, context: OperationContext) -> SensitivityR
         prices.append(WorthRange(what=name, price=price, low=_end(ends[0]), high=_end(ends[1])))
     # Curves have what time is left, at least half of it.
     half = (time.monotonic() + deadline) / 2
-    moved = moved_by_one(built, solution, result.binding, price_of, half)
+    moved, late = moved_by_one(built, solution, result.binding, price_of, half)
     drawn, notes = curves(model, parameters.curves, price_of, deadline)
     summary = " ".join([binding_in_words(result.binding), *(item.text for item in drawn)])
     return SensitivityResult(
         summary=summary,
-        warnings=(*result.warnings, *notes),
+        warnings=(*result.warnings, *late, *notes),
         status=result.status,
         of="plan",
         objective=result.objective,

@@ -57,8 +57,8 @@ def _plan(parameters: WhatIfInput, context: OperationContext) -> WhatIfResult:
     supposing = Supposing(model, parameters.changes, plan.price_of(context), limit)
     built = supposing.changed()
     solution = built.solve(supposing.left, ranging=True)
-    base = plan.explain(supposing.base, supposing.base_solution, limit)
-    changed = plan.explain(built, solution, limit)
+    base = plan.explain(supposing.base, supposing.base_solution, supposing.left)
+    changed = plan.explain(built, solution, supposing.left)
     gain = None
     if base.objective is not None and changed.objective is not None:
         gain = changed.objective - base.objective

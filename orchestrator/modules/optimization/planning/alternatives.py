@@ -31,6 +31,8 @@ def find_alternatives(
         count = USUAL_COUNT if small else 0
     if count == 0 or not solution.solved:
         return (), (), ()
+    if time_limit <= 0:
+        return (), (), ("the time did not suffice for alternative plans",)
     quantities = _quantities(built, asked)
     found = near_optimal(
         built.program,

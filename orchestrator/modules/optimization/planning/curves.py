@@ -49,12 +49,16 @@ def moved_by_one(
     limits: Sequence[PlanLimit],
     price: PriceOf,
     deadline: float,
-) -> tuple[OneMore, ...]:
-    """What the dearest limits earn when the number is moved by one, with everything solved again."""
+) -> tuple[tuple[OneMore, ...], list[str]]:
+    """What the dearest limits earn when the number is moved by one, and whether time lacked for some.
+
+    Everything is solved again for each.
+    """
     if len(built.program.columns) > MOST_COLUMNS or solution.objective is None:
-        return ()
-    found = []
-    for limit in [item for item in limits if item.key][:MOST_MOVED]:
+        return (), []
+    found: list[OneMore] = []
+    asked = [item for item in limits if item.key][:MOST_MOVED]
+    for limit in asked:
         if time.monotonic() >= deadline:
             break
         what = f"{limit.key}.{limit.period}" if limit.period else limit.key
@@ -67,7 +71,10 @@ def moved_by_one(
             # What was not solved to its end says nothing.
             break
         found.append(OneMore(key=limit.key, period=limit.period, more=worth[0], less=worth[1]))
-    return tuple(found)
+    late = []
+    if len(found) < len(asked):
+        late = [f"the time sufficed to move {len(found)} of {len(asked)} limits by one"]
+    return tuple(found), late
 
 
 def _margin(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.modules.optimization.linear import (
@@ -157,10 +158,16 @@ def in_words(
     return tuple(found)
 
 
-def in_conflict(built: PlanProgram, time_limit: float) -> tuple[str, ...]:
-    """Where infeasible: limits that cannot be kept together, none of which can be left out."""
+def in_conflict(built: PlanProgram, deadline: float) -> tuple[str, ...]:
+    """Where infeasible: limits that cannot be kept together, none of which can be left out.
+
+    None where the time did not suffice to leave out what can be.
+    """
+    conflict = conflicting(built.program, deadline - time.monotonic())
+    if not conflict.irreducible:
+        return ()
     found = []
-    for item in conflicting(built.program, time_limit).limits:
+    for item in conflict.limits:
         limit = _limit_of(built, item.name, "min" if item.side == "min" else "max")
         if limit is not None:
             when = f" in {limit.period}" if limit.period else ""

@@ -62,7 +62,7 @@ def solve(built: PlanProgram, pools: ComputedPools, time_limit: float) -> Pooled
         solution = PooledSolution(found.status, ray=found.grows)
         solution.relaxations = _in_own_units(found, scaled.size, built.program), values
         return solution
-    solution = _priced(exact, values)
+    solution = _priced(exact, values, max(1.0, deadline - time.monotonic()))
     solution.status = found.status
     bound = found.bound
     solution.bound = (
@@ -114,11 +114,13 @@ def _bounded(program: BilinearProgram, pools: ComputedPools, until: float) -> Bi
     return _program(linear, pools)
 
 
-def _priced(program: BilinearProgram, values: dict[str, float]) -> PooledSolution:
+def _priced(
+    program: BilinearProgram, values: dict[str, float], time_limit: float
+) -> PooledSolution:
     """The solution at a point, with its row and column prices."""
     arrays = program.indexed().arrays
     x = np.array([values[name] for name in arrays.columns])
-    found = multipliers(program, values, PRICE_SECONDS)
+    found = multipliers(program, values, min(PRICE_SECONDS, time_limit))
     none: Mapping[str, float] = {}
     rows, columns = (none, none) if found is None else (found.rows, found.columns)
     solution = PooledSolution(
