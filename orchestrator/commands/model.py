@@ -99,7 +99,7 @@ def show(file: FileArgument, as_json: JsonOption = False) -> None:
 
 @app.command()
 def plan(file: FileArgument, as_json: JsonOption = False) -> None:
-    """Plan with a model as it stands; prices that follow tags need ``dan-g invoke optimization plan``."""
+    """Plan with a model as it stands; prices that follow tags need dan-g invoke optimization plan."""
     from orchestrator.modules.optimization.planning.show import plan_tables
 
     result = _planned(file)

@@ -249,9 +249,17 @@ def _solved(
     left_out = not_done(built, solution)
     if any(period.products for period in periods):
         summary += f"buy {slate} {rate}"
-        summary += f"; dearest limit: {held[0].text}." if held else "."
+        summary += (
+            f"; what weighs most, by price times size of the limit: {held[0].text}."
+            if held
+            else "."
+        )
     else:
-        summary += "nothing is worth making at these prices and limits"
+        causes = [str(item) for item in model.warnings if item.path[0] == "products"]
+        if causes:
+            summary += f"nothing is made, of which the model warns: {'; '.join(causes)}"
+        else:
+            summary += "nothing is worth making at these prices and limits"
         summary += f"; least lacks: {left_out[0].text}." if left_out else "."
     if solution.status == "feasible":
         gap = "" if solution.gap is None else f", which may be {solution.gap:.2%} short of the best"

@@ -48,7 +48,7 @@ def run(parameters: SensitivityInput, context: OperationContext) -> SensitivityR
 
 
 def binding_in_words(limits: tuple[PlanLimit, ...]) -> str:
-    """The dearest limit, and how many more there are."""
+    """The first limit, and how many more there are."""
     if not limits:
         return "No limit holds the optimum back."
     more = f" and {len(limits) - 1} more" if len(limits) > 1 else ""

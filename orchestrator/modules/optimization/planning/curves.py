@@ -1,4 +1,4 @@
-"""The margin over one number of the model, and what its dearest limits earn when they are moved by one."""
+"""The margin over one number of the model, and what its first limits earn when they are moved by one."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def moved_by_one(
     price: PriceOf,
     deadline: float,
 ) -> tuple[tuple[OneMore, ...], list[str]]:
-    """What the dearest limits earn when the number is moved by one, and whether time lacked for some.
+    """What the first limits earn when the number is moved by one, and whether time lacked for some.
 
     Everything is solved again for each.
     """

@@ -23,7 +23,7 @@ SMALL = 1e-9
 
 
 def binding(built: PlanProgram, solution: LinearSolution) -> tuple[PlanLimit, ...]:
-    """Limits with a shadow price, dearest first."""
+    """Limits with a shadow price, by the size of price times bound, largest first."""
     values = solution.values
     found = [
         _limit(built, limit, price, ends, equal=equal)
@@ -72,6 +72,7 @@ def _limit(
         shadow_price=price,
         from_bound=low if math.isfinite(low) else None,
         to_bound=high if math.isfinite(high) else None,
+        step=_step(limit),
         text=_words(built, limit, price),
     )
 

@@ -271,21 +271,25 @@ def _limits(result: PlanResult, built: PlanProgram) -> list[Part]:
     worth: dict[str, float] = defaultdict(float)
     cells: dict[str, dict[str, PlanLimit]] = defaultdict(dict)
     for item in result.binding:
-        name = f"{item.limit} ({item.side})"
+        # A whole percent of sulphur is far outside what the price holds for.
+        step = "" if item.step == 1.0 else f", per {item.step:g}"
+        name = f"{item.limit} ({item.side}{step})"
         cells[name][item.period] = item
         worth[name] += abs(item.shadow_price * max(abs(item.bound), 1.0))
     names = sorted(cells, key=lambda name: -worth[name])[:MOST_LIMITS]
     if len(periods) <= 4 * MOST_PERIODS:
         values = tuple(
             tuple(
-                cells[name][period].shadow_price if period in cells[name] else None
+                cells[name][period].shadow_price * cells[name][period].step
+                if period in cells[name]
+                else None
                 for period in periods
             )
             for name in names
         )
         caption = (
-            f"What binds when: {result.money_unit} of margin over all periods for one more of the limit "
-            "(of a flow, for one more a day); shaded within each row"
+            f"What binds when: {result.money_unit} of margin over all periods for one more of the limit, "
+            "or for so much as its name says (of a flow, for so much a day); shaded within each row"
         )
         parts.append(NumberMap(caption, result.money_unit, periods, tuple(names), values))
     return parts

@@ -84,6 +84,8 @@ class PlanLimit(Part):
         shadow_price: Change of the margin over all periods for one more unit of the bound.
         from_bound: Lowest value of the bound at which this price holds; null for no end.
         to_bound: Highest such value; null for no end.
+        step: How much more of the bound ``text`` tells of: one, or of a quality or share about a hundredth
+            to a tenth of it.
         text: The same in words.
     """
 
@@ -96,6 +98,7 @@ class PlanLimit(Part):
     shadow_price: float
     from_bound: float | None = None
     to_bound: float | None = None
+    step: float = 1.0
     text: str
 
 
@@ -189,7 +192,7 @@ class PlanResult(OperationResult):
         blends: Product -> component -> amount.
         margin: Account -> money, costs negative; they add up to the margin.
         periods: The plan of each period.
-        binding: Limits that hold the plan back, dearest first.
+        binding: Limits that hold the plan back, by price times size of the bound.
         not_done: What is left out, and by how much its price would have to change.
         stream_values: Worth of one more unit of each stream inside the refinery; empty where there are
             several periods, which have their own.

@@ -56,7 +56,7 @@ def plan_tables(result: PlanResult) -> Iterator[ModelTable]:
         ),
     )
     yield ModelTable(
-        "What holds it back, dearest first",
+        "What holds it back, by price times size of the limit",
         ("limit", "in words"),
         tuple((item.key, item.text) for item in result.binding[:_SHOWN_LIMITS]),
     )

@@ -214,8 +214,8 @@ class SensitivityResult(OperationResult):
         status: How the solver ended.
         of: What was looked at.
         objective: The margin.
-        limits: Limits that hold the optimum back, dearest first.
-        one_more: What the dearest limits of a plan earn when they are moved by one, by solving again.
+        limits: Limits that hold the optimum back, by price times size of the bound.
+        one_more: What the first ten limits of a plan earn when they are moved by one, by solving again.
         not_done: What is left out, and what its price lacks.
         prices: Prices between which the plan stays as it is.
         curves: The margin over the numbers that were asked for.

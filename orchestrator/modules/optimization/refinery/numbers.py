@@ -32,6 +32,7 @@ Sort = Literal["rate", "amount", "plain", "money", "quality"]
 DEFAULT = "default"
 MOST = 1e12
 """Largest size of a number: no refinery has more, and solvers reckon with rounding beyond it."""
+_QUOTED = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?")
 _WITH_UNIT = re.compile(
     r"^\s*(?P<number>[-+]?\d+(?:_\d+)*(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*(?P<unit>[A-Za-z%°$€][^\n]*)?$"
 )
@@ -166,6 +167,9 @@ def _measured(text: str, sort: Sort) -> float:
         raise ValueError("must be a number, with or without a unit")
     number, unit = float(found["number"]), found["unit"]
     if not unit:
+        # YAML 1.1 takes 1e6 for text; what it takes for a number is text only where it was quoted.
+        if _QUOTED.fullmatch(text.strip()):
+            raise ValueError("is text: write the number without quotes, or with its unit behind it")
         return number
     unit = unit.strip()
     if sort == "money":

@@ -85,3 +85,23 @@ def test_a_yield_of_the_wrong_sign_is_warned_of():
     document["units"]["a"]["feeds"]["other"] = {"yields": {"oil": -0.3, "wax": 0.5}}
     document["products"]["wax"] = {"price": 10}
     assert any("check the sign" in w for w in planned(document).warnings)
+
+
+def test_an_idle_plan_names_what_the_model_warns_of():
+    document = {
+        "surplus": "forbidden",
+        "crudes": {"crude": {"price": 1}},
+        "units": {
+            "still": {"capacity": 10, "feeds": {"crude": {"yields": {"oil": 0.5, "naphtha": 0.5}}}}
+        },
+        "products": {
+            "fuel": {"price": 10, "components": ["oil"]},
+            "petrol": {"price": 10, "max": 0, "components": ["naphtha"]},
+        },
+    }
+    result = planned(document)
+    assert result.status == "optimal"
+    assert result.products == {}
+    assert "nothing is worth making" not in result.summary
+    assert "products.petrol.max" in result.summary
+    assert "'naphtha'" in result.summary

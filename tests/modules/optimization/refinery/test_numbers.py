@@ -37,7 +37,7 @@ def said(kind, value, units=BARRELS):
     ("kind", "given", "wanted"),
     [
         (Rate, 60, 60.0),
-        (Rate, "60", 60.0),
+        (Rate, "6e1", 60.0),
         (Rate, "60 kbbl/d", 60_000.0),
         (Rate, "42 gal/day", 1.0),
         (Rate, "60 kbbl / d", 60_000.0),
@@ -52,6 +52,13 @@ def said(kind, value, units=BARRELS):
 )
 def test_a_number_is_read_in_the_model_s_units(kind, given, wanted):
     assert read(kind, given) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("kind", [Rate, Amount, Plain, Quality, Cost, Money])
+@pytest.mark.parametrize("text", ["120", " 0.5 ", "-3.0"])
+def test_a_quoted_number_without_unit_is_text(kind, text):
+    with pytest.raises(ValidationError, match="write the number without quotes"):
+        read(kind, text)
 
 
 @pytest.mark.parametrize("text", ["PR_CRUDE + 1", "42 * PR", "1 if PR > 3 else 2"])
