@@ -261,28 +261,35 @@ def _stocks(result: PlanResult) -> list[Part]:
 
 
 def _limits(result: PlanResult, built: PlanProgram) -> list[Part]:
-    """The map of shadow prices by period, and the dearest in words."""
+    """The map of shadow prices by period, and those that weigh most in words."""
     if not result.binding:
         return ["No limit holds the plan back."]
-    parts: list[Part] = [Items(tuple(item.text for item in result.binding[:8]))]
+    parts: list[Part] = [
+        "What weighs most first, by price times size of the limit:",
+        Items(tuple(item.text for item in result.binding[:8])),
+    ]
     periods = tuple(period.name for period in result.periods)
     if not built.model.periods:
         return [*parts, _limit_table(result)]
     worth: dict[str, float] = defaultdict(float)
     cells: dict[str, dict[str, PlanLimit]] = defaultdict(dict)
+    # A whole percent of sulphur is far outside what the price holds for.
+    steps: dict[tuple[str, str], float] = {}
     for item in result.binding:
-        # A whole percent of sulphur is far outside what the price holds for.
-        step = "" if item.step == 1.0 else f", per {item.step:g}"
-        name = f"{item.limit} ({item.side}{step})"
+        row = item.limit, item.side
+        steps[row] = min(item.step, steps.get(row, item.step))
+    step_of: dict[str, float] = {}
+    for item in result.binding:
+        step = steps[item.limit, item.side]
+        name = f"{item.limit} ({item.side}{'' if step == 1.0 else f', per {step:g}'})"
+        step_of[name] = step
         cells[name][item.period] = item
-        worth[name] += abs(item.shadow_price * max(abs(item.bound), 1.0))
+        worth[name] += abs(item.shadow_price * (item.bound or 1.0))
     names = sorted(cells, key=lambda name: -worth[name])[:MOST_LIMITS]
     if len(periods) <= 4 * MOST_PERIODS:
         values = tuple(
             tuple(
-                cells[name][period].shadow_price * cells[name][period].step
-                if period in cells[name]
-                else None
+                cells[name][period].shadow_price * step_of[name] if period in cells[name] else None
                 for period in periods
             )
             for name in names

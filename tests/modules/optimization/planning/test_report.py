@@ -14,7 +14,7 @@ from orchestrator.modules.optimization.models import ChangeOf
 from orchestrator.modules.optimization.plan import price_of, run
 from orchestrator.modules.optimization.planning.flow_picture import flows
 from orchestrator.modules.optimization.planning.program import PlanProgram
-from orchestrator.modules.optimization.planning.report import _parts
+from orchestrator.modules.optimization.planning.report import _limits, _parts
 from orchestrator.modules.optimization.planning.result import PlanInput
 from orchestrator.modules.optimization.planning.what_if_models import WhatIfInput
 from orchestrator.modules.optimization.refinery.loading import validated
@@ -122,3 +122,15 @@ def test_a_plan_can_be_compared_with_another_model(bare):
     other = run(PlanInput.model_validate({"model": example("textbook")}), bare)
     assert sum(result.compared.values()) == pytest.approx(other.objective)
     assert "<h2>What changed</h2>" in result.report
+
+
+def test_the_map_of_limits_has_one_row_a_limit_and_prices_a_step_of_a_quality(bare):
+    built, _ = solved("conversion", bare)
+    result = run(PlanInput.model_validate({"model": example("conversion")}), bare)
+    (drawn,) = [part for part in _limits(result, built) if type(part).__name__ == "NumberMap"]
+    rows = dict(zip(drawn.names, drawn.values, strict=True))
+    vapour = [name for name in rows if name.startswith("rvp of regular (max")]
+    assert vapour == ["rvp of regular (max, per 0.1)"]
+    price = {b.period: b.shadow_price for b in result.binding if b.limit == "sulphur of diesel"}
+    shown = rows["sulphur of diesel (max, per 0.0001)"]
+    assert shown == pytest.approx(tuple(1e-4 * price[name] for name in drawn.columns))
