@@ -114,8 +114,10 @@ def _judge(asked: SetpointsInput, best: float) -> tuple[float, int, float]:
     near = [
         i.number
         for i in result.iterates
-        if i.true_objective >= (1 - WITHIN) * best and max(i.excess.values(), default=0.0) <= KEPT
+        if (i.true_objective or 0.0) >= (1 - WITHIN) * best
+        and max(i.excess.values(), default=0.0) <= KEPT
     ]
+    assert last.true_objective is not None
     broken = max(0.0, max(last.excess.values(), default=0.0))
     return 1 - last.true_objective / best, near[0] if near else 99, broken
 

@@ -156,7 +156,7 @@ class BackOff(Part):
 
 
 class Iterate(Part):
-    """One steady state of a run on a simulated plant.
+    """One steady state of a run on a plant.
 
     Attributes:
         number: Which steady state of the plant, from 1.
@@ -164,8 +164,9 @@ class Iterate(Part):
         inputs: Handles.
         measured: What was measured there, with noise.
         objective: Objective from what was measured, in the model's unit.
-        true_objective: Objective without noise, which the optimizer does not see.
-        excess: How far each limit is truly broken, in its unit; negative is room.
+        true_objective: Objective without noise, which the optimizer does not see; None where the plant
+            does not tell it.
+        excess: Where the plant tells it, how far each limit is truly broken, in its unit; negative is room.
         modifiers: What corrects the model, after this point.
     """
 
@@ -174,7 +175,7 @@ class Iterate(Part):
     inputs: dict[str, float]
     measured: dict[str, float]
     objective: float
-    true_objective: float
+    true_objective: float | None = None
     excess: dict[str, float] = Field(default_factory=dict)
     modifiers: dict[str, Modifier] = Field(default_factory=dict)
 

@@ -5,6 +5,7 @@ Needs the extra ``twin`` (gymnasium). Registered by no side effect: make it with
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,19 @@ class CrudeUnit(gymnasium.Env["NDArray[np.float32]", "NDArray[np.float32]"]):
     @property
     def _period(self) -> float:
         return float(self.twin.scenario.period_seconds)
+
+    def action_of(self, set_points: Mapping[str, float]) -> NDArray[np.float32]:
+        """The action that sends set points (tag -> value in its unit); those not named stay."""
+        now = self.twin.set_points | dict(set_points)
+        wanted = np.array([now[name] for name in self.handles], dtype=np.float64)
+        part = (wanted - self._low) / (self._high - self._low)
+        action: NDArray[np.float32] = (2.0 * part - 1.0).astype(np.float32)
+        return action
+
+    def values_of(self, observation: NDArray[np.float32]) -> dict[str, float]:
+        """An observation as tag -> value in its unit."""
+        values = self._centre + np.asarray(observation, dtype=np.float64) * self._half
+        return dict(zip(self.observed, values.tolist(), strict=True))
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

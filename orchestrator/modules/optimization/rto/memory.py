@@ -29,7 +29,6 @@ def digest_of(model: EconomicModel) -> str:
     parts = model.model_dump(
         mode="json",
         include={
-            "handles",
             "definitions",
             "unknowns",
             "equations",
@@ -38,6 +37,7 @@ def digest_of(model: EconomicModel) -> str:
             "measured",
         },
     )
+    parts["handles"] = sorted(model.handles)
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -6,31 +6,28 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orchestrator.errors import OperationError, ParameterError
 from orchestrator.modules.optimization.rto.steady_state import SteadyState
 from orchestrator.plant.economic_model import EconomicModel
 
+Array = NDArray[Any]
 Measured = dict[str, float]
 
 
 class SteadyPlant(Protocol):
-    """A plant that is given handles and waits until it is steady."""
+    """A plant that is given handles and waits until it is steady.
+
+    Attributes:
+        truth: True values at the last place, ``objective`` among them; empty where nobody can tell.
+    """
+
+    truth: Mapping[str, float]
 
     def apply(self, handles: Mapping[str, float]) -> Measured:
         """Move there, wait, and measure: name -> value."""
         ...
-
-
-class FunctionPlant:
-    """A plant that is a function of its handles."""
-
-    def __init__(self, function: Callable[[Mapping[str, float]], Mapping[str, float]]) -> None:
-        self._function = function
-
-    def apply(self, handles: Mapping[str, float]) -> Measured:
-        """What the function says."""
-        return {name: float(value) for name, value in self._function(handles).items()}
 
 
 class ModelPlant:
@@ -75,7 +72,7 @@ class ModelPlant:
                 where="simulate.plant",
                 remedy="give it among its parameters, or in current",
             )
-        self.truth: dict[str, float] = {}
+        self.truth: Mapping[str, float] = {}
 
     def apply(self, handles: Mapping[str, float]) -> Measured:
         """The steady state there, measured with noise; ``truth`` keeps it without.
@@ -97,13 +94,13 @@ class ModelPlant:
 
 
 class EnvironmentPlant:
-    """A Gymnasium environment: set points as action, stepped until its observation is steady.
+    """A Gymnasium environment, stepped at one action until what it shows is steady.
 
     Args:
         environment: Has ``reset()`` and ``step(action)``; reset once, at the first move.
-        handles: Names of the action's elements, in their order.
-        observed: Names of the observation's elements, in their order.
-        tolerance: Largest change in a step, over each element's own size, that counts as steady.
+        action_of: Handle -> value, as the environment's action.
+        values_of: The environment's observation, as name -> value.
+        tolerance: Largest change in a step, over each value's own size, that counts as steady.
         quiet: Steps in a row for which it must be steady.
         most: Steps after which waiting is given up.
     """
@@ -111,39 +108,44 @@ class EnvironmentPlant:
     def __init__(
         self,
         environment: Any,
-        handles: tuple[str, ...],
-        observed: tuple[str, ...],
+        action_of: Callable[[Mapping[str, float]], Array],
+        values_of: Callable[[Array], Mapping[str, float]],
         tolerance: float = 1e-4,
         quiet: int = 3,
         most: int = 2000,
     ) -> None:
         self._environment = environment
-        self._handles, self._observed = handles, observed
+        self._action_of, self._values_of = action_of, values_of
         self._tolerance, self._quiet, self._most = tolerance, quiet, most
         self._started = False
+        self.truth: Mapping[str, float] = {}
 
     def apply(self, handles: Mapping[str, float]) -> Measured:
         """Step until steady.
 
         Raises:
-            OperationError: it ended its episode, or did not become steady.
+            OperationError: it ended or cut off its episode, or did not become steady.
         """
         if not self._started:
             self._environment.reset()
             self._started = True
-        action = np.array([handles[name] for name in self._handles], dtype=np.float64)
+        action = self._action_of(handles)
         last, quiet = None, 0
         for _ in range(self._most):
-            observation, _, ended, _, _ = self._environment.step(action)
-            now = np.asarray(observation, dtype=np.float64)
-            if ended:
-                raise OperationError("the environment ended its episode while it was being moved")
+            observation, _, ended, cut_off, _ = self._environment.step(action)
+            if ended or cut_off:
+                raise OperationError(
+                    "the environment ended its episode while it was being moved",
+                    remedy="make its episodes longer, or ask for fewer steady states",
+                )
+            values = dict(self._values_of(observation))
+            now = np.array(list(values.values()), dtype=np.float64)
             if last is not None:
                 change = np.abs(now - last) / np.maximum(np.abs(last), 1e-6)
                 quiet = quiet + 1 if change.max() <= self._tolerance else 0
             last = now
             if quiet >= self._quiet:
-                return dict(zip(self._observed, now.tolist(), strict=True))
+                return values
         raise OperationError(
             f"the environment is not steady after {self._most} steps",
             remedy="give more steps, or a wider tolerance where its measurements are noisy",

@@ -5,12 +5,15 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from orchestrator.errors import OperationError, ParameterError
+from orchestrator.errors import OperationError, ParameterError, UnknownTagError
 from orchestrator.modules.base import OperationContext
 from orchestrator.modules.optimization.models import SetpointsInput
-from orchestrator.modules.optimization.rto.plants import EnvironmentPlant, FunctionPlant
+from orchestrator.modules.optimization.rto.plants import EnvironmentPlant
+from orchestrator.modules.optimization.rto.run import run_on
 from orchestrator.modules.optimization.setpoints import run
+from orchestrator.plant.economic_model import EconomicModel
 from orchestrator.plant.tags import Plant
+from orchestrator.plant.twin.scenario import Scenario
 
 CONTEXT = OperationContext(now=datetime(2026, 3, 1, tzinfo=UTC), plant=Plant())
 
@@ -205,12 +208,70 @@ class Lag:
 
 
 def test_an_environment_is_stepped_until_it_is_steady():
-    plant = EnvironmentPlant(Lag(), ("u",), ("y",), tolerance=1e-5)
+    def action_of(handles):
+        return np.array([handles["u"]])
+
+    def values_of(observation):
+        return {"y": float(observation[0])}
+
+    plant = EnvironmentPlant(Lag(), action_of, values_of, tolerance=1e-5)
     assert plant.apply({"u": 2.0})["y"] == pytest.approx(6.0, rel=1e-3)
-    impatient = EnvironmentPlant(Lag(), ("u",), ("y",), tolerance=1e-9, most=5)
+    impatient = EnvironmentPlant(Lag(), action_of, values_of, tolerance=1e-9, most=5)
     with pytest.raises(OperationError, match="not steady after 5"):
         impatient.apply({"u": 2.0})
 
 
-def test_a_function_is_a_plant():
-    assert FunctionPlant(lambda handles: {"y": 2 * handles["u"]}).apply({"u": 3.0}) == {"y": 6.0}
+class Hill:
+    """A plant that nobody knows the truth of: best at u = 5."""
+
+    truth: dict[str, float] = {}  # noqa: RUF012 - it stays empty
+
+    def apply(self, handles):
+        return {"made": 3 * handles["u"] - 0.16 * handles["u"] ** 2}
+
+
+def test_the_loop_runs_on_any_plant_and_notes_no_truth_that_it_was_not_told():
+    model = EconomicModel.model_validate(
+        {
+            "handles": {"u": [1, 9]},
+            "definitions": {"made": "3 * u - 0.10 * u ** 2"},
+            "measured": {"made": None},
+            "objective": "10 * made - 14 * u",
+        }
+    )
+    asked = SetpointsInput(economics=model, starts=3)
+    result = run_on(Hill(), model, {"u": 2.0}, asked, CONTEXT, iterations=10)
+    assert result.iterates[-1].inputs["u"] == pytest.approx(5.0, abs=0.1)
+    assert {i.true_objective for i in result.iterates} == {None}
+    assert not result.simulated
+
+
+def test_a_start_without_a_handle_is_refused():
+    model = EconomicModel.model_validate({"handles": {"u": [1, 9]}, "objective": "u"})
+    with pytest.raises(UnknownTagError, match="u"):
+        run_on(Hill(), model, {}, SetpointsInput(economics=model), CONTEXT, iterations=2)
+
+
+def test_the_loop_earns_more_on_the_crude_unit_behind_its_gymnasium_interface():
+    pytest.importorskip("gymnasium")
+    from orchestrator.plant.twin.environment import CrudeUnit
+
+    unit = CrudeUnit(
+        Scenario(name="still", noise=0.0, disturbance=0.0), hours=1000.0, steps_per_action=30
+    )
+    assert unit.twin.plant.economics is not None
+    economics = unit.twin.plant.economics
+    observation, _ = unit.reset(seed=1)
+    start = unit.values_of(observation)
+    plant = EnvironmentPlant(unit, unit.action_of, unit.values_of, tolerance=2e-3)
+    context = OperationContext(now=CONTEXT.now, plant=unit.twin.plant)
+    asked = SetpointsInput(starts=1, probing=False)
+    result = run_on(plant, economics, start, asked, context, iterations=4)
+    first, last = result.iterates[0], result.iterates[-1]
+    for name, value in last.inputs.items():
+        assert last.measured[name] == pytest.approx(value, rel=1e-3)
+    assert last.objective > 1.005 * first.objective
+    for tag in unit.twin.plant.tags:
+        if tag.name in economics.responses and tag.limits.high is not None:
+            span = tag.normal[1] - tag.normal[0]
+            assert last.measured[tag.name] <= tag.limits.high + 0.02 * span, tag.name

@@ -133,3 +133,11 @@ def test_a_crossing_that_cannot_be_avoided_is_told():
 def test_nothing_to_move_needs_no_way():
     economics = {"handles": {"x": [0, 10]}, "objective": "x"}
     assert ramp(placed(economics, {"x": 1.0, "y": 0.0}), np.array([1.0])).steps == ()
+
+
+def test_what_was_learned_outlives_other_bounds_of_a_handle_and_no_other_handle():
+    def named(**handles):
+        return digest_of(EconomicModel.model_validate({"handles": handles, "objective": "1"}))
+
+    assert named(u=[0, 1]) == named(u=[0, 2])
+    assert named(u=[0, 1]) != named(v=[0, 1])
