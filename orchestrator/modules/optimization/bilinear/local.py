@@ -9,6 +9,7 @@ and Sainz de la Maza, Mathematical Programming 43, 1989) until it is small.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -33,14 +34,18 @@ if TYPE_CHECKING:
 EXACT = 1e-8
 EXACT_SECONDS = 1.0
 LEAST_BOX = 1e-7
+LEAST_GAIN = 1e-9
+"""Gain over the objective that is not rounding."""
 STEPS = 40
 NEAR = 1e-4
 FIRST_BOX, NEAR_BOX = 0.2, 1e-3
 """First reach of a step, over the width of each bound: from any point, and from one that nearly fits."""
-LARGE = 200
-"""Products above which a program is large: local searches then go on while their time lasts."""
-SMALL_STARTS, LARGE_STARTS = 3, 12
-START_SHARE = 0.3
+STARTS, START_SHARE = 12, 0.3
+"""Most starts of one search, and the part of its time for finding them."""
+CLIMBED = 1 / 3
+"""Part of the starts, the best, from which a search climbs."""
+IDLE_KICKS = 12
+"""Climbs in a row from the best point, kicked, that find nothing better before a search ends."""
 KICK_BOX = 0.5
 SPREAD, NOISE = 0.6, 0.05
 """Standard deviation of the random worths that lead elsewhere, over each worth and over the largest."""
@@ -65,7 +70,7 @@ class LocalSearch:
         program: The program.
         bounded: The same with finite bounds of all factors; the steps stay inside them.
         indexed: ``bounded`` by position.
-        deadline: Time by ``time.monotonic`` after which no step begins.
+        deadline: Time by ``time.monotonic`` after which no step begins; it may be moved.
     """
 
     def __init__(
@@ -76,7 +81,7 @@ class LocalSearch:
         deadline: float,
     ) -> None:
         self._program, self._bounded = program, bounded
-        self._indexed, self._deadline = indexed, deadline
+        self._indexed, self.deadline = indexed, deadline
         worth = np.abs(indexed.arrays.worth)
         self._penalty = 10.0 * max(1.0, float(worth.max(initial=0.0)))
         self._tangent = tangent_program(bounded, self._penalty).live()
@@ -112,37 +117,42 @@ class LocalSearch:
         found[indexed.product] = found[indexed.share] * found[indexed.amount]
         return Point(found, indexed.arrays.objective(found))
 
-    def points(self, first: Floats, seed: int) -> Iterator[Point | None]:
+    def points(
+        self, first: Floats | None, best: Point | None, random: np.random.Generator
+    ) -> Iterator[Point | None]:
         """Exact points: of several starts, of climbs from the best of these, then from the best, kicked.
 
-        ``None`` stands for what led nowhere. Small programs are left to the global search sooner.
+        ``None`` stands for what led nowhere.
+
+        Args:
+            first: The first start; optima of the relaxation at other worths follow it.
+            best: The best point known, to climb from beside those found here.
+            random: What draws the other worths.
         """
-        random = np.random.default_rng(seed)
-        large = len(self._indexed.product) > LARGE
         starts: list[tuple[float, Floats]] = []
-        for start in self._starts(first, random, LARGE_STARTS if large else SMALL_STARTS):
+        for start in self._starts(first, random):
             point = self.at_shares(start)
             starts.append((-np.inf if point is None else point.objective, start))
             yield point
         starts.sort(key=lambda item: -item[0])
-        best: Point | None = None
-        for _, start in starts[: len(starts) // 3]:
+        for _, start in starts[: math.ceil(CLIMBED * len(starts))]:
             point = self.climb(start)
             yield point
-            if point is not None and (best is None or point.objective > best.objective):
-                best = point
-        while large and best is not None:
+            best = _better(point, best)
+        idle = 0
+        while best is not None and idle < IDLE_KICKS:
             point = self.climb(self._kicked(best.x, random))
             yield point
-            if point is not None and point.objective > best.objective:
-                best = point
+            idle = idle + 1 if _better(point, best) is best else 0
+            best = _better(point, best)
 
-    def _starts(self, first: Floats, random: np.random.Generator, count: int) -> Iterator[Floats]:
+    def _starts(self, first: Floats | None, random: np.random.Generator) -> Iterator[Floats]:
         """``first``, and optima of the relaxation at other worths, for a part of the time."""
         until = time.monotonic() + START_SHARE * self._left()
-        yield self._indexed.projected(first)
+        if first is not None:
+            yield self._indexed.projected(first)
         relaxed = mccormick(self._bounded).live()
-        for _ in range(count - 1):
+        for _ in range(STARTS - 1):
             if time.monotonic() >= until:
                 return
             relaxed.set_worths(self._other_worths(random))
@@ -166,14 +176,14 @@ class LocalSearch:
         return dict(zip(arrays.columns, worth.tolist(), strict=True))
 
     def _left(self) -> float:
-        return max(1e-2, self._deadline - time.monotonic())
+        return max(1e-2, self.deadline - time.monotonic())
 
     def _up(self, point: Point) -> Point:
         """From one exact point to better ones, the shares moved by a tangent step and then held."""
         self._hold(point)
         box = FIRST_BOX
         for _ in range(STEPS):
-            if time.monotonic() >= self._deadline or box < LEAST_BOX:
+            if time.monotonic() >= self.deadline or box < LEAST_BOX:
                 break
             solution = self._step(point.x, box)
             nearer = self.at_shares(solution.x) if solution.solved else None
@@ -196,7 +206,7 @@ class LocalSearch:
         merit = -np.inf
         self._hold(fixed)
         for _ in range(STEPS):
-            if time.monotonic() >= self._deadline or box < LEAST_BOX:
+            if time.monotonic() >= self.deadline or box < LEAST_BOX:
                 break
             solution = self._step(x, box)
             nearer = solution.x[: len(x)]
@@ -241,3 +251,10 @@ class LocalSearch:
     def _merit(self, x: Floats) -> float:
         lacking = float(np.abs(self._indexed.error(x)).sum())
         return self._indexed.arrays.objective(x) - self._penalty * lacking
+
+
+def _better(point: Point | None, best: Point | None) -> Point | None:
+    """The better of both, the second where they are as good."""
+    if point is None or best is None:
+        return point or best
+    return point if point.objective > best.objective + LEAST_GAIN * abs(best.objective) else best

@@ -37,9 +37,12 @@ if TYPE_CHECKING:
 
 EXACT = 1e-7
 GAP = 1e-5
-IDLE = 12
-"""Local searches in a row that find nothing better before the global one begins."""
-LOCAL_SHARE = 0.25
+TURNS = 4
+"""Turns of local and global search; each has twice the time of the one before."""
+LOCAL_SHARE = 0.15
+"""Part of a turn for local search."""
+MOST_KEPT, KEPT_SHARE = 0.5, 0.05
+"""Time for the checks after the search: the most in seconds, and the most over the time limit."""
 BOX = 1e3
 BROKEN = 1e-6
 """Least breach of limits, over their size, that counts as a proof that not all can be kept."""
@@ -117,8 +120,7 @@ class _Search:
         self, program: BilinearProgram, time_limit: float, gap: float, seed: int, *, explain: bool
     ) -> None:
         self.began = time.monotonic()
-        # The rest is for the checks after the search.
-        self.deadline = self.began + time_limit - min(2.0, 0.15 * time_limit)
+        self.deadline = self.began + time_limit - min(MOST_KEPT, KEPT_SHARE * time_limit)
         self.program, self.gap, self.seed, self.explain = program, gap, seed, explain
         self.box, self.boxed = _boxed(program)
         self.indexed: Indexed = self.box.indexed()
@@ -139,12 +141,7 @@ class _Search:
             if relaxed.solved
             else np.clip(0.0, self.indexed.arrays.lower, self.indexed.arrays.upper)
         )
-        self._climb(first)
-        if self.best is not None and self.best.grows:
-            return BilinearSolution("unbounded", grows=self.best.grows)
-        word: SolveStatus = "time_limit"
-        if not self._closed():
-            word = self._globally()
+        word = self._in_turns(first)
         if self.best is not None and self.best.grows:
             return BilinearSolution("unbounded", grows=self.best.grows)
         if self.best is None:
@@ -166,13 +163,40 @@ class _Search:
             grows=solution.ray,
         )
 
-    def _climb(self, first: Floats) -> None:
-        end = time.monotonic() + LOCAL_SHARE * max(0.0, self.deadline - time.monotonic())
-        search = LocalSearch(self.program, self.box, self.indexed, end)
-        idle = 0
-        for point in search.points(first, self.seed):
-            idle = 0 if self._take(point) else idle + 1
-            if self._closed() or idle >= IDLE or time.monotonic() >= end:
+    def _in_turns(self, first: Floats) -> SolveStatus:
+        """Local search and SCIP by turns, each from the best point of both; SCIP goes on where it was.
+
+        What SCIP proves in a moment is not kept waiting, and what it does not gets more local search.
+        """
+        local = LocalSearch(self.program, self.box, self.indexed, self.deadline)
+        random = np.random.default_rng(self.seed)
+        whole: scip.ScipSearch | None = None
+        began, given = time.monotonic(), self._left()
+        word: SolveStatus = "time_limit"
+        turns = TURNS if scip.installed() else 1
+        for turn in range(turns):
+            end = began + given * (2 ** (turn + 1) - 1) / (2**turns - 1)
+            known = self.best
+            local.deadline = time.monotonic() + LOCAL_SHARE * max(0.0, end - time.monotonic())
+            self._climb(local, first if turn == 0 else None, random)
+            if self._closed():
+                return "time_limit"
+            if not scip.installed():
+                return self._branch()
+            whole = whole or scip.ScipSearch(self.box, self.gap / 10)
+            start = None if self.best is None or self.best is known else self.best.x
+            answer = whole.run(end - time.monotonic(), start)
+            word = self._heard(answer)
+            if self._closed() or word != "time_limit":
+                break
+        return word
+
+    def _climb(
+        self, local: LocalSearch, first: Floats | None, random: np.random.Generator
+    ) -> None:
+        for point in local.points(first, self.best, random):
+            self._take(point)
+            if self._closed() or time.monotonic() >= local.deadline:
                 return
 
     def _take(self, point: Point | None) -> bool:
@@ -195,19 +219,22 @@ class _Search:
         found = relative_gap(self.best.objective, self.bound)
         return found is not None and found <= self.gap
 
-    def _globally(self) -> SolveStatus:
+    def _branch(self) -> SolveStatus:
         start = None if self.best is None else self.best.x
-        if not scip.installed():
-            found = branch_and_bound(self.box, self.indexed, self.deadline, self.gap, start)
-            self._accept(found.bound, found.points, "spatial branch and bound")
-            return found.status
-        answer = scip.solve(self.box, self._left(), self.gap / 10, start)
+        found = branch_and_bound(self.box, self.indexed, self.deadline, self.gap, start)
+        self._accept(found.bound, found.points, "spatial branch and bound")
+        return found.status
+
+    def _heard(self, answer: scip.ScipAnswer) -> SolveStatus:
+        """What SCIP's answer comes to; where it contradicts what is known, it is asked again."""
         self._accept(answer.bound, answer.points, "SCIP")
         if answer.status == "infeasible" and self.best is not None:
             # It contradicts a point that was checked, so that nothing it says counts.
             self.bound, self.method = self._relaxed_bound(), "McCormick relaxation"
         if answer.status in ("infeasible", "error") and not self._closed() and self._left() > 0.2:
-            again = scip.solve(self.box, self._left(), self.gap / 10, start, presolve=False)
+            start = None if self.best is None else self.best.x
+            sturdier = scip.ScipSearch(self.box, self.gap / 10, presolve=False)
+            again = sturdier.run(self._left(), start)
             self._accept(again.bound, again.points, "SCIP")
             return again.status
         return answer.status
