@@ -117,17 +117,10 @@ class LocalSearch:
         found[indexed.product] = found[indexed.share] * found[indexed.amount]
         return Point(found, indexed.arrays.objective(found))
 
-    def points(
-        self, first: Floats | None, best: Point | None, random: np.random.Generator
-    ) -> Iterator[Point | None]:
-        """Exact points: of several starts, of climbs from the best of these, then from the best, kicked.
+    def points(self, first: Floats, random: np.random.Generator) -> Iterator[Point | None]:
+        """Exact points: of several starts, of climbs from the best of these, then of :meth:`kicks`.
 
         ``None`` stands for what led nowhere.
-
-        Args:
-            first: The first start; optima of the relaxation at other worths follow it.
-            best: The best point known, to climb from beside those found here.
-            random: What draws the other worths.
         """
         starts: list[tuple[float, Floats]] = []
         for start in self._starts(first, random):
@@ -135,22 +128,30 @@ class LocalSearch:
             starts.append((-np.inf if point is None else point.objective, start))
             yield point
         starts.sort(key=lambda item: -item[0])
+        best: Point | None = None
         for _, start in starts[: math.ceil(CLIMBED * len(starts))]:
             point = self.climb(start)
             yield point
-            best = _better(point, best)
+            if point is not None and (best is None or point.objective > best.objective):
+                best = point
+        if best is not None:
+            yield from self.kicks(best, random)
+
+    def kicks(self, best: Point, random: np.random.Generator) -> Iterator[Point | None]:
+        """Exact points of climbs from the best one, kicked, until many in a row find nothing better."""
         idle = 0
-        while best is not None and idle < IDLE_KICKS:
+        while idle < IDLE_KICKS:
             point = self.climb(self._kicked(best.x, random))
             yield point
-            idle = idle + 1 if _better(point, best) is best else 0
-            best = _better(point, best)
+            idle += 1
+            least = best.objective + LEAST_GAIN * max(1.0, abs(best.objective))
+            if point is not None and point.objective > least:
+                best, idle = point, 0
 
-    def _starts(self, first: Floats | None, random: np.random.Generator) -> Iterator[Floats]:
+    def _starts(self, first: Floats, random: np.random.Generator) -> Iterator[Floats]:
         """``first``, and optima of the relaxation at other worths, for a part of the time."""
         until = time.monotonic() + START_SHARE * self._left()
-        if first is not None:
-            yield self._indexed.projected(first)
+        yield self._indexed.projected(first)
         relaxed = mccormick(self._bounded).live()
         for _ in range(STARTS - 1):
             if time.monotonic() >= until:
@@ -189,10 +190,10 @@ class LocalSearch:
             nearer = self.at_shares(solution.x) if solution.solved else None
             if nearer is not None and nearer.grows:
                 return nearer
-            least = point.objective + 1e-9 * max(1.0, abs(point.objective))
+            least = point.objective + LEAST_GAIN * max(1.0, abs(point.objective))
             if nearer is None or nearer.objective <= least:
                 promised = (solution.objective or 0.0) - point.objective
-                if solution.solved and promised <= 1e-9 * max(1.0, abs(point.objective)):
+                if solution.solved and promised <= LEAST_GAIN * max(1.0, abs(point.objective)):
                     break
                 box /= 4
                 continue
@@ -251,10 +252,3 @@ class LocalSearch:
     def _merit(self, x: Floats) -> float:
         lacking = float(np.abs(self._indexed.error(x)).sum())
         return self._indexed.arrays.objective(x) - self._penalty * lacking
-
-
-def _better(point: Point | None, best: Point | None) -> Point | None:
-    """The better of both, the second where they are as good."""
-    if point is None or best is None:
-        return point or best
-    return point if point.objective > best.objective + LEAST_GAIN * abs(best.objective) else best

@@ -52,80 +52,83 @@ def installed() -> bool:
     return True
 
 
-class ScipSearch:
-    """One search that may be interrupted, helped with a point, and gone on with.
+def solve(
+    program: BilinearProgram,
+    time_limit: float,
+    gap: float,
+    start: Floats | None = None,
+    *,
+    presolve: bool = True,
+) -> ScipAnswer:
+    """Maximise.
 
     Args:
-        program: The program to maximise.
+        program: The program.
+        time_limit: Seconds by the wall clock.
         gap: Relative gap at which it may stop.
+        start: A feasible point from which to begin.
         presolve: Whether SCIP may transform the program first; without it is slower and sturdier.
 
     Raises:
         UnavailableError: SCIP is not installed.
     """
-
-    def __init__(self, program: BilinearProgram, gap: float, *, presolve: bool = True) -> None:
-        try:
-            from pyscipopt import Model, quicksum
-        except ImportError as error:
-            raise UnavailableError(
-                f"SCIP is not installed ({error})", where="optimization", remedy=INSTALL
-            ) from error
-        model: Any = Model("bilinear")
-        model.hideOutput()
-        model.setParams(
-            {
-                "limits/gap": gap,
-                "limits/memory": MEMORY_MB,
-                "timing/clocktype": 2,
-                "misc/catchctrlc": False,
-                "randomization/randomseedshift": SEED,
-            }
-        )
-        if not presolve:
-            model.setIntParam("presolving/maxrounds", 0)
-        columns = program.linear.columns.values()
-        variables = {
-            column.name: model.addVar(
-                name=f"c{number}",
-                vtype="I" if column.kind == "integer" else "C",
-                lb=_bound(column.lower),
-                ub=_bound(column.upper),
-            )
-            for number, column in enumerate(columns)
+    try:
+        from pyscipopt import Model, quicksum
+    except ImportError as error:
+        raise UnavailableError(
+            f"SCIP is not installed ({error})", where="optimization", remedy=INSTALL
+        ) from error
+    model: Any = Model("bilinear")
+    model.hideOutput()
+    model.setParams(
+        {
+            "limits/time": max(0.1, time_limit),
+            "limits/gap": gap,
+            "limits/memory": MEMORY_MB,
+            "timing/clocktype": 2,
+            "misc/catchctrlc": False,
+            "randomization/randomseedshift": SEED,
         }
-        for row in program.linear.rows.values():
-            if not any(row.terms.values()):
-                continue
-            total = quicksum(value * variables[name] for name, value in row.terms.items() if value)
-            _add_row(model, total, row.lower, row.upper)
-        for w, (x, y) in program.products.items():
-            model.addCons(variables[w] == variables[x] * variables[y])
-        model.setObjective(
-            quicksum(c.worth * variables[c.name] for c in columns if c.worth), "maximize"
+    )
+    if not presolve:
+        model.setIntParam("presolving/maxrounds", 0)
+    variables = {
+        column.name: model.addVar(
+            name=f"c{number}",
+            vtype="I" if column.kind == "integer" else "C",
+            lb=_bound(column.lower),
+            ub=_bound(column.upper),
         )
-        self._model, self._variables = model, list(variables.values())
-        self._offset = program.linear.offset
-
-    def run(self, seconds: float, start: Floats | None = None) -> ScipAnswer:
-        """Search on for so many seconds by the wall clock, from a feasible point where one is given."""
-        model = self._model
-        if start is not None:
-            given = model.createOrigSol()
-            for variable, value in zip(self._variables, start.tolist(), strict=True):
-                model.setSolVal(given, variable, value)
-            model.addSol(given)
-        model.setParam("limits/time", model.getSolvingTime() + max(0.1, seconds))
-        model.optimize()
-        points = tuple(
-            np.array([model.getSolVal(point, variable) for variable in self._variables])
-            for point in model.getSols()[:3]
-        )
-        bound = float(model.getDualbound())
-        infinite = abs(bound) >= model.infinity()
-        return ScipAnswer(
-            _word(model.getStatus()), points, float("inf") if infinite else bound + self._offset
-        )
+        for number, column in enumerate(program.linear.columns.values())
+    }
+    for row in program.linear.rows.values():
+        if not any(row.terms.values()):
+            continue
+        total = quicksum(value * variables[name] for name, value in row.terms.items() if value)
+        _add_row(model, total, row.lower, row.upper)
+    for w, (x, y) in program.products.items():
+        model.addCons(variables[w] == variables[x] * variables[y])
+    columns = program.linear.columns.values()
+    model.setObjective(
+        quicksum(c.worth * variables[c.name] for c in columns if c.worth), "maximize"
+    )
+    if start is not None:
+        given = model.createSol()
+        for variable, value in zip(variables.values(), start.tolist(), strict=True):
+            model.setSolVal(given, variable, value)
+        model.addSol(given)
+    model.optimize()
+    points = tuple(
+        np.array([model.getSolVal(point, variable) for variable in variables.values()])
+        for point in model.getSols()[:3]
+    )
+    bound = float(model.getDualbound())
+    infinite = abs(bound) >= model.infinity()
+    return ScipAnswer(
+        _word(model.getStatus()),
+        points,
+        float("inf") if infinite else bound + program.linear.offset,
+    )
 
 
 def _word(status: str) -> SolveStatus:

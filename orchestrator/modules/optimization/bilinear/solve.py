@@ -30,19 +30,18 @@ from orchestrator.modules.optimization.linear import LinearProgram, Relaxation
 from orchestrator.modules.optimization.models import SolveStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from orchestrator.modules.optimization.bilinear.program import Indexed
     from orchestrator.modules.optimization.linear.arrays import Floats
 
 EXACT = 1e-7
 GAP = 1e-5
-TURNS = 4
-"""Turns of local and global search; each has twice the time of the one before."""
-LOCAL_SHARE = 0.15
-"""Part of a turn for local search."""
+BEFORE_SHARE, AFTER_SHARE = 0.1, 0.1
+"""Most of the time for local search before the global one, from many starts, and after it, from its best."""
 MOST_KEPT, KEPT_SHARE = 0.5, 0.05
 """Time for the checks after the search: the most in seconds, and the most over the time limit."""
+LEAST_SECONDS = 0.05
 BOX = 1e3
 BROKEN = 1e-6
 """Least breach of limits, over their size, that counts as a proof that not all can be kept."""
@@ -141,7 +140,15 @@ class _Search:
             if relaxed.solved
             else np.clip(0.0, self.indexed.arrays.lower, self.indexed.arrays.upper)
         )
-        word = self._in_turns(first)
+        local = LocalSearch(self.program, self.box, self.indexed, self.deadline)
+        random = np.random.default_rng(self.seed)
+        self._climb(local.points(first, random), local, BEFORE_SHARE * self._left())
+        word: SolveStatus = "time_limit"
+        if not self._closed():
+            kept = AFTER_SHARE * self._left()
+            word = self._globally(self.deadline - kept)
+        if self.best is not None and not self._closed():
+            self._climb(local.kicks(self.best, random), local, self._left())
         if self.best is not None and self.best.grows:
             return BilinearSolution("unbounded", grows=self.best.grows)
         if self.best is None:
@@ -163,38 +170,10 @@ class _Search:
             grows=solution.ray,
         )
 
-    def _in_turns(self, first: Floats) -> SolveStatus:
-        """Local search and SCIP by turns, each from the best point of both; SCIP goes on where it was.
-
-        What SCIP proves in a moment is not kept waiting, and what it does not gets more local search.
-        """
-        local = LocalSearch(self.program, self.box, self.indexed, self.deadline)
-        random = np.random.default_rng(self.seed)
-        whole: scip.ScipSearch | None = None
-        began, given = time.monotonic(), self._left()
-        word: SolveStatus = "time_limit"
-        turns = TURNS if scip.installed() else 1
-        for turn in range(turns):
-            end = began + given * (2 ** (turn + 1) - 1) / (2**turns - 1)
-            known = self.best
-            local.deadline = time.monotonic() + LOCAL_SHARE * max(0.0, end - time.monotonic())
-            self._climb(local, first if turn == 0 else None, random)
-            if self._closed():
-                return "time_limit"
-            if not scip.installed():
-                return self._branch()
-            whole = whole or scip.ScipSearch(self.box, self.gap / 10)
-            start = None if self.best is None or self.best is known else self.best.x
-            answer = whole.run(end - time.monotonic(), start)
-            word = self._heard(answer)
-            if self._closed() or word != "time_limit":
-                break
-        return word
-
-    def _climb(
-        self, local: LocalSearch, first: Floats | None, random: np.random.Generator
-    ) -> None:
-        for point in local.points(first, self.best, random):
+    def _climb(self, points: Iterator[Point | None], local: LocalSearch, seconds: float) -> None:
+        """Keep the best of the points of a local search of so many seconds."""
+        local.deadline = time.monotonic() + seconds
+        for point in points:
             self._take(point)
             if self._closed() or time.monotonic() >= local.deadline:
                 return
@@ -219,22 +198,20 @@ class _Search:
         found = relative_gap(self.best.objective, self.bound)
         return found is not None and found <= self.gap
 
-    def _branch(self) -> SolveStatus:
+    def _globally(self, deadline: float) -> SolveStatus:
         start = None if self.best is None else self.best.x
-        found = branch_and_bound(self.box, self.indexed, self.deadline, self.gap, start)
-        self._accept(found.bound, found.points, "spatial branch and bound")
-        return found.status
-
-    def _heard(self, answer: scip.ScipAnswer) -> SolveStatus:
-        """What SCIP's answer comes to; where it contradicts what is known, it is asked again."""
+        if not scip.installed():
+            found = branch_and_bound(self.box, self.indexed, deadline, self.gap, start)
+            self._accept(found.bound, found.points, "spatial branch and bound")
+            return found.status
+        seconds = max(LEAST_SECONDS, deadline - time.monotonic())
+        answer = scip.solve(self.box, seconds, self.gap / 10, start)
         self._accept(answer.bound, answer.points, "SCIP")
         if answer.status == "infeasible" and self.best is not None:
             # It contradicts a point that was checked, so that nothing it says counts.
             self.bound, self.method = self._relaxed_bound(), "McCormick relaxation"
         if answer.status in ("infeasible", "error") and not self._closed() and self._left() > 0.2:
-            start = None if self.best is None else self.best.x
-            sturdier = scip.ScipSearch(self.box, self.gap / 10, presolve=False)
-            again = sturdier.run(self._left(), start)
+            again = scip.solve(self.box, self._left(), self.gap / 10, start, presolve=False)
             self._accept(again.bound, again.points, "SCIP")
             return again.status
         return answer.status
@@ -314,7 +291,7 @@ class _Search:
         return self._answer(self.best)
 
     def _left(self) -> float:
-        return max(0.05, self.deadline - time.monotonic())
+        return max(LEAST_SECONDS, self.deadline - time.monotonic())
 
 
 def _boxed(program: BilinearProgram) -> tuple[BilinearProgram, bool]:

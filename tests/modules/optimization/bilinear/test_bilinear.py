@@ -117,13 +117,10 @@ def loose():
     return program((0.0, 0.0, 1.0), 2.0, (1.0, 1.0, 0.0), ends=((0, 2), (0, 2)))
 
 
-def scip_says(monkeypatch, *answer):
-    """Let SCIP answer so, whatever it is asked."""
-    monkeypatch.setattr(scip.ScipSearch, "run", lambda *args: scip.ScipAnswer(*answer))
-
-
 def test_a_word_of_infeasible_does_not_stand_against_a_point(monkeypatch):
-    scip_says(monkeypatch, "infeasible", (), float("-inf"))
+    monkeypatch.setattr(
+        scip, "solve", lambda *args, **more: scip.ScipAnswer("infeasible", (), float("-inf"))
+    )
     result = solve(loose(), 20)
     assert result.status == "feasible"
     assert result.objective == pytest.approx(1, abs=1e-6)
@@ -131,7 +128,7 @@ def test_a_word_of_infeasible_does_not_stand_against_a_point(monkeypatch):
 
 
 def test_a_bound_that_a_point_refutes_is_not_passed_on(monkeypatch):
-    scip_says(monkeypatch, "optimal", (), -100.0)
+    monkeypatch.setattr(scip, "solve", lambda *args, **more: scip.ScipAnswer("optimal", (), -100.0))
     result = solve(loose(), 20)
     assert result.status == "feasible"
     assert (result.bound, result.method) == (pytest.approx(2), "McCormick relaxation")
@@ -139,7 +136,9 @@ def test_a_bound_that_a_point_refutes_is_not_passed_on(monkeypatch):
 
 def test_a_point_that_is_no_point_is_mended_or_dropped(monkeypatch):
     wrong = np.array([2.0, 2.0, 600.0])
-    scip_says(monkeypatch, "optimal", (wrong,), 600.0)
+    monkeypatch.setattr(
+        scip, "solve", lambda *args, **more: scip.ScipAnswer("optimal", (wrong,), 600.0)
+    )
     result = solve(loose(), 20)
     assert result.objective == pytest.approx(1, abs=1e-6)
     assert result.status == "feasible"
