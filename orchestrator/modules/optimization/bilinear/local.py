@@ -40,8 +40,8 @@ STEPS = 40
 NEAR = 1e-4
 FIRST_BOX, NEAR_BOX = 0.2, 1e-3
 """First reach of a step, over the width of each bound: from any point, and from one that nearly fits."""
-STARTS, START_SHARE = 12, 0.3
-"""Most starts of one search, and the part of its time for finding them."""
+START_SHARE = 0.3
+"""Part of its time in which a local search finds starts."""
 CLIMBED = 1 / 3
 """Part of the starts, the best, from which a search climbs."""
 IDLE_KICKS = 12
@@ -117,25 +117,21 @@ class LocalSearch:
         found[indexed.product] = found[indexed.share] * found[indexed.amount]
         return Point(found, indexed.arrays.objective(found))
 
-    def points(self, first: Floats, random: np.random.Generator) -> Iterator[Point | None]:
-        """Exact points: of several starts, of climbs from the best of these, then of :meth:`kicks`.
+    def points(
+        self, first: Floats, count: int, random: np.random.Generator
+    ) -> Iterator[Point | None]:
+        """Exact points: of ``first`` and other starts, at most ``count``, then of climbs from the best.
 
         ``None`` stands for what led nowhere.
         """
         starts: list[tuple[float, Floats]] = []
-        for start in self._starts(first, random):
+        for start in self._starts(first, count, random):
             point = self.at_shares(start)
             starts.append((-np.inf if point is None else point.objective, start))
             yield point
         starts.sort(key=lambda item: -item[0])
-        best: Point | None = None
         for _, start in starts[: math.ceil(CLIMBED * len(starts))]:
-            point = self.climb(start)
-            yield point
-            if point is not None and (best is None or point.objective > best.objective):
-                best = point
-        if best is not None:
-            yield from self.kicks(best, random)
+            yield self.climb(start)
 
     def kicks(self, best: Point, random: np.random.Generator) -> Iterator[Point | None]:
         """Exact points of climbs from the best one, kicked, until many in a row find nothing better."""
@@ -148,12 +144,12 @@ class LocalSearch:
             if point is not None and point.objective > least:
                 best, idle = point, 0
 
-    def _starts(self, first: Floats, random: np.random.Generator) -> Iterator[Floats]:
+    def _starts(self, first: Floats, count: int, random: np.random.Generator) -> Iterator[Floats]:
         """``first``, and optima of the relaxation at other worths, for a part of the time."""
         until = time.monotonic() + START_SHARE * self._left()
         yield self._indexed.projected(first)
         relaxed = mccormick(self._bounded).live()
-        for _ in range(STARTS - 1):
+        for _ in range(count - 1):
             if time.monotonic() >= until:
                 return
             relaxed.set_worths(self._other_worths(random))

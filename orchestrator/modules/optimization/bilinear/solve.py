@@ -37,8 +37,10 @@ if TYPE_CHECKING:
 
 EXACT = 1e-7
 GAP = 1e-5
-BEFORE_SHARE, AFTER_SHARE = 0.1, 0.1
-"""Most of the time for local search before the global one, from many starts, and after it, from its best."""
+FEW, MANY = 3, 12
+"""Starts of the local search before the global one, and of the one after it where neither found a point."""
+BEFORE_SHARE, AFTER_SHARE = 0.1, 0.15
+"""Most of the time for these two; what is proven without the second does not wait for it."""
 MOST_KEPT, KEPT_SHARE = 0.5, 0.05
 """Time for the checks after the search: the most in seconds, and the most over the time limit."""
 LEAST_SECONDS = 0.05
@@ -140,15 +142,14 @@ class _Search:
             if relaxed.solved
             else np.clip(0.0, self.indexed.arrays.lower, self.indexed.arrays.upper)
         )
-        local = LocalSearch(self.program, self.box, self.indexed, self.deadline)
         random = np.random.default_rng(self.seed)
-        self._climb(local.points(first, random), local, BEFORE_SHARE * self._left())
+        local = LocalSearch(self.program, self.box, self.indexed, self.deadline)
+        self._climb(local, local.points(first, FEW, random), BEFORE_SHARE * self._left())
         word: SolveStatus = "time_limit"
         if not self._closed():
-            kept = AFTER_SHARE * self._left()
-            word = self._globally(self.deadline - kept)
-        if self.best is not None and not self._closed():
-            self._climb(local.kicks(self.best, random), local, self._left())
+            word = self._globally(self.deadline - AFTER_SHARE * self._left())
+        if word == "time_limit" and not self._closed():
+            self._climb(local, self._more(local, first, random), self._left())
         if self.best is not None and self.best.grows:
             return BilinearSolution("unbounded", grows=self.best.grows)
         if self.best is None:
@@ -170,7 +171,16 @@ class _Search:
             grows=solution.ray,
         )
 
-    def _climb(self, points: Iterator[Point | None], local: LocalSearch, seconds: float) -> None:
+    def _more(
+        self, local: LocalSearch, first: Floats, random: np.random.Generator
+    ) -> Iterator[Point | None]:
+        """Local searches from the best point, or, where there is none, from many starts first."""
+        if self.best is None:
+            yield from local.points(first, MANY, random)
+        if self.best is not None:
+            yield from local.kicks(self.best, random)
+
+    def _climb(self, local: LocalSearch, points: Iterator[Point | None], seconds: float) -> None:
         """Keep the best of the points of a local search of so many seconds."""
         local.deadline = time.monotonic() + seconds
         for point in points:
