@@ -44,8 +44,6 @@ START_SHARE = 0.3
 """Part of its time in which a local search finds starts."""
 CLIMBED = 1 / 3
 """Part of the starts, the best, from which a search climbs."""
-IDLE_KICKS = 12
-"""Climbs in a row from the best point, kicked, that find nothing better before a search ends."""
 KICK_BOX = 0.5
 SPREAD, NOISE = 0.6, 0.05
 """Standard deviation of the random worths that lead elsewhere, over each worth and over the largest."""
@@ -134,15 +132,12 @@ class LocalSearch:
             yield self.climb(start)
 
     def kicks(self, best: Point, random: np.random.Generator) -> Iterator[Point | None]:
-        """Exact points of climbs from the best one, kicked, until many in a row find nothing better."""
-        idle = 0
-        while idle < IDLE_KICKS:
+        """Exact points of climbs from the best one, kicked; without end."""
+        while True:
             point = self.climb(self._kicked(best.x, random))
             yield point
-            idle += 1
-            least = best.objective + LEAST_GAIN * max(1.0, abs(best.objective))
-            if point is not None and point.objective > least:
-                best, idle = point, 0
+            if point is not None and point.objective > best.objective:
+                best = point
 
     def _starts(self, first: Floats, count: int, random: np.random.Generator) -> Iterator[Floats]:
         """``first``, and optima of the relaxation at other worths, for a part of the time."""

@@ -39,7 +39,7 @@ EXACT = 1e-7
 GAP = 1e-5
 FEW, MANY = 3, 12
 """Starts of the local search before the global one, and of the one after it where neither found a point."""
-BEFORE_SHARE, AFTER_SHARE = 0.1, 0.15
+BEFORE_SHARE, AFTER_SHARE = 0.1, 0.1
 """Most of the time for these two; what is proven without the second does not wait for it."""
 MOST_KEPT, KEPT_SHARE = 0.5, 0.05
 """Time for the checks after the search: the most in seconds, and the most over the time limit."""
@@ -148,7 +148,7 @@ class _Search:
         word: SolveStatus = "time_limit"
         if not self._closed():
             word = self._globally(self.deadline - AFTER_SHARE * self._left())
-        if word == "time_limit" and not self._closed():
+        if word in ("time_limit", "feasible") and not self._closed():
             self._climb(local, self._more(local, first, random), self._left())
         if self.best is not None and self.best.grows:
             return BilinearSolution("unbounded", grows=self.best.grows)
