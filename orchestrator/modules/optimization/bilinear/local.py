@@ -68,6 +68,7 @@ class LocalSearch:
         program: The program.
         bounded: The same with finite bounds of all factors; the steps stay inside them.
         indexed: ``bounded`` by position.
+        seed: Seed of the starts and kicks.
         deadline: Time by ``time.monotonic`` after which no step begins; it may be moved.
     """
 
@@ -76,10 +77,12 @@ class LocalSearch:
         program: BilinearProgram,
         bounded: BilinearProgram,
         indexed: Indexed,
+        seed: int,
         deadline: float,
     ) -> None:
         self._program, self._bounded = program, bounded
         self._indexed, self.deadline = indexed, deadline
+        self._random = np.random.default_rng(seed)
         worth = np.abs(indexed.arrays.worth)
         self._penalty = 10.0 * max(1.0, float(worth.max(initial=0.0)))
         self._tangent = tangent_program(bounded, self._penalty).live()
@@ -115,15 +118,13 @@ class LocalSearch:
         found[indexed.product] = found[indexed.share] * found[indexed.amount]
         return Point(found, indexed.arrays.objective(found))
 
-    def points(
-        self, first: Floats, count: int, random: np.random.Generator
-    ) -> Iterator[Point | None]:
+    def points(self, first: Floats, count: int) -> Iterator[Point | None]:
         """Exact points: of ``first`` and other starts, at most ``count``, then of climbs from the best.
 
         ``None`` stands for what led nowhere.
         """
         starts: list[tuple[float, Floats]] = []
-        for start in self._starts(first, count, random):
+        for start in self._starts(first, count):
             point = self.at_shares(start)
             starts.append((-np.inf if point is None else point.objective, start))
             yield point
@@ -131,15 +132,15 @@ class LocalSearch:
         for _, start in starts[: math.ceil(CLIMBED * len(starts))]:
             yield self.climb(start)
 
-    def kicks(self, best: Point, random: np.random.Generator) -> Iterator[Point | None]:
+    def kicks(self, best: Point) -> Iterator[Point | None]:
         """Exact points of climbs from the best one, kicked; without end."""
         while True:
-            point = self.climb(self._kicked(best.x, random))
+            point = self.climb(self._kicked(best.x))
             yield point
             if point is not None and point.objective > best.objective:
                 best = point
 
-    def _starts(self, first: Floats, count: int, random: np.random.Generator) -> Iterator[Floats]:
+    def _starts(self, first: Floats, count: int) -> Iterator[Floats]:
         """``first``, and optima of the relaxation at other worths, for a part of the time."""
         until = time.monotonic() + START_SHARE * self._left()
         yield self._indexed.projected(first)
@@ -147,24 +148,24 @@ class LocalSearch:
         for _ in range(count - 1):
             if time.monotonic() >= until:
                 return
-            relaxed.set_worths(self._other_worths(random))
+            relaxed.set_worths(self._other_worths())
             solution = relaxed.solve(self._left())
             if solution.solved:
                 yield self._indexed.projected(solution.x)
 
-    def _kicked(self, x: Floats, random: np.random.Generator) -> Floats:
+    def _kicked(self, x: Floats) -> Floats:
         """Where a wide tangent step from ``x`` leads at other worths."""
         arrays = self._indexed.arrays
-        self._tangent.set_worths(self._other_worths(random))
+        self._tangent.set_worths(self._other_worths())
         solution = self._step(x, KICK_BOX)
         self._tangent.set_worths(dict(zip(arrays.columns, arrays.worth.tolist(), strict=True)))
         return self._indexed.projected(solution.x[: len(x)]) if solution.solved else x
 
-    def _other_worths(self, random: np.random.Generator) -> dict[str, float]:
+    def _other_worths(self) -> dict[str, float]:
         arrays = self._indexed.arrays
         size = max(1.0, float(np.abs(arrays.worth).max(initial=0.0)))
-        worth = arrays.worth * (1 + SPREAD * random.standard_normal(len(arrays.worth)))
-        worth += NOISE * size * random.standard_normal(len(worth))
+        worth = arrays.worth * (1 + SPREAD * self._random.standard_normal(len(arrays.worth)))
+        worth += NOISE * size * self._random.standard_normal(len(worth))
         return dict(zip(arrays.columns, worth.tolist(), strict=True))
 
     def _left(self) -> float:

@@ -37,10 +37,12 @@ if TYPE_CHECKING:
 
 EXACT = 1e-7
 GAP = 1e-5
+LARGE = 60
+"""Products above which a program is large: SCIP seldom proves it at once, so that local search comes first."""
 FEW, MANY = 3, 12
-"""Starts of the local search before the global one, and of the one after it where neither found a point."""
+"""Starts of local search on a small program, and on a large one."""
 BEFORE_SHARE, AFTER_SHARE = 0.1, 0.1
-"""Most of the time for these two; what is proven without the second does not wait for it."""
+"""Most of the time for local search before the global one, and after it where it proves no optimum."""
 MOST_KEPT, KEPT_SHARE = 0.5, 0.05
 """Time for the checks after the search: the most in seconds, and the most over the time limit."""
 LEAST_SECONDS = 0.05
@@ -142,14 +144,13 @@ class _Search:
             if relaxed.solved
             else np.clip(0.0, self.indexed.arrays.lower, self.indexed.arrays.upper)
         )
-        random = np.random.default_rng(self.seed)
-        local = LocalSearch(self.program, self.box, self.indexed, self.deadline)
-        self._climb(local, local.points(first, FEW, random), BEFORE_SHARE * self._left())
+        local = LocalSearch(self.program, self.box, self.indexed, self.seed, self.deadline)
+        self._climb(local, first, BEFORE_SHARE * self._left(), thorough=self._large())
         word: SolveStatus = "time_limit"
         if not self._closed():
             word = self._globally(self.deadline - AFTER_SHARE * self._left())
         if word in ("time_limit", "feasible") and not self._closed():
-            self._climb(local, self._more(local, first, random), self._left())
+            self._climb(local, first, self._left(), thorough=True)
         if self.best is not None and self.best.grows:
             return BilinearSolution("unbounded", grows=self.best.grows)
         if self.best is None:
@@ -171,22 +172,24 @@ class _Search:
             grows=solution.ray,
         )
 
-    def _more(
-        self, local: LocalSearch, first: Floats, random: np.random.Generator
-    ) -> Iterator[Point | None]:
-        """Local searches from the best point, or, where there is none, from many starts first."""
-        if self.best is None:
-            yield from local.points(first, MANY, random)
-        if self.best is not None:
-            yield from local.kicks(self.best, random)
-
-    def _climb(self, local: LocalSearch, points: Iterator[Point | None], seconds: float) -> None:
-        """Keep the best of the points of a local search of so many seconds."""
+    def _climb(self, local: LocalSearch, first: Floats, seconds: float, *, thorough: bool) -> None:
+        """Local search for at most so many seconds: from starts, and if thorough from the best, kicked."""
         local.deadline = time.monotonic() + seconds
-        for point in points:
+        for point in self._points(local, first, thorough=thorough):
             self._take(point)
             if self._closed() or time.monotonic() >= local.deadline:
                 return
+
+    def _points(
+        self, local: LocalSearch, first: Floats, *, thorough: bool
+    ) -> Iterator[Point | None]:
+        if self.best is None:
+            yield from local.points(first, MANY if thorough else FEW)
+        if thorough and self.best is not None:
+            yield from local.kicks(self.best)
+
+    def _large(self) -> bool:
+        return len(self.program.products) > LARGE
 
     def _take(self, point: Point | None) -> bool:
         """Keep a point where it is exact and better."""
@@ -229,7 +232,11 @@ class _Search:
     def _accept(self, bound: float, points: tuple[Floats, ...], method: str) -> None:
         """Take over what a solver found: points after their repair, a bound that no point refutes."""
         search = LocalSearch(
-            self.program, self.box, self.indexed, time.monotonic() + max(0.5, self._left())
+            self.program,
+            self.box,
+            self.indexed,
+            self.seed,
+            time.monotonic() + max(0.5, self._left()),
         )
         for x in points:
             self._take(search.at_shares(x))
@@ -292,7 +299,11 @@ class _Search:
         names = self.indexed.arrays.columns
         x = np.array([least.values[name] for name in names])
         search = LocalSearch(
-            self.program, self.box, self.indexed, time.monotonic() + max(1.0, self._left())
+            self.program,
+            self.box,
+            self.indexed,
+            self.seed,
+            time.monotonic() + max(1.0, self._left()),
         )
         self._take(search.climb(x))
         if self.best is None:

@@ -149,6 +149,34 @@ def test_a_point_that_is_no_point_is_mended_or_dropped(monkeypatch):
     assert result.status == "feasible"
 
 
+def hilly(seed, count=5):
+    """A program with many local optima: random worths of all products of shares and amounts."""
+    draw = np.random.default_rng(seed)
+    made = BilinearProgram()
+    for number in range(count):
+        made.linear.add_column(Column(f"x{number}", 0, 1, draw.normal()))
+        made.linear.add_column(Column(f"y{number}", 0, 1, draw.normal()))
+    for i, j in itertools.product(range(count), repeat=2):
+        add_product(made, Column(f"w{i}{j}", -9, 9, 3 * draw.normal()), f"x{i}", f"y{j}")
+    for number in range(3):
+        row = {name: draw.normal() for name in made.linear.columns}
+        made.linear.add_row(Row(f"row {number}", row, upper=1.0))
+    return made
+
+
+@pytest.mark.parametrize("seed", [0, 2, 5])
+def test_what_scip_leaves_unproven_goes_on_with_local_search(monkeypatch, seed):
+    best = solve(hilly(seed), 20)
+    assert best.status == "optimal"
+    monkeypatch.setattr(
+        scip, "solve", lambda *args, **more: scip.ScipAnswer("time_limit", (), float("inf"))
+    )
+    result = solve(hilly(seed), 2)
+    assert result.status == "feasible"
+    assert result.objective == pytest.approx(best.objective, rel=1e-5)
+    assert result.bound >= best.objective
+
+
 def test_the_branch_and_bound_agrees_with_scip():
     for seed in range(5):
         draw = np.random.default_rng(seed)
