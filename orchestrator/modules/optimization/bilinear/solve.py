@@ -41,7 +41,7 @@ LARGE = 60
 """Products above which a program is large: SCIP seldom proves it at once, so that local search comes first."""
 FEW, MANY = 3, 12
 """Starts of local search on a small program, and on a large one."""
-BEFORE_SHARE, AFTER_SHARE = 0.1, 0.2
+BEFORE_SHARE, AFTER_SHARE = 0.1, 0.1
 """Most of the time for local search before the global one, and after it where it proves no optimum."""
 MOST_KEPT, KEPT_SHARE = 0.5, 0.05
 """Time for the checks after the search: the most in seconds, and the most over the time limit."""
