@@ -336,6 +336,8 @@ class CoordinationSettings(Section):
 
     workers: int = Field(default=2, ge=1)
     """Worker processes for operations."""
+    start_workers: Literal["ahead", "on_demand"] = "ahead"
+    """Whether they start with the service, or each when an operation first needs it."""
     retry_base: float = Field(default=1.0, gt=0)
     """First wait before a repeat, s; doubled each time, with jitter."""
     retry_cap: float = Field(default=60.0, gt=0)

@@ -205,7 +205,9 @@ async def _in_process(settings: Settings) -> AsyncIterator[httpx.ASGITransport]:
     # the limit guards a service from its clients; here the command talks to itself
     body = max(settings.service.max_body_mb, IN_PROCESS_BODY_MB)
     service = settings.service.model_copy(update={"max_body_mb": body})
-    settings = settings.model_copy(update={"service": service})
+    # Most commands run no operation; one that does waits less for a worker than two cost it.
+    coordination = settings.coordination.model_copy(update={"start_workers": "on_demand"})
+    settings = settings.model_copy(update={"service": service, "coordination": coordination})
     app = create_app(settings, open_without_source)
     async with app.router.lifespan_context(app):
         yield httpx.ASGITransport(app)

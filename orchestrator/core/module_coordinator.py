@@ -106,7 +106,9 @@ class ModuleCoordinator:
         self._started = False
 
     async def start(self) -> None:
-        """Start workers, launch the durable workflows, and take up every job without an outcome.
+        """Launch the durable workflows, and take up every job without an outcome.
+
+        Workers start here, or when they are first needed, as configured.
 
         Raises:
             HomeLockedError: this process does not own the home.
@@ -126,7 +128,8 @@ class ModuleCoordinator:
             self._runs.expect(job)
         await self._durable.start()
         self._started = True
-        self._pool.start()
+        if self._settings.coordination.start_workers == "ahead":
+            self._pool.start()
         await self._durable.begin_anew([job.id for job in unfinished])
         await self._durable.begin_purging()
         if unfinished:

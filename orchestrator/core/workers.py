@@ -72,7 +72,10 @@ class WorkerPool:
         return [slot.worker.pid for slot in self._slots if slot.worker and slot.worker.alive]
 
     def start(self) -> None:
-        """Start the processes; does not wait for them."""
+        """Start the processes ahead of tasks; does not wait for them.
+
+        Without it each starts when a task first needs it.
+        """
         for slot in self._slots:
             slot.renew()
 

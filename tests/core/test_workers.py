@@ -236,6 +236,17 @@ async def test_progress_arrives_while_the_task_runs(pool: WorkerPool) -> None:
     assert seen == sorted(seen)
 
 
+async def test_a_worker_starts_when_a_task_first_needs_it_and_the_next_one_uses_it() -> None:
+    pool = WorkerPool(2, memory_mb=1000)
+    try:
+        assert pool.process_ids == []
+        pids = [(await run(pool, "count"))["pid"] for _ in range(3)]
+        assert pool.process_ids == pids[:1]
+        assert len(set(pids)) == 1
+    finally:
+        await pool.stop()
+
+
 async def test_tasks_run_side_by_side(tmp_path: Path) -> None:
     pool = WorkerPool(2, memory_mb=1000)
     pool.start()

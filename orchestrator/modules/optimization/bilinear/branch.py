@@ -48,7 +48,7 @@ def branch_and_bound(
 ) -> BranchAnswer:
     """Maximise until the gap is closed or the deadline (``time.monotonic``) is reached."""
     arrays = indexed.arrays
-    search = LocalSearch(program, program, indexed, deadline)
+    search = LocalSearch(program, program, indexed, 0, deadline)
     best = None if start is None else Point(start, arrays.objective(start))
     heap: list[tuple[float, int, Ends, Floats]] = []
     count = 0

@@ -9,6 +9,7 @@ and Sainz de la Maza, Mathematical Programming 43, 1989) until it is small.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -33,14 +34,16 @@ if TYPE_CHECKING:
 EXACT = 1e-8
 EXACT_SECONDS = 1.0
 LEAST_BOX = 1e-7
+LEAST_GAIN = 1e-9
+"""Gain over the objective that is not rounding."""
 STEPS = 40
 NEAR = 1e-4
 FIRST_BOX, NEAR_BOX = 0.2, 1e-3
 """First reach of a step, over the width of each bound: from any point, and from one that nearly fits."""
-LARGE = 200
-"""Products above which a program is large: local searches then go on while their time lasts."""
-SMALL_STARTS, LARGE_STARTS = 3, 12
 START_SHARE = 0.3
+"""Part of its time in which a local search finds starts."""
+CLIMBED = 1 / 3
+"""Part of the starts, the best, from which a search climbs."""
 KICK_BOX = 0.5
 SPREAD, NOISE = 0.6, 0.05
 """Standard deviation of the random worths that lead elsewhere, over each worth and over the largest."""
@@ -65,7 +68,8 @@ class LocalSearch:
         program: The program.
         bounded: The same with finite bounds of all factors; the steps stay inside them.
         indexed: ``bounded`` by position.
-        deadline: Time by ``time.monotonic`` after which no step begins.
+        seed: Seed of the starts and kicks.
+        deadline: Time by ``time.monotonic`` after which no step begins; it may be moved.
     """
 
     def __init__(
@@ -73,10 +77,12 @@ class LocalSearch:
         program: BilinearProgram,
         bounded: BilinearProgram,
         indexed: Indexed,
+        seed: int,
         deadline: float,
     ) -> None:
         self._program, self._bounded = program, bounded
-        self._indexed, self._deadline = indexed, deadline
+        self._indexed, self.deadline = indexed, deadline
+        self._random = np.random.default_rng(seed)
         worth = np.abs(indexed.arrays.worth)
         self._penalty = 10.0 * max(1.0, float(worth.max(initial=0.0)))
         self._tangent = tangent_program(bounded, self._penalty).live()
@@ -112,32 +118,29 @@ class LocalSearch:
         found[indexed.product] = found[indexed.share] * found[indexed.amount]
         return Point(found, indexed.arrays.objective(found))
 
-    def points(self, first: Floats, seed: int) -> Iterator[Point | None]:
-        """Exact points: of several starts, of climbs from the best of these, then from the best, kicked.
+    def points(self, first: Floats, count: int) -> Iterator[Point | None]:
+        """Exact points: of ``first`` and other starts, at most ``count``, then of climbs from the best.
 
-        ``None`` stands for what led nowhere. Small programs are left to the global search sooner.
+        ``None`` stands for what led nowhere.
         """
-        random = np.random.default_rng(seed)
-        large = len(self._indexed.product) > LARGE
         starts: list[tuple[float, Floats]] = []
-        for start in self._starts(first, random, LARGE_STARTS if large else SMALL_STARTS):
+        for start in self._starts(first, count):
             point = self.at_shares(start)
             starts.append((-np.inf if point is None else point.objective, start))
             yield point
         starts.sort(key=lambda item: -item[0])
-        best: Point | None = None
-        for _, start in starts[: len(starts) // 3]:
-            point = self.climb(start)
-            yield point
-            if point is not None and (best is None or point.objective > best.objective):
-                best = point
-        while large and best is not None:
-            point = self.climb(self._kicked(best.x, random))
+        for _, start in starts[: math.ceil(CLIMBED * len(starts))]:
+            yield self.climb(start)
+
+    def kicks(self, best: Point) -> Iterator[Point | None]:
+        """Exact points of climbs from the best one, kicked; without end."""
+        while True:
+            point = self.climb(self._kicked(best.x))
             yield point
             if point is not None and point.objective > best.objective:
                 best = point
 
-    def _starts(self, first: Floats, random: np.random.Generator, count: int) -> Iterator[Floats]:
+    def _starts(self, first: Floats, count: int) -> Iterator[Floats]:
         """``first``, and optima of the relaxation at other worths, for a part of the time."""
         until = time.monotonic() + START_SHARE * self._left()
         yield self._indexed.projected(first)
@@ -145,44 +148,44 @@ class LocalSearch:
         for _ in range(count - 1):
             if time.monotonic() >= until:
                 return
-            relaxed.set_worths(self._other_worths(random))
+            relaxed.set_worths(self._other_worths())
             solution = relaxed.solve(self._left())
             if solution.solved:
                 yield self._indexed.projected(solution.x)
 
-    def _kicked(self, x: Floats, random: np.random.Generator) -> Floats:
+    def _kicked(self, x: Floats) -> Floats:
         """Where a wide tangent step from ``x`` leads at other worths."""
         arrays = self._indexed.arrays
-        self._tangent.set_worths(self._other_worths(random))
+        self._tangent.set_worths(self._other_worths())
         solution = self._step(x, KICK_BOX)
         self._tangent.set_worths(dict(zip(arrays.columns, arrays.worth.tolist(), strict=True)))
         return self._indexed.projected(solution.x[: len(x)]) if solution.solved else x
 
-    def _other_worths(self, random: np.random.Generator) -> dict[str, float]:
+    def _other_worths(self) -> dict[str, float]:
         arrays = self._indexed.arrays
         size = max(1.0, float(np.abs(arrays.worth).max(initial=0.0)))
-        worth = arrays.worth * (1 + SPREAD * random.standard_normal(len(arrays.worth)))
-        worth += NOISE * size * random.standard_normal(len(worth))
+        worth = arrays.worth * (1 + SPREAD * self._random.standard_normal(len(arrays.worth)))
+        worth += NOISE * size * self._random.standard_normal(len(worth))
         return dict(zip(arrays.columns, worth.tolist(), strict=True))
 
     def _left(self) -> float:
-        return max(1e-2, self._deadline - time.monotonic())
+        return max(1e-2, self.deadline - time.monotonic())
 
     def _up(self, point: Point) -> Point:
         """From one exact point to better ones, the shares moved by a tangent step and then held."""
         self._hold(point)
         box = FIRST_BOX
         for _ in range(STEPS):
-            if time.monotonic() >= self._deadline or box < LEAST_BOX:
+            if time.monotonic() >= self.deadline or box < LEAST_BOX:
                 break
             solution = self._step(point.x, box)
             nearer = self.at_shares(solution.x) if solution.solved else None
             if nearer is not None and nearer.grows:
                 return nearer
-            least = point.objective + 1e-9 * max(1.0, abs(point.objective))
+            least = point.objective + LEAST_GAIN * max(1.0, abs(point.objective))
             if nearer is None or nearer.objective <= least:
                 promised = (solution.objective or 0.0) - point.objective
-                if solution.solved and promised <= 1e-9 * max(1.0, abs(point.objective)):
+                if solution.solved and promised <= LEAST_GAIN * max(1.0, abs(point.objective)):
                     break
                 box /= 4
                 continue
@@ -196,7 +199,7 @@ class LocalSearch:
         merit = -np.inf
         self._hold(fixed)
         for _ in range(STEPS):
-            if time.monotonic() >= self._deadline or box < LEAST_BOX:
+            if time.monotonic() >= self.deadline or box < LEAST_BOX:
                 break
             solution = self._step(x, box)
             nearer = solution.x[: len(x)]

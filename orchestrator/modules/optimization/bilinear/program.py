@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orchestrator.errors import OperationError
-from orchestrator.modules.optimization.linear import Column, LinearProgram
+from orchestrator.modules.optimization.linear import LinearProgram
 from orchestrator.modules.optimization.linear.arrays import Arrays, assemble
 
 if TYPE_CHECKING:
@@ -35,15 +35,6 @@ class BilinearProgram:
         self.products: dict[str, tuple[str, str]] = {}
         self._shares: set[str] = set()
         self._amounts: set[str] = set()
-
-    def add_product(self, column: Column, share: str, amount: str) -> None:
-        """Add a column that equals ``share`` times ``amount``.
-
-        Raises:
-            OperationError: as for :meth:`declare_product`.
-        """
-        self.linear.add_column(column)
-        self.declare_product(column.name, share, amount)
 
     def declare_product(self, column: str, share: str, amount: str) -> None:
         """Say that a column of the linear program equals ``share`` times ``amount``.

@@ -30,16 +30,22 @@ from orchestrator.modules.optimization.linear import LinearProgram, Relaxation
 from orchestrator.modules.optimization.models import SolveStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from orchestrator.modules.optimization.bilinear.program import Indexed
     from orchestrator.modules.optimization.linear.arrays import Floats
 
 EXACT = 1e-7
 GAP = 1e-5
-IDLE = 12
-"""Local searches in a row that find nothing better before the global one begins."""
-LOCAL_SHARE = 0.25
+LARGE = 60
+"""Products above which a program is large: SCIP seldom proves it at once, so that local search comes first."""
+FEW, MANY = 3, 12
+"""Starts of local search on a small program, and on a large one."""
+BEFORE_SHARE, AFTER_SHARE = 0.1, 0.1
+"""Most of the time for local search before the global one, and after it where it proves no optimum."""
+MOST_KEPT, KEPT_SHARE = 0.5, 0.05
+"""Time for the checks after the search: the most in seconds, and the most over the time limit."""
+LEAST_SECONDS = 0.05
 BOX = 1e3
 BROKEN = 1e-6
 """Least breach of limits, over their size, that counts as a proof that not all can be kept."""
@@ -117,8 +123,7 @@ class _Search:
         self, program: BilinearProgram, time_limit: float, gap: float, seed: int, *, explain: bool
     ) -> None:
         self.began = time.monotonic()
-        # The rest is for the checks after the search.
-        self.deadline = self.began + time_limit - min(2.0, 0.15 * time_limit)
+        self.deadline = self.began + time_limit - min(MOST_KEPT, KEPT_SHARE * time_limit)
         self.program, self.gap, self.seed, self.explain = program, gap, seed, explain
         self.box, self.boxed = _boxed(program)
         self.indexed: Indexed = self.box.indexed()
@@ -139,12 +144,13 @@ class _Search:
             if relaxed.solved
             else np.clip(0.0, self.indexed.arrays.lower, self.indexed.arrays.upper)
         )
-        self._climb(first)
-        if self.best is not None and self.best.grows:
-            return BilinearSolution("unbounded", grows=self.best.grows)
+        local = LocalSearch(self.program, self.box, self.indexed, self.seed, self.deadline)
+        self._climb(local, first, BEFORE_SHARE * self._left(), thorough=self._large())
         word: SolveStatus = "time_limit"
         if not self._closed():
-            word = self._globally()
+            word = self._globally(self.deadline - AFTER_SHARE * self._left())
+        if word in ("time_limit", "feasible") and not self._closed():
+            self._climb(local, first, self._left(), thorough=True)
         if self.best is not None and self.best.grows:
             return BilinearSolution("unbounded", grows=self.best.grows)
         if self.best is None:
@@ -166,14 +172,24 @@ class _Search:
             grows=solution.ray,
         )
 
-    def _climb(self, first: Floats) -> None:
-        end = time.monotonic() + LOCAL_SHARE * max(0.0, self.deadline - time.monotonic())
-        search = LocalSearch(self.program, self.box, self.indexed, end)
-        idle = 0
-        for point in search.points(first, self.seed):
-            idle = 0 if self._take(point) else idle + 1
-            if self._closed() or idle >= IDLE or time.monotonic() >= end:
+    def _climb(self, local: LocalSearch, first: Floats, seconds: float, *, thorough: bool) -> None:
+        """Local search for at most so many seconds: from starts, and if thorough from the best, kicked."""
+        local.deadline = time.monotonic() + seconds
+        for point in self._points(local, first, thorough=thorough):
+            self._take(point)
+            if self._closed() or time.monotonic() >= local.deadline:
                 return
+
+    def _points(
+        self, local: LocalSearch, first: Floats, *, thorough: bool
+    ) -> Iterator[Point | None]:
+        if self.best is None:
+            yield from local.points(first, MANY if thorough else FEW)
+        if thorough and self.best is not None:
+            yield from local.kicks(self.best)
+
+    def _large(self) -> bool:
+        return len(self.program.products) > LARGE
 
     def _take(self, point: Point | None) -> bool:
         """Keep a point where it is exact and better."""
@@ -195,13 +211,14 @@ class _Search:
         found = relative_gap(self.best.objective, self.bound)
         return found is not None and found <= self.gap
 
-    def _globally(self) -> SolveStatus:
+    def _globally(self, deadline: float) -> SolveStatus:
         start = None if self.best is None else self.best.x
         if not scip.installed():
-            found = branch_and_bound(self.box, self.indexed, self.deadline, self.gap, start)
+            found = branch_and_bound(self.box, self.indexed, deadline, self.gap, start)
             self._accept(found.bound, found.points, "spatial branch and bound")
             return found.status
-        answer = scip.solve(self.box, self._left(), self.gap / 10, start)
+        seconds = max(LEAST_SECONDS, deadline - time.monotonic())
+        answer = scip.solve(self.box, seconds, self.gap / 10, start)
         self._accept(answer.bound, answer.points, "SCIP")
         if answer.status == "infeasible" and self.best is not None:
             # It contradicts a point that was checked, so that nothing it says counts.
@@ -215,7 +232,11 @@ class _Search:
     def _accept(self, bound: float, points: tuple[Floats, ...], method: str) -> None:
         """Take over what a solver found: points after their repair, a bound that no point refutes."""
         search = LocalSearch(
-            self.program, self.box, self.indexed, time.monotonic() + max(0.5, self._left())
+            self.program,
+            self.box,
+            self.indexed,
+            self.seed,
+            time.monotonic() + max(0.5, self._left()),
         )
         for x in points:
             self._take(search.at_shares(x))
@@ -278,7 +299,11 @@ class _Search:
         names = self.indexed.arrays.columns
         x = np.array([least.values[name] for name in names])
         search = LocalSearch(
-            self.program, self.box, self.indexed, time.monotonic() + max(1.0, self._left())
+            self.program,
+            self.box,
+            self.indexed,
+            self.seed,
+            time.monotonic() + max(1.0, self._left()),
         )
         self._take(search.climb(x))
         if self.best is None:
@@ -287,7 +312,7 @@ class _Search:
         return self._answer(self.best)
 
     def _left(self) -> float:
-        return max(0.05, self.deadline - time.monotonic())
+        return max(LEAST_SECONDS, self.deadline - time.monotonic())
 
 
 def _boxed(program: BilinearProgram) -> tuple[BilinearProgram, bool]:

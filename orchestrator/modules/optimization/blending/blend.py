@@ -28,7 +28,7 @@ CONFIGURE = (
     "give feeds, products and arcs with the request, or set the option blend_problem of "
     "modules.optimization to a YAML or JSON file with them"
 )
-EXPLAIN_SHARE, MOST_EXPLAIN = 0.1, 3.0
+EXPLAIN_SHARE, MOST_EXPLAIN = 0.05, 0.5
 """Part of the time that is kept for shadow prices, and the most of it in seconds."""
 LEAST_SECONDS = 0.1
 

@@ -118,11 +118,6 @@ class LinearSolution:
         return dict(zip(self.columns, self.d.tolist(), strict=False))
 
     @cached_property
-    def row_range(self) -> dict[str, Range]:
-        """Bounds of each row between which its shadow price holds."""
-        return self.row_bounds.by(self.rows)
-
-    @cached_property
     def worth_range(self) -> dict[str, Range]:
         """Worths of each column between which the solution stays."""
         return self.worths.by(self.columns)

@@ -23,12 +23,17 @@ from orchestrator.modules.optimization.linear import Column, Row
 SMALL_NUMBER = st.integers(-5, 5).map(float)
 
 
+def add_product(made, column, share, amount):
+    made.linear.add_column(column)
+    made.declare_product(column.name, share, amount)
+
+
 def program(worths, limit, coefficients, ends=((0, 2), (-1, 3))):
     """Maximise over x, y and w = x·y under one row."""
     made = BilinearProgram()
     for name, (low, high), worth in zip("xy", ends, worths, strict=False):
         made.linear.add_column(Column(name, low, high, worth))
-    made.add_product(Column("w", -np.inf, np.inf, worths[2]), "x", "y")
+    add_product(made, Column("w", -np.inf, np.inf, worths[2]), "x", "y")
     made.linear.add_row(Row("limit", dict(zip("xyw", coefficients, strict=True)), upper=limit))
     return made
 
@@ -80,7 +85,7 @@ def test_integers_and_products_together():
     made = BilinearProgram()
     made.linear.add_column(Column("x", 0, 1))
     made.linear.add_column(Column("n", 0, 5, kind="integer"))
-    made.add_product(Column("w", 0, 5, worth=1.0), "x", "n")
+    add_product(made, Column("w", 0, 5, worth=1.0), "x", "n")
     made.linear.add_row(Row("limit", {"x": 10.0, "n": 3.0}, upper=16.0))
     best = max(
         x * n
@@ -106,7 +111,7 @@ def test_what_grows_without_end_is_named():
     made = BilinearProgram()
     made.linear.add_column(Column("x", 0, 1))
     made.linear.add_column(Column("y", 0, worth=-1.0))
-    made.add_product(Column("w", 0, worth=2.0), "x", "y")
+    add_product(made, Column("w", 0, worth=2.0), "x", "y")
     result = solve(made, 20)
     assert result.status == "unbounded"
     assert "y" in result.grows
@@ -144,6 +149,34 @@ def test_a_point_that_is_no_point_is_mended_or_dropped(monkeypatch):
     assert result.status == "feasible"
 
 
+def hilly(seed, count=5):
+    """A program with many local optima: random worths of all products of shares and amounts."""
+    draw = np.random.default_rng(seed)
+    made = BilinearProgram()
+    for number in range(count):
+        made.linear.add_column(Column(f"x{number}", 0, 1, draw.normal()))
+        made.linear.add_column(Column(f"y{number}", 0, 1, draw.normal()))
+    for i, j in itertools.product(range(count), repeat=2):
+        add_product(made, Column(f"w{i}{j}", -9, 9, 3 * draw.normal()), f"x{i}", f"y{j}")
+    for number in range(3):
+        row = {name: draw.normal() for name in made.linear.columns}
+        made.linear.add_row(Row(f"row {number}", row, upper=1.0))
+    return made
+
+
+@pytest.mark.parametrize("seed", [0, 2, 5])
+def test_what_scip_leaves_unproven_goes_on_with_local_search(monkeypatch, seed):
+    best = solve(hilly(seed), 20)
+    assert best.status == "optimal"
+    monkeypatch.setattr(
+        scip, "solve", lambda *args, **more: scip.ScipAnswer("time_limit", (), float("inf"))
+    )
+    result = solve(hilly(seed), 2)
+    assert result.status == "feasible"
+    assert result.objective == pytest.approx(best.objective, rel=1e-5)
+    assert result.bound >= best.objective
+
+
 def test_the_branch_and_bound_agrees_with_scip():
     for seed in range(5):
         draw = np.random.default_rng(seed)
@@ -151,7 +184,7 @@ def test_the_branch_and_bound_agrees_with_scip():
         for name in ("a", "b", "c", "d"):
             made.linear.add_column(Column(name, 0, 1 + draw.random(), worth=draw.normal()))
         for number, (x, y) in enumerate((("a", "c"), ("a", "d"), ("b", "c"))):
-            made.add_product(Column(f"w{number}", -9, 9, worth=3 * draw.normal()), x, y)
+            add_product(made, Column(f"w{number}", -9, 9, worth=3 * draw.normal()), x, y)
         row = {name: draw.normal() for name in made.linear.columns}
         made.linear.add_row(Row("limit", row, upper=1.0))
         indexed = made.indexed()
@@ -182,4 +215,4 @@ def test_a_program_in_other_units_has_the_same_points():
 def test_factors_must_leave_a_linear_program(share, amount, words):
     made = program((0.0, 0.0, 0.0), 1.0, (1.0, 1.0, 1.0))
     with pytest.raises(OperationError, match=words):
-        made.add_product(Column("more"), share, amount)
+        add_product(made, Column("more"), share, amount)

@@ -134,7 +134,7 @@ def test_a_shadow_price_inside_its_range_is_what_the_bound_earns(program, step):
     if solution.status != "optimal":
         return
     for name, row in program.rows.items():
-        price, holds = solution.row_dual[name], solution.row_range.get(name)
+        price, holds = solution.row_dual[name], solution.row_bounds.by(solution.rows).get(name)
         bound = row.upper if price > 0 else row.lower
         if abs(price) < 1e-9:
             continue
@@ -303,7 +303,7 @@ def test_duals_of_an_integer_program_are_of_its_linear_program_with_the_integers
     found = program.solve(ranging=True)
     assert found.objective == pytest.approx(5.0)
     assert found.row_dual["demand"] == pytest.approx(3.0)
-    assert found.row_range["demand"].high == pytest.approx(8.0)
+    assert found.row_bounds.by(found.rows)["demand"].high == pytest.approx(8.0)
     assert found.gap == pytest.approx(0.0, abs=1e-6)
     again = program.live()
     again.solve()
