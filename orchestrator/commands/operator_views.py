@@ -9,8 +9,18 @@ from rich.console import Console
 from orchestrator.commands.output import number, short_time, table
 
 
-def show_recommendations(out: Console, items: list[dict[str, Any]]) -> None:
-    """A list of recommendations; ``recommendations show`` has the rest."""
+def show_recommendations(out: Console, items: list[dict[str, Any]], ended: str = "") -> None:
+    """A list of recommendations; ``recommendations show`` has the rest.
+
+    Args:
+        out: Where to.
+        items: The recommendations, newest first.
+        ended: How many are left out because they have ended, where none is shown.
+    """
+    if not items:
+        rest = f"; {ended} ended: dan-g recommendations list --all" if ended else ""
+        out.print(f"no recommendations{' under way' if ended else ''}{rest}", soft_wrap=True)
+        return
     rows = table("recommendation", "worth a day", "what")
     for column in rows.columns[:2]:
         column.no_wrap = True
@@ -21,7 +31,7 @@ def show_recommendations(out: Console, items: list[dict[str, Any]]) -> None:
             _money(document.get("worth_usd_per_day")),
             str(document.get("summary") or ""),
         )
-    out.print(rows if items else "no recommendations")
+    out.print(rows)
 
 
 def show_recommendation(out: Console, item: dict[str, Any]) -> None:

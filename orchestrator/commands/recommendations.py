@@ -66,13 +66,20 @@ def list_recommendations(
     from orchestrator.commands.client import call
 
     query: dict[str, Any] = {"limit": limit, "state": None if every else list(LIVE)}
-    page = call(Target(config, home, url), lambda api: api.get("/recommendations", **query))
+    target = Target(config, home, url)
+    page = call(target, lambda api: api.get("/recommendations", **query))
     if as_json:
         emit(page)
         return
     from orchestrator.commands.operator_views import show_recommendations
 
-    show_recommendations(console(), page["items"])
+    ended = ""
+    if not page["items"] and not every:
+        rest = call(target, lambda api: api.get("/recommendations", limit=limit))
+        count = len(rest["items"])
+        has = "has" if count == 1 and not rest["next_cursor"] else "have"
+        ended = f"{count}{' or more' if rest['next_cursor'] else ''} {has}" if count else ""
+    show_recommendations(console(), page["items"], ended)
 
 
 @app.command()

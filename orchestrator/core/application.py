@@ -26,7 +26,7 @@ from orchestrator.core.recommendation_journal import (
 )
 from orchestrator.core.response_watch import ResponseWatch, as_details
 from orchestrator.errors import UnavailableError
-from orchestrator.modules.optimization.operator.content import proposal_of
+from orchestrator.modules.optimization.operator.content import stored_proposal
 from orchestrator.modules.optimization.operator.life_cycle import WRITING, Actor, Event
 from orchestrator.modules.optimization.operator.objections import in_words, may_pass
 from orchestrator.modules.optimization.operator.path import steps_to
@@ -86,9 +86,7 @@ class Application:
 
     async def begin(self, record: RecommendationRecord, facts: Facts) -> RecommendationRecord:
         """Enter upon the steps of an approved recommendation; nothing is written yet."""
-        proposal = proposal_of(
-            record.id, record.document, made_at=record.created_at, expires_at=record.created_at
-        )
+        proposal = stored_proposal(record)
         details = self._watch.baseline(record, facts)
         return await self._enter_plan(record, "begin", proposal.steps, "apply", details=details)
 
@@ -234,17 +232,7 @@ class Application:
         grants = [approval.grant_id for approval in given if approval.grant_id is not None]
         grant_id = grants[-1] if grants else None
         if entry.event == "begin":
-            assert record.expires_at is not None
-            proposal = proposal_of(
-                record.id,
-                record.document,
-                made_at=record.created_at,
-                expires_at=record.expires_at,
-                digest=record.digest,
-                approvals=given,
-                grant_id=grant_id,
-            )
-            return Plan(entry, steps, proposal)
+            return Plan(entry, steps, stored_proposal(record, given, grant_id))
         # The rest of the way and the way back are new steps: who approved the recommendation, and who
         # asks for them, answers for these too.
         # On the way back for good; on the way forth no longer than the recommendation is valid.

@@ -10,7 +10,7 @@ from orchestrator.core.operator_gate import Gate
 from orchestrator.core.operator_modes import OperatorModes
 from orchestrator.core.recommendation_journal import RecommendationJournal
 from orchestrator.errors import ConflictError
-from orchestrator.modules.optimization.operator.content import RelevantSituation, proposal_of
+from orchestrator.modules.optimization.operator.content import RelevantSituation, stored_proposal
 from orchestrator.modules.optimization.operator.life_cycle import OPEN
 from orchestrator.modules.optimization.safety import Verdict, digest_of
 from orchestrator.plant.write_facts import Facts
@@ -53,31 +53,13 @@ class Approvals:
             approvals: Those that count.
             grant_id: The grant in their place.
         """
-        assert record.expires_at is not None
-        proposal = proposal_of(
-            record.id,
-            record.document,
-            made_at=record.created_at,
-            expires_at=record.expires_at,
-            digest=record.digest,
-            approvals=approvals,
-            grant_id=grant_id,
-        )
+        proposal = stored_proposal(record, approvals, grant_id)
         now = replace(facts, situation_digest=relevant.digest())
         return await self._gate.check(proposal, now)
 
     def digest_now(self, record: RecommendationRecord) -> str:
         """The digest of what is stored, computed anew."""
-        assert record.expires_at is not None
-        return digest_of(
-            proposal_of(
-                record.id,
-                record.document,
-                made_at=record.created_at,
-                expires_at=record.expires_at,
-                digest=record.digest,
-            )
-        )
+        return digest_of(stored_proposal(record))
 
     def made(
         self,

@@ -161,7 +161,9 @@ class OpcUaTarget:
             try:
                 # Both may change when the server restarts.
                 self._nodes = await located(opened, self._tags, self._named)
-            except BaseException:
+            except (
+                BaseException
+            ):  # a time-out cancels, and a cancelled call keeps no session either
                 opened.drop()
                 raise
             self._types.clear()

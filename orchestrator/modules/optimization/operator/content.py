@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestrator.modules.optimization.safety import Approval, Proposal, Step, digest_of
 from orchestrator.plant.tags import Plant, Tag
-from orchestrator.state.records import ApprovalRecord
+from orchestrator.state.records import ApprovalRecord, RecommendationRecord
 
 STILL_SHARE = 0.005
 """A handle within this share of its normal range is where it was."""
@@ -79,6 +79,30 @@ def proposal_of(
         grant_id=grant_id,
     )
     return proposal if digest is not None else replace(proposal, digest=digest_of(proposal))
+
+
+def stored_proposal(
+    record: RecommendationRecord,
+    approvals: Sequence[ApprovalRecord] = (),
+    grant_id: str | None = None,
+) -> Proposal:
+    """A kept recommendation as the safety agent looks at it, with the digest that was stored.
+
+    Args:
+        record: The recommendation.
+        approvals: Those that count.
+        grant_id: The grant in their place.
+    """
+    assert record.expires_at is not None
+    return proposal_of(
+        record.id,
+        record.document,
+        made_at=record.created_at,
+        expires_at=record.expires_at,
+        digest=record.digest,
+        approvals=approvals,
+        grant_id=grant_id,
+    )
 
 
 class RelevantSituation(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -46,11 +47,11 @@ class Verdict:
 
     @property
     def text(self) -> str:
-        """The verdict in one sentence."""
+        """The verdict in one sentence, each broken limit told once, by the step that goes furthest."""
         if self.outcome == "vetoed":
-            return "Vetoed: " + "; ".join(item.text for item in self.vetoes) + "."
+            return f"Vetoed: {_told(self.vetoes)}."
         if self.outcome == "second_person":
-            why = "; ".join(i.text for i in self.findings if i.weight == "second_person")
+            why = _told(i for i in self.findings if i.weight == "second_person")
             return f"Needs a second person: {why}."
         return f"Allowed after {len(self.checks)} checks."
 
@@ -66,3 +67,23 @@ class Verdict:
             "digest": self.digest,
             "at": iso(self.at),
         }
+
+
+def _told(findings: Iterable[Finding]) -> str:
+    """The sentences, without those of steps that break the same limit of a tag less far."""
+    furthest: dict[tuple[object, ...], Finding] = {}
+    for item in findings:
+        if item.tag is None or item.value is None or item.limit is None:
+            furthest.setdefault((item.code, item.tag, item.text), item)
+            continue
+        held = furthest.setdefault((item.code, item.tag, item.limit), item)
+        if _beyond(item) > _beyond(held):
+            furthest[item.code, item.tag, item.limit] = item
+    return "; ".join(item.text for item in furthest.values())
+
+
+def _beyond(finding: Finding) -> float:
+    """How far a limit is passed, in the unit of its value; 0 where there are no numbers."""
+    if finding.value is None or finding.limit is None:
+        return 0.0
+    return abs(finding.value - finding.limit)

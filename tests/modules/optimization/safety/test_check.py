@@ -455,3 +455,21 @@ def test_a_ramp_arrives_and_keeps_rate_and_interval(
         rehearse=REHEARSE,
     )
     assert [item.code for item in verdict.vetoes] == (["no-change"] if before == value else [])
+
+
+def test_a_limit_that_many_steps_break_is_told_once_by_the_step_that_goes_furthest() -> None:
+    high = FC1.hard[1]
+    steps = [Step("FC1", high + n, high + n + 1, 10.0 * n) for n in range(4)]
+    verdict = looked_at(proposal(*steps))
+    broken = [item for item in verdict.vetoes if item.code == "hard-limit"]
+    assert [item.step for item in broken] == [0, 1, 2, 3]
+    assert verdict.text.count("outside the hard limits of FC1") == 1
+    assert f"{high + 4:g} is outside the hard limits of FC1" in verdict.text
+
+
+def test_both_ends_of_a_range_are_told_when_both_are_passed() -> None:
+    low, high = FC1.hard
+    steps = Step("FC1", 100.0, high + 1, 0.0), Step("FC1", high + 1, low - 1, 10.0)
+    text = looked_at(proposal(*steps)).text
+    assert f"{high + 1:g} is outside" in text
+    assert f"{low - 1:g} is outside" in text
