@@ -23,7 +23,8 @@
     └── UnavailableError             try again later (retryable)              503, exit 5
         ├── DatabaseUnavailableError
         ├── CacheUnavailableError
-        └── HomeLockedError          another process owns the home
+        ├── HomeLockedError          another process owns the home
+        └── ModelError               the language model gave no usable answer
 
 An error says what is wrong, where, why it matters and what to do. Errors cross process boundaries,
 so each one pickles with all its attributes.
@@ -320,3 +321,10 @@ class HomeLockedError(UnavailableError):
 
     code = "home-locked"
     title = "The home is in use"
+
+
+class ModelError(UnavailableError):
+    """The language model gave no answer that can be used; the policy and the parser decide alone."""
+
+    code = "model-unavailable"
+    title = "The language model gave no usable answer"
