@@ -92,7 +92,10 @@ class SimulatedPlant(OperationInput):
         default=15, ge=1, le=200, description="Steady states of the plant, the first included."
     )
     noise_percent: float = Field(
-        default=0.0, ge=0, le=50, description="Standard deviation of measurements, % of the value."
+        default=0.0, ge=0, le=50, description="Standard deviation of one reading, % of the value."
+    )
+    readings: int = Field(
+        default=1, ge=1, le=10_000, description="Readings of which each steady value is the mean."
     )
     seed: int = Field(default=0, ge=0, description="Seed of the noise.")
 
