@@ -72,6 +72,23 @@ class WriteRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Travel:
+    """How far a write has, or may have, moved a tag.
+
+    Attributes:
+        id: Of the write.
+        tag: The tag.
+        intended_at: When it was journalled.
+        travel: How far, in the tag's unit.
+    """
+
+    id: str
+    tag: str
+    intended_at: datetime
+    travel: float
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """The stop of all writing: who pressed it, when and why."""
 

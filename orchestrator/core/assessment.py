@@ -111,6 +111,11 @@ class Assessor:
             maintenance=self._maintenance_at(at),
         )
 
+    @property
+    def learned_until(self) -> datetime | None:
+        """The newest row that the monitor learned normal operation from; ``None`` where it did not."""
+        return self._monitor.learned_until if self._monitor is not None else None
+
     def plant_mode(self) -> PlantMode | None:
         """The plant mode, or ``None`` where nothing tells it."""
         if self.operator_mode is not None:

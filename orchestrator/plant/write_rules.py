@@ -263,7 +263,8 @@ def move_findings(
 
 
 def _speed(own: TagEnvelope, tag: str, travel: float, past: Sequence[Aged]) -> Iterator[Finding]:
-    recent = math.fsum(m.travel for m in past if m.age < RATE_WINDOW_SECONDS)
+    window = RATE_WINDOW_SECONDS - _slack(RATE_WINDOW_SECONDS)
+    recent = math.fsum(m.travel for m in past if m.age < window)
     if recent + travel > own.max_rate + _slack(own.max_rate):
         yield Finding(
             "rate",
@@ -274,7 +275,7 @@ def _speed(own: TagEnvelope, tag: str, travel: float, past: Sequence[Aged]) -> I
             own.max_rate,
         )
     since = min((m.age for m in past if m.travel > 0), default=math.inf)
-    if since < own.min_interval:
+    if since < own.min_interval - _slack(own.min_interval):
         yield Finding(
             "min-interval",
             f"{tag} was moved {since:.0f} s ago; {own.min_interval:g} s must pass",

@@ -128,6 +128,20 @@ class Writes:
         )
         return await self._several(query)
 
+    async def travels(self, since: datetime) -> tuple[Travel, ...]:
+        """How far tags have, or may have, been moved by writes since an instant, oldest first."""
+        query = (
+            select(writes.c.id, writes.c.tag, writes.c.intended_at, writes.c.before, writes.c.value)
+            .where(writes.c.intended_at >= since, writes.c.state.in_(sorted(MOVED_STATES)))
+            .order_by(writes.c.intended_at, writes.c.step, writes.c.id)
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        return tuple(
+            Travel(id_, tag, at, 0.0 if before is None else abs(value - before))
+            for id_, tag, at, before, value in rows
+        )
+
     async def of_recommendation(self, recommendation_id: str) -> tuple[WriteRecord, ...]:
         """All writes of a recommendation, oldest first."""
         return await self._several(
