@@ -17,7 +17,14 @@ from orchestrator.state.database import Database
 from orchestrator.state.faults import collision
 from orchestrator.state.paging import Page, fetch_page
 from orchestrator.state.tables import write_stops, writes
-from orchestrator.write_records import MOVED_STATES, OPEN_STATES, Stop, WriteRecord, WriteState
+from orchestrator.write_records import (
+    MOVED_STATES,
+    OPEN_STATES,
+    Stop,
+    Travel,
+    WriteRecord,
+    WriteState,
+)
 
 ENDS: frozenset[WriteState] = frozenset({"done", "refused", "not_done", "unverified"})
 SETTLED: frozenset[WriteState] = frozenset({"done", "not_done"})
