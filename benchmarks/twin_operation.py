@@ -64,6 +64,8 @@ LEAST_WORTH = 500.0
 ASKED_AGAIN = 3
 """How often the operator asks for moves that cross no limit in rehearsal."""
 OPERATOR = "A. Operator"
+PATIENCE = timedelta(minutes=30)
+"""After which the operator has moves that are held still taken back again."""
 MINUTE = timedelta(minutes=1)
 
 
@@ -202,6 +204,7 @@ class Operation:
         )
         self._assessor = assessor
         self._next = source.start + EVERY
+        self._patient_until = source.start
         self._end = None if until is None else source.start + timedelta(days=until)
 
     @classmethod
@@ -226,7 +229,8 @@ class Operation:
         await self._desk.tick()
         live = await self._desk.live()
         for record in live:
-            if record.state == "held":
+            if record.state == "held" and at >= self._patient_until:
+                self._patient_until = at + PATIENCE
                 await self._desk.roll_back(record.id, OPERATOR, "it does not go on by itself")
         if at < self._next or (self._end is not None and at >= self._end):
             return

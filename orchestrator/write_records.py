@@ -98,3 +98,18 @@ class Stop:
     why: str = ""
     released_by: str | None = None
     released_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What earlier writes mean for the next one.
+
+    Attributes:
+        travels: How far tags were moved, oldest first.
+        locked: Tags with a write whose end is not known.
+        stop: The stop that is on, if any.
+    """
+
+    travels: tuple[Travel, ...]
+    locked: frozenset[str]
+    stop: Stop | None

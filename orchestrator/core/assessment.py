@@ -126,6 +126,12 @@ class Assessor:
                 return named
         return self._monitor.mode() if self._monitor is not None else None
 
+    def data_quality(self, at: datetime) -> float | None:
+        """The data-quality score at ``at``, or ``None`` where no monitor or no sample tells it."""
+        if self._monitor is None or not self._any_samples:
+            return None
+        return self._quality(self._monitor, at).score
+
     def _quality(self, monitor: Monitor, at: datetime) -> DataQuality:
         report = monitor.quality(at)
         return DataQuality.model_validate(

@@ -82,7 +82,8 @@ class PlantFacts:
         """All that is known at this instant."""
         async with self._still():
             at = self._clock.now()
-            situation = self._assessor.situation(at)
+            plant_mode = self._assessor.plant_mode()
+            data_quality = self._assessor.data_quality(at)
             alerts = [
                 alert
                 for alert in self._book.all()
@@ -90,24 +91,26 @@ class PlantFacts:
             ]
             samples = self.historian.last_values()
             learned = self._assessor.learned_until
-        quality = situation.data_quality
-        open_writes = await self._store.writes.open_writes()
+        minutes = max(
+            (own.cumulative_minutes for own in self._envelope.settings.tags.values()), default=0.0
+        )
+        written = await self._store.writes.standing(at - timedelta(minutes=minutes) - OWN_MOVE)
         return Facts(
             at=at,
             values={
                 tag: TagValue(sample.value, sample.quality, sample.source_time)
                 for tag, sample in samples.items()
             },
-            plant_mode=situation.plant_mode,
-            data_quality=quality.score if quality is not None else None,
+            plant_mode=plant_mode,
+            data_quality=data_quality,
             alerts=None
             if self._blind
             else tuple(
                 _active(alert, explanation(alert, self._verified, learned)) for alert in alerts
             ),
-            moves=await self._moves(at),
-            stop=await self._store.writes.stopped(),
-            locked=frozenset(write.tag for write in open_writes),
+            moves=await self._moves(at, written.travels),
+            stop=written.stop,
+            locked=written.locked,
             write_enabled=self._write_enabled,
         )
 
@@ -115,14 +118,12 @@ class PlantFacts:
         """Note that the plant has answered to moves as expected."""
         self._verified = [*self._verified[-(MOST_VERIFIED - 1) :], moves]
 
-    async def _moves(self, at: datetime) -> tuple[PastMove, ...]:
+    async def _moves(self, at: datetime, travels: Sequence[Travel]) -> tuple[PastMove, ...]:
         """Past moves of the tags of the write list: our writes, and what else the data shows."""
         limits = self._envelope.settings.tags
         if not limits:
             return ()
         seen = await self._seen(at)
-        longest = max(own.cumulative_minutes for own in limits.values())
-        travels = await self._store.writes.travels(at - timedelta(minutes=longest) - OWN_MOVE)
         by_tag: dict[str, list[Travel]] = {}
         for travel in travels:
             by_tag.setdefault(travel.tag, []).append(travel)

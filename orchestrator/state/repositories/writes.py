@@ -20,6 +20,7 @@ from orchestrator.state.tables import write_stops, writes
 from orchestrator.write_records import (
     MOVED_STATES,
     OPEN_STATES,
+    Standing,
     Stop,
     Travel,
     WriteRecord,
@@ -135,18 +136,29 @@ class Writes:
         )
         return await self._several(query)
 
-    async def travels(self, since: datetime) -> tuple[Travel, ...]:
-        """How far tags have, or may have, been moved by writes since an instant, oldest first."""
-        query = (
+    async def standing(self, since: datetime) -> Standing:
+        """What earlier writes mean for the next one.
+
+        Args:
+            since: Travel of writes from then on is told.
+        """
+        travel = (
             select(writes.c.id, writes.c.tag, writes.c.intended_at, writes.c.before, writes.c.value)
             .where(writes.c.intended_at >= since, writes.c.state.in_(sorted(MOVED_STATES)))
             .order_by(writes.c.intended_at, writes.c.step, writes.c.id)
         )
+        locks = select(writes.c.tag).where(writes.c.state.in_(sorted(OPEN_STATES)))
         async with self._database.read() as connection:
-            rows = (await connection.execute(query)).all()
-        return tuple(
-            Travel(id_, tag, at, 0.0 if before is None else abs(value - before))
-            for id_, tag, at, before, value in rows
+            rows = (await connection.execute(travel)).all()
+            locked = (await connection.execute(locks)).scalars().all()
+            stop = await _stop_on(connection)
+        return Standing(
+            tuple(
+                Travel(id_, tag, at, 0.0 if before is None else abs(value - before))
+                for id_, tag, at, before, value in rows
+            ),
+            frozenset(locked),
+            stop,
         )
 
     async def of_recommendation(self, recommendation_id: str) -> tuple[WriteRecord, ...]:
