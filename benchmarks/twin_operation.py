@@ -55,6 +55,8 @@ EVERY = timedelta(hours=2)
 """Least time between two decisions."""
 MOVE_MINUTES = 40.0
 """Time for the moves of a decision; then analysers are left to show what they did."""
+STEP_MINUTES = 10.0
+"""Time between the points of a way; between them set points move at the pace of the envelope."""
 HISTORY = timedelta(minutes=80)
 """Measured values that a decision looks at: those since the last moves."""
 CHANCE = 0.99
@@ -65,7 +67,7 @@ ASKED_AGAIN = 3
 """How often the operator asks for moves that cross no limit in rehearsal."""
 OPERATOR = "A. Operator"
 PATIENCE = timedelta(minutes=30)
-"""After which the operator has moves that are held still taken back again."""
+"""After which the operator says whether moves that are held go on or back."""
 MINUTE = timedelta(minutes=1)
 
 
@@ -204,7 +206,7 @@ class Operation:
         )
         self._assessor = assessor
         self._next = source.start + EVERY
-        self._patient_until = source.start
+        self._held_since: dict[str, datetime] = {}
         self._end = None if until is None else source.start + timedelta(days=until)
 
     @classmethod
@@ -229,9 +231,12 @@ class Operation:
         await self._desk.tick()
         live = await self._desk.live()
         for record in live:
-            if record.state == "held" and at >= self._patient_until:
-                self._patient_until = at + PATIENCE
-                await self._desk.roll_back(record.id, OPERATOR, "it does not go on by itself")
+            if record.state != "held":
+                continue
+            since = self._held_since.setdefault(record.id, at)
+            if at - since >= PATIENCE:
+                self._held_since[record.id] = at
+                await self._go_on_or_back(record)
         if at < self._next or (self._end is not None and at >= self._end):
             return
         if any(record.state in ACTIVE for record in live):
@@ -241,6 +246,15 @@ class Operation:
             return
         self._next = at + EVERY
         await self._decide()
+
+    async def _go_on_or_back(self, record: RecommendationRecord) -> None:
+        """Let moves that are held go on, once; then have them taken back."""
+        trail = await self._store.recommendations.trail(record.id)
+        events = [entry.event for entry in trail]
+        if "resume" in events or "roll_back" in events:
+            await self._desk.roll_back(record.id, OPERATOR, "it does not go on by itself")
+        else:
+            await self._desk.resume(record.id, OPERATOR, "what held it may be over")
 
     async def _decide(self) -> None:
         """What the scripted operator does at a decision."""
@@ -297,6 +311,7 @@ class Operation:
                 starts=1,
                 limits=_tighter(self.source.plant, room),
                 limit_chance=CHANCE,
+                step_minutes=STEP_MINUTES,
             ),
             context,
         )
