@@ -66,8 +66,9 @@ LEAST_WORTH = 500.0
 ASKED_AGAIN = 3
 """How often the operator asks for moves that cross no limit in rehearsal."""
 OPERATOR = "A. Operator"
-PATIENCE = timedelta(minutes=30)
-"""After which the operator says whether moves that are held go on or back."""
+PATIENCE = timedelta(minutes=60)
+"""For which an inner limit may be crossed before moves are taken back: until the next decision can see it.
+Also the time after which the operator says whether moves that are held go on or back."""
 MINUTE = timedelta(minutes=1)
 
 
@@ -170,7 +171,7 @@ class Operation:
         self._folder = folder
         self._settings = Settings(
             plant=PlantSettings(write_enabled=True, write=write_settings(source.plant)),
-            operator=OperatorSettings(mode="supervised"),
+            operator=OperatorSettings(mode="supervised", patience_minutes=PATIENCE / MINUTE),
         )
         self._clock = PlantClock()
         self._historian = Historian(folder / "historian")
