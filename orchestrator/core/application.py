@@ -19,7 +19,7 @@ from orchestrator.config import OperatorSettings
 from orchestrator.core.explained_alerts import VerifiedMoves, came_since
 from orchestrator.core.operator_gate import Gate
 from orchestrator.core.operator_modes import OperatorModes
-from orchestrator.core.plant_facts import PlantFacts
+from orchestrator.core.plant_facts import MOST_VERIFIED, PlantFacts
 from orchestrator.core.recommendation_journal import (
     OPERATOR_AGENT,
     SAFETY_AGENT,
@@ -69,6 +69,9 @@ class Application:
     Args:
         gate: The safety agent and the writer.
         watch: Looks at what the plant makes of the moves.
+
+    Attributes:
+        next_due: When the next step of what was advanced last may be written; null where none is planned.
     """
 
     def __init__(
@@ -90,6 +93,14 @@ class Application:
         self._clock = clock
         self._settings = settings
         self._watch = watch
+        self.next_due: datetime | None = None
+
+    async def restore_verified(self) -> None:
+        """Find again which moves the plant has answered to as expected, from before this process."""
+        page = await self._store.recommendations.list(state="completed", limit=MOST_VERIFIED)
+        for record in reversed(page.items):
+            trail = await self._store.recommendations.trail(record.id)
+            self._facts.note_verified(VerifiedMoves(record.id, _entered(trail)))
 
     async def begin(self, record: RecommendationRecord, facts: Facts) -> RecommendationRecord:
         """Enter upon the steps of an approved recommendation; nothing is written yet."""
@@ -99,6 +110,7 @@ class Application:
 
     async def advance(self, record: RecommendationRecord) -> RecommendationRecord:
         """Do what is due for a recommendation that is under way."""
+        self.next_due = None
         if record.state == "held":
             return record
         unknown = await self.settle_interrupted(record)
@@ -236,7 +248,7 @@ class Application:
         count = entry.details["steps"]
         every = await self._store.recommendation_steps.of(record.id)
         steps = every[-count:] if count else ()
-        begun = next(t.at for t in trail if t.event in ("begin", "resume", "roll_back"))
+        begun = _entered(trail)
         under_way = any(step.state == "done" for step in every[: len(every) - count])
         given = [a for a in await self._store.recommendations.approvals(record.id) if not a.void]
         grants = [approval.grant_id for approval in given if approval.grant_id is not None]
@@ -276,6 +288,7 @@ class Application:
         for index, step in enumerate(plan.steps[done:], start=done):
             due = _due(step, previous, plan.entry.at)
             if due > self._clock.now():
+                self.next_due = due
                 return record
             if step.state != "pending":
                 return await self._hold(record, f"the step of {step.tag} is {step.state}")
@@ -348,7 +361,8 @@ class Application:
         said = f"{len(seen)} of {len(responses)} expected responses seen, all within tolerance"
         reason = said if responses else "read back; the model expects no other tag to answer"
         verified = await self._journal.enter(record, "verified", reason=reason, details=details)
-        self._facts.note_verified(VerifiedMoves(record.id, (await self._plan(record)).begun))
+        trail = await self._store.recommendations.trail(record.id)
+        self._facts.note_verified(VerifiedMoves(record.id, _entered(trail)))
         return verified
 
     async def _moved_away(self, record: RecommendationRecord) -> str:
@@ -392,6 +406,11 @@ class Application:
         return await self._store.recommendation_steps.mark(
             step, state, at=self._clock.now(), detail=detail
         )
+
+
+def _entered(trail: Sequence[RecommendationTransition]) -> datetime:
+    """When steps of a recommendation were first entered upon."""
+    return next(t.at for t in trail if t.event in ("begin", "resume", "roll_back"))
 
 
 def _due(step: StepRecord, previous: StepRecord | None, entered: datetime) -> datetime:
