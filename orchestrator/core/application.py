@@ -123,7 +123,7 @@ class Application:
             )
         if record.state in WRITING and self._modes.mode == "advisory":
             return await self._hold(record, "the operator agent was set to advisory")
-        facts = await self._facts.now()
+        facts = await self._facts.now(moves=record.state in WRITING)
         if record.state in ("applying", "verifying"):
             trouble = await self._watch.trouble(record, facts)
             if trouble:

@@ -78,8 +78,12 @@ class PlantFacts:
         self._verified: list[VerifiedMoves] = []
         self._looked_up: tuple[datetime | None, Mapping[str, tuple[PastMove, ...]]] | None = None
 
-    async def now(self) -> Facts:
-        """All that is known at this instant."""
+    async def now(self, *, moves: bool = True) -> Facts:
+        """All that is known at this instant.
+
+        Args:
+            moves: Whether past moves are looked up; without them nothing may be written on these facts.
+        """
         async with self._still():
             at = self._clock.now()
             plant_mode = self._assessor.plant_mode()
@@ -108,7 +112,7 @@ class PlantFacts:
             else tuple(
                 _active(alert, explanation(alert, self._verified, learned)) for alert in alerts
             ),
-            moves=await self._moves(at, written.travels),
+            moves=await self._moves(at, written.travels) if moves else (),
             stop=written.stop,
             locked=written.locked,
             write_enabled=self._write_enabled,
