@@ -249,10 +249,12 @@ class Operation:
         await self._decide()
 
     async def _go_on_or_back(self, record: RecommendationRecord) -> None:
-        """Let moves that are held go on, once; then have them taken back."""
+        """Let moves that are held go on, then back; where neither is safe they stay, for new ones."""
         trail = await self._store.recommendations.trail(record.id)
         events = [entry.event for entry in trail]
-        if "resume" in events or "roll_back" in events:
+        if "roll_back" in events:
+            await self._desk.leave(record.id, OPERATOR, "neither on nor back is safe")
+        elif "resume" in events:
             await self._desk.roll_back(record.id, OPERATOR, "it does not go on by itself")
         else:
             await self._desk.resume(record.id, OPERATOR, "what held it may be over")

@@ -275,6 +275,32 @@ class OperatorDesk:
         self._soon()
         return rolling
 
+    async def leave(self, id_: str, by: str, reason: str) -> RecommendationRecord:
+        """End a held recommendation with the handles where they are, by name: they are free for a newer one.
+
+        Neither on nor back may be safe, while new set points would bring limits back. It may be rolled back
+        still, later.
+
+        Raises:
+            NotFoundError: there is none.
+            ParameterError: no name or no reason is given.
+            ConflictError: it is not held.
+        """
+        by = named(by)
+        if not reason.strip():
+            raise ParameterError.of_field("reason", "is empty: say why the handles stay")
+        async with self._one_at_a_time:
+            record = await self._store.recommendations.get(id_)
+            if record.state != "held":
+                raise ConflictError(
+                    f"the recommendation is {record.state.replace('_', ' ')}, and not held",
+                    remedy="only what is held can be left where it is",
+                    context={"state": record.state},
+                )
+            return await self._journal.enter(
+                record, "stop", actor="person", by=by, reason=f"left where it is: {reason}"
+            )
+
     async def stop(self, by: str, reason: str = "") -> Stop:
         """Stop all writing, at once; what is under way ends where it is."""
         # The flag first and without waiting: the writer looks at it before each call.

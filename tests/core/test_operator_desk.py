@@ -382,6 +382,18 @@ async def test_what_cannot_be_taken_back_safely_is_held(make: Make) -> None:
     assert "pushed further" in await op.why(record)
     with pytest.raises(ConflictError, match="does not turn round"):
         await op.desk.resume(record.id, "Anna")
+    with pytest.raises(ParameterError, match="say why"):
+        await op.desk.leave(record.id, "Anna", " ")
+    left = await op.desk.leave(record.id, "Anna", "new set points bring T back")
+    assert left.state == "stopped"
+    written = len(op.plant.writes)
+    await op.run(3)
+    assert len(op.plant.writes) == written
+    at = op.plant.set_points
+    newer = (("A_SP", at["A_SP"], at["A_SP"] + 1.0, "degC"),)
+    await op.offered(moves=newer)
+    with pytest.raises(ConflictError, match="not held"):
+        await op.desk.leave(record.id, "Anna", "again")
 
 
 async def test_a_step_waits_for_what_passes_and_is_held_for_what_does_not(make: Make) -> None:
