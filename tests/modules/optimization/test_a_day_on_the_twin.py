@@ -12,7 +12,7 @@ from benchmarks.twin_operation import OPERATOR, Operation
 from benchmarks.twin_optimization import fixed, scenario_of
 from benchmarks.twin_scores import scored
 
-HOURS = 4.5
+HOURS = 3.9
 
 
 @pytest.mark.timeout(600)
