@@ -33,13 +33,19 @@ class Move(Part):
 
 
 class Response(Part):
-    """A dependent tag and what it is expected to become, in the tag's unit."""
+    """A dependent tag and what it is expected to become, in the tag's unit.
+
+    Attributes:
+        by_moves: What each move changes it by on its own, without signs and added up: moves against each
+            other leave little change and all of the model's error. Null where it is not known.
+    """
 
     model_config = ConfigDict(populate_by_name=True)
 
     from_: float = Field(alias="from", description="Present value.")
     to: float
     unit: str = ""
+    by_moves: float | None = None
 
 
 class BindingLimit(Part):
