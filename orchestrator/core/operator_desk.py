@@ -170,7 +170,7 @@ class OperatorDesk:
                     f"{by} has approved it already; a second person is needed",
                     remedy="have another person approve it",
                 )
-            approval = self._approvals.made(record, relevant, by, comment, None)
+            approval = self._approvals.made(record, relevant, by, comment, None, at=facts.at)
             verdict = await self._approvals.check(
                 record, facts, relevant, approvals=(*given, approval)
             )
