@@ -18,7 +18,9 @@ RULE = (
 )
 """What every prompt that carries fenced text says of it."""
 
-_MODEL_TOKENS = re.compile(r"<\s*(?=[|｜/]|\s*(?:think|data|tool|system|assistant|user)\b)", re.IGNORECASE)
+_MODEL_TOKENS = re.compile(
+    r"<\s*(?=[|｜/]|\s*(?:think|data|tool|system|assistant|user)\b)", re.IGNORECASE
+)
 _LABEL = re.compile(r"[^a-z0-9 ._-]+")
 
 
