@@ -45,13 +45,28 @@ _DIMENSIONLESS = re.compile(
     r"(?:score|share|health|probability|confidence|ratio|zscore|index|rate|count|tags|rows|samples|number|factor|coverage|r2|depth)$"
 )
 _SHARES = re.compile(r"(?:score|share|health|probability|confidence|rate|coverage|fraction)$")
-_CHANGES = re.compile(r"change|trend|deviation|delta|gain|saving|drift|error|slope|shift|move_by|bias")
-_LIMITS = re.compile(r"limit|low_low|high_high|^low$|^high$|threshold|bound|min_allowed|max_allowed|target|spec")
-_NAMES = ("tag", "id", "name", "target", "equipment", "product", "series", "grade", "crude", "unit_name", "stream", "balance")
+_CHANGES = re.compile(
+    r"change|trend|deviation|delta|gain|saving|drift|error|slope|shift|move_by|bias"
+)
+_LIMITS = re.compile(
+    r"limit|low_low|high_high|^low$|^high$|threshold|bound|min_allowed|max_allowed|target|spec"
+)
+_NAMES = (
+    "tag",
+    "id",
+    "name",
+    "target",
+    "equipment",
+    "product",
+    "series",
+    "grade",
+    "crude",
+    "unit_name",
+    "stream",
+    "balance",
+)
 _STOP = frozenset(
-    "the a an of in at on to for and or by from with is are was were be it its value values result results data "
-    "field number usd per bbl pct percent change minutes seconds hours days day last new time times score mean "
-    "now current present this that forecast flow temperature pressure level total".split()
+    ["the", "a", "an", "of", "in", "at", "on", "to", "for", "and", "or", "by", "from", "with", "is", "are", "was", "were", "be", "it", "its", "value", "values", "result", "results", "data", "field", "number", "usd", "per", "bbl", "pct", "percent", "change", "minutes", "seconds", "hours", "days", "day", "last", "new", "time", "times", "score", "mean", "now", "current", "present", "this", "that", "forecast", "flow", "temperature", "pressure", "level", "total"]
 )
 MOST_NUMBERS = 20_000
 
@@ -147,7 +162,9 @@ class Evidence:
             self._counts("alert", alerts, "severity", "situation")
             self._counts("alert", alerts, "kind", "situation")
 
-    def add_result(self, operation: str, result: Any, parameters: Mapping[str, Any] | None = None) -> None:
+    def add_result(
+        self, operation: str, result: Any, parameters: Mapping[str, Any] | None = None
+    ) -> None:
         """An operation's result and the parameters that it was run with."""
         self._walk(result, operation, "", (), None)
         if parameters:
@@ -184,9 +201,11 @@ class Evidence:
             unit = given if isinstance(given, str) else unit
             for name, item in value.items():
                 inner, own = subject, None
-                if named is None and isinstance(item, Mapping | list | tuple) and self._is_name(name):
-                    inner = self._subject(str(name)).key
-                elif named is None and isinstance(item, int | float) and self._is_name(name):
+                if (
+                    named is None
+                    and isinstance(item, Mapping | list | tuple)
+                    and self._is_name(name)
+                ) or (named is None and isinstance(item, int | float) and self._is_name(name)):
                     inner = self._subject(str(name)).key
                 self._walk(item, source, inner, (*path, str(name)), own or unit)
         elif isinstance(value, list | tuple):
@@ -199,8 +218,21 @@ class Evidence:
             return
         elif isinstance(value, int | float):
             self._number(float(value), source, subject, path, unit)
-        elif isinstance(value, str) and " " in value and path and path[-1] in (
-            "summary", "warnings", "reason", "text", "because", "message", "explanation", "note",
+        elif (
+            isinstance(value, str)
+            and " " in value
+            and path
+            and path[-1]
+            in (
+                "summary",
+                "warnings",
+                "reason",
+                "text",
+                "because",
+                "message",
+                "explanation",
+                "note",
+            )
         ):
             self.texts.append(value)
             for found in quantities(value, self.names):
@@ -227,7 +259,11 @@ class Evidence:
             role = "limit"
         elif _CHANGES.search("_".join(path[-2:]).lower()):
             role = "change"
-        elif unit == "1" and value == int(value) and re.search(r"count|tags|rows|samples|number|depth|in_flight", name):
+        elif (
+            unit == "1"
+            and value == int(value)
+            and re.search(r"count|tags|rows|samples|number|depth|in_flight", name)
+        ):
             role = "count"
         words = frozenset(word for part in path[-2:] for word in _words(part))
         share = bool(_SHARES.search(name)) and 0 <= value <= 1
@@ -235,12 +271,24 @@ class Evidence:
             key = f"field:{name}"
             self.subjects.setdefault(key, Subject(key)).phrases.update(_field_phrases(name))
             subject = key
-        self._add(value, pint_unit(unit or "") if unit != "1" else "1", subject, words, role, source, share=share)
+        self._add(
+            value,
+            pint_unit(unit or "") if unit != "1" else "1",
+            subject,
+            words,
+            role,
+            source,
+            share=share,
+        )
 
     def _counts(self, what: str, items: Sequence[Any], by: str, source: str) -> None:
         counts: dict[str, int] = {}
         for item in items:
-            kind = item.get(by, "medium" if by == "severity" else "") if isinstance(item, Mapping) else ""
+            kind = (
+                item.get(by, "medium" if by == "severity" else "")
+                if isinstance(item, Mapping)
+                else ""
+            )
             counts[kind] = counts.get(kind, 0) + 1
         for kind, count in counts.items():
             self._add(count, "1", "", frozenset({what, what + "s", kind}), "count", source)
@@ -267,7 +315,9 @@ class Evidence:
     def _is_name(self, name: object) -> bool:
         """Whether a key of a mapping names a tag, equipment or product rather than a field."""
         text = str(name)
-        return text.casefold() in self._tags or bool(re.fullmatch(r"\d*[A-Z][A-Z_]*[-_]?\d[\w.-]*", text))
+        return text.casefold() in self._tags or bool(
+            re.fullmatch(r"\d*[A-Z][A-Z_]*[-_]?\d[\w.-]*", text)
+        )
 
     def _named_in(self, text: str) -> str:
         """The last tag that is named in a text by its own name."""

@@ -16,10 +16,7 @@ from orchestrator.plant.units import normalise
 WRITTEN = {
     word: number
     for number, word in enumerate(
-        (
-            "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-            "fifteen sixteen seventeen eighteen nineteen twenty"
-        ).split()
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
     )
 } | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
 TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
@@ -52,7 +49,9 @@ UNITS: dict[str, str] = {
     "psig": "psig",
     "psia": "psia",
     "kg/cm2": "kg/cm2",
-    **dict.fromkeys(("m3", "m³", "m**3", "cubic metres", "cubic meters", "cubic metre"), "meter**3"),
+    **dict.fromkeys(
+        ("m3", "m³", "m**3", "cubic metres", "cubic meters", "cubic metre"), "meter**3"
+    ),
     **dict.fromkeys(("nm3", "nm³", "sm3", "sm³"), "sm3"),
     **dict.fromkeys(("t", "tonne", "tonnes", "ton", "tons", "mt"), "t"),
     "kt": "kt",
@@ -141,8 +140,8 @@ _MASKS = tuple(
         r"^\s*(?:[-*•]\s*)?[(\[]?\d{1,2}[.)\]](?=\s)",
         r"(?<=[.;:])\s+\(?\d{1,2}\)(?=\s)",
         r"\b\d+(?:st|nd|rd|th)\b",
-        r"\b(?:step|section|table|figure|fig\.|option|row|page|item|clause|chapter|rule|case|scenario|phase|"
-        r"stage|no\.|nr\.|number|version|priority|shift|line|point|question|train|unit|evidence|source)s?\s+#?\d+(?:\.\d+)*\b(?!\s?[%°])",
+        (r"\b(?:step|section|table|figure|fig\.|option|row|page|item|clause|chapter|rule|case|scenario|phase|"
+        r"stage|no\.|nr\.|number|version|priority|shift|line|point|question|train|unit|evidence|source)s?\s+#?\d+(?:\.\d+)*\b(?!\s?[%°])"),
         r"\[(?:citation:?\s*)?\d+(?:\s*[,–-]\s*\d+)*\]",
         r"\b(?:iso|iec|isa|rfc|api|astm|en|din|nfpa|osha)[- ]?\d+(?:[.-]\d+)*\b",
         r"\bv\d+(?:\.\d+)*\b",
@@ -220,7 +219,9 @@ def masked(text: str, names: Iterable[str] = ()) -> str:
     def blank(found: re.Match[str]) -> str:
         return "_" * (found.end() - found.start())
 
-    for pattern in _name_patterns(tuple(sorted({n for n in names if n}, key=lambda n: (-len(n), n)))):
+    for pattern in _name_patterns(
+        tuple(sorted({n for n in names if n}, key=lambda n: (-len(n), n)))
+    ):
         text = pattern.sub(blank, text)
     for pattern in _MASKS:
         text = pattern.sub(lambda f: " " * (f.end() - f.start()), text)
@@ -278,13 +279,17 @@ def _in_digits(clean: str, text: str, match: re.Match[str]) -> Quantity | None:
         sign, start = "", match.start("body")
     signed = bool(sign) or match["inner"] is not None
     end = match.end()
-    scale = re.match(r"\s?(thousand|million|billion)\b|([kM])(?=\s*(?:USD|\$|€|/|bbl|\b))", clean[end:])
+    scale = re.match(
+        r"\s?(thousand|million|billion)\b|([kM])(?=\s*(?:USD|\$|€|/|bbl|\b))", clean[end:]
+    )
     if scale and not (scale[2] and _read_unit(clean, end) and not match["money"]):
         factor = SCALES[(scale[1] or scale[2]).lower()]
         value, step, end = value * factor, step * factor, end + scale.end()
     unit, end = _unit_after(clean, end)
     if match["money"]:
-        unit = "USD" + unit.removeprefix("USD") if unit.startswith(("USD", "/")) or not unit else unit
+        unit = (
+            "USD" + unit.removeprefix("USD") if unit.startswith(("USD", "/")) or not unit else unit
+        )
         if not unit.startswith("USD"):
             unit, end = "USD", match.end()
     if sign in ("-", "−", "–") or match["inner"]:
@@ -364,7 +369,9 @@ def _unit_after(clean: str, at: int) -> tuple[str, int]:
     return unit, end
 
 
-_SPELLINGS = sorted((*UNITS, *(f"{u}/{p}" for u in ("kg", "bbl") for p in ("h", "d"))), key=len, reverse=True)
+_SPELLINGS = sorted(
+    (*UNITS, *(f"{u}/{p}" for u in ("kg", "bbl") for p in ("h", "d"))), key=len, reverse=True
+)
 _UNIT_PATTERN = re.compile(
     rf"\s?-?(?P<unit>{'|'.join(re.escape(s) for s in sorted(UNITS, key=len, reverse=True))})(?![A-Za-zÀ-ÿ0-9_])",
     re.IGNORECASE,
@@ -382,7 +389,9 @@ def _read_unit(clean: str, at: int) -> tuple[str, int] | None:
     written = match["unit"]
     if written in _CASED:
         return _CASED[written], match.end()
-    if written in _SINGLE_CASED or (written in ("m", "g", "M", "D", "S", "H", "T", "W") and written.isupper()):
+    if written in _SINGLE_CASED or (
+        written in ("m", "g", "M", "D", "S", "H", "T", "W") and written.isupper()
+    ):
         return None
     if written == "m" and re.match(r"\s+[a-z]", clean[match.end() :]):
         return None
@@ -397,7 +406,9 @@ def _with_shared_units(clean: str, found: list[Quantity]) -> list[Quantity]:
         if first.unit or first.counted or not second.unit:
             continue
         between = clean[first.end : second.start]
-        if re.fullmatch(r"\s*(?:to|and|or|[-–—]|,|,? and|\.\.\.?|±|\+/-|→|->)\s*(?:\$|USD )?", between):
+        if re.fullmatch(
+            r"\s*(?:to|and|or|[-–—]|,|,? and|\.\.\.?|±|\+/-|→|->)\s*(?:\$|USD )?", between
+        ):
             out[index] = Quantity(
                 first.value,
                 second.unit,

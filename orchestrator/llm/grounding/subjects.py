@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from orchestrator.llm.grounding.evidence import Evidence
 
 _COMMON = frozenset(
-    "the a an of in at on to for and or by from with is are was were be it its no not value".split()
+    ["the", "a", "an", "of", "in", "at", "on", "to", "for", "and", "or", "by", "from", "with", "is", "are", "was", "were", "be", "it", "its", "no", "not", "value"]
 )
 _SYNONYMS = {
     "margin": ("margin", "margins", "profit"),
@@ -92,7 +92,8 @@ class Mentions:
         runs: list[list[re.Match[str]]] = []
         for token in tokens:
             joined = runs and re.fullmatch(
-                r"[\s\-/]*(?:of |the |at |in |to )*[\s\-/]*", folded[runs[-1][-1].end() : token.start()]
+                r"[\s\-/]*(?:of |the |at |in |to )*[\s\-/]*",
+                folded[runs[-1][-1].end() : token.start()],
             )
             if joined:
                 runs[-1].append(token)
@@ -113,12 +114,18 @@ class Mentions:
 def _any_of(phrases: dict[str, set[str]]) -> re.Pattern[str] | None:
     if not phrases:
         return None
-    parts = [re.escape(p).replace(r"\ ", r"\s+") for p in sorted(phrases, key=lambda p: (-len(p), p))]
+    parts = [
+        re.escape(p).replace(r"\ ", r"\s+") for p in sorted(phrases, key=lambda p: (-len(p), p))
+    ]
     return re.compile(rf"(?<![\w])(?:{'|'.join(parts)})(?![\w])")
 
 
 def subjects_of(
-    mentions: Sequence[Mention], start: int, end: int, bounds: tuple[int, int], numbers: Sequence[int]
+    mentions: Sequence[Mention],
+    start: int,
+    end: int,
+    bounds: tuple[int, int],
+    numbers: Sequence[int],
 ) -> set[str]:
     """The subjects that a number from ``start`` to ``end`` may belong to; none where none is named.
 
