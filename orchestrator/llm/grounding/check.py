@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,20 @@ _HORIZON = re.compile(
     re.IGNORECASE,
 )
 _TIMES = frozenset({"s", "min", "h", "day", "week", "month", "year"})
+_COUNTING = frozenset({"count", "number", "total", "open"})
+_DOCUMENT = re.compile(
+    r"\b(?:manual|procedures?|documents?|handbook|data ?sheet|instructions?|guidelines?|passage|specification sheet)\b",
+    re.IGNORECASE,
+)
+_FROM_TO = re.compile(r"\s*(?:°?\w+\s)?to\s*(?:about |around )?")
+_OF_LIMITS = re.compile(
+    r"limit|alarm|normal|range|trip|bound|threshold|max|min|low|high|exceed|target|spec|between|above|over|under|within|inside|outside|envelope|allow",
+    re.IGNORECASE,
+)
+_SIDE = re.compile(
+    r"\b(low|lower|high|upper)\b[- ]?(?:low|high)?\s*(?:alarm\s|trip\s)?limit\s*(?:of \S+ )?(?:of|is|at|=|:)?\s*$",
+    re.IGNORECASE,
+)
 _NEAR_LIMIT = re.compile(
     r"\b(?:limit|threshold|target|alarm|maximum|minimum|normal|bound)\b", re.IGNORECASE
 )
@@ -119,6 +134,7 @@ class _Check:
                     self._refuse(claim, number, subjects)
                 else:
                     self._accept(claim, number, support)
+            self._from_to(claims, number, bounds)
             named = [m for m in self._mentions if bounds[0] <= m.start < bounds[1]]
             if named:
                 last = max(m.start for m in named)
@@ -128,6 +144,21 @@ class _Check:
             self._answer, tuple(self._sentences), tuple(self._problems), tuple(self._traced)
         )
 
+    def _from_to(self, claims: Sequence[Quantity], number: int, bounds: tuple[int, int]) -> None:
+        """``falls from 360 to 370`` contradicts itself."""
+        for first, last in itertools.pairwise(claims):
+            before = self._clean[bounds[0] : first.start]
+            if not re.search(r"\bfrom\s*(?:about |around )?$", before, re.IGNORECASE):
+                continue
+            if not _FROM_TO.fullmatch(self._clean[first.end : last.start]):
+                continue
+            said = direction_of(re.sub(r"\bfrom\s*(?:about |around )?$", "by ", before), "")
+            if said and (last.value - first.value) * said < 0:
+                text = self._answer[first.start : last.end]
+                self._problems.append(
+                    Problem("sign", text, number, "the words say the other direction")
+                )
+
     def _subjects(
         self,
         claim: Quantity,
@@ -136,7 +167,12 @@ class _Check:
         carried: set[str],
     ) -> set[str]:
         found = subjects_of(
-            self._mentions, claim.start, claim.end, bounds, [item.start for item in claims]
+            self._answer,
+            self._mentions,
+            claim.start,
+            claim.end,
+            bounds,
+            [item.start for item in claims],
         )
         return found or carried
 
@@ -155,20 +191,44 @@ class _Check:
                 claim, bounds, subjects
             )
         own = [fact for key in subjects for fact in self._facts_of.get(key, ())]
-        # Facts whose owner no text can name are open to all; where nothing is named, all are.
-        free = self._facts_of.get("", []) if subjects else self._evidence.facts
-        before = self._clean[bounds[0] : claim.start]
-        if claim.unit in _TIMES and _HORIZON.search(before):
-            free = [*free, *(f for f in self._evidence.facts if f.unit in _TIMES)]
+        free = self._free(claim, bounds, subjects, own)
         if claim.counted:
-            free = [f for f in self._evidence.facts if f.role in ("count", "passage")]
-            return self._count(claim, bounds, free)
+            return self._count(claim, bounds)
         candidates = self._ordered(claim, bounds, own) or []
         for fact in (*candidates, *free):
             support = direct(claim, fact)
             if support is not None and self._fits(claim, bounds, fact, support):
                 return support
         return None
+
+    def _free(
+        self, claim: Quantity, bounds: tuple[int, int], subjects: set[str], own: Sequence[Fact]
+    ) -> list[Fact]:
+        """Facts of no subject that is named, which the claim may be all the same.
+
+        A passage is open to a sentence that speaks of a document or shares a word with it. Facts of fields
+        are open where the named subjects have nothing in the claim's unit; spans of time are open to
+        words such as "in the next". Where nothing is named, everything is open.
+        """
+        sentence = self._answer[bounds[0] : bounds[1]]
+        cites = _DOCUMENT.search(sentence) is not None
+        passages = [
+            fact for fact in self._evidence.facts if fact.role == "passage" and not fact.subject
+        ]
+        if cites and passages and not subjects:
+            return passages
+        if not subjects:
+            return self._evidence.facts
+        words = {word for word in re.findall(r"[a-z0-9]+", sentence.lower()) if len(word) > 3}
+        free = [fact for fact in passages if cites or fact.words & words]
+        alike = any(value is not None for value in (_converted(fact, claim) for fact in own))
+        if not alike:
+            free += [fact for fact in self._evidence.facts if fact.subject.startswith("field:")]
+        before = self._clean[bounds[0] : claim.start]
+        if claim.unit in _TIMES and _HORIZON.search(before):
+            fields = [fact for fact in self._evidence.facts if fact.subject.startswith("field:")]
+            free += [fact for fact in fields if fact.unit in _TIMES]
+        return free
 
     def _ordered(self, claim: Quantity, bounds: tuple[int, int], own: Sequence[Fact]) -> list[Fact]:
         """Facts of the subject; beside the word "limit" a limit goes first."""
@@ -193,6 +253,13 @@ class _Check:
             and any(item.role == "limit" for item in self._facts_of.get(fact.subject, ()))
         ):
             return False
+        if fact.role == "limit" and not _OF_LIMITS.search(self._answer[bounds[0] : bounds[1]]):
+            return False
+        if fact.role == "limit" and fact.words & {"low", "high"}:
+            side = _SIDE.search(before)
+            sides = {"low": "low", "lower": "low", "high": "high", "upper": "high"}
+            if side and sides[side[1].lower()] not in fact.words:
+                return False
         known = support.value
         if fact.role == "change" or known < 0:
             if direction:
@@ -202,18 +269,23 @@ class _Check:
             return claim.value == 0 or (claim.value > 0) == (known > 0)
         if claim.value < 0 < known:
             return direction < 0 and fact.role == "passage"
-        return not (direction < 0 and claim.value > 0 and fact.role == "value" and re.search(r"\bby\s*$", before))
+        return not (
+            direction < 0
+            and claim.value > 0
+            and fact.role == "value"
+            and re.search(r"\bby\s*$", before)
+        )
 
-    def _count(
-        self, claim: Quantity, bounds: tuple[int, int], free: Sequence[Fact]
-    ) -> Support | None:
+    def _count(self, claim: Quantity, bounds: tuple[int, int]) -> Support | None:
         """A count of things: where the evidence counts such things, it must be that count."""
         follow = self._answer[claim.end : claim.end + 60].lower()
         words = set(re.findall(r"[a-z]+", re.split(r"[.,;:(]", follow)[0])[:4])
         words |= {word.removesuffix("s") for word in words} | {f"{word}s" for word in words}
-        alike = [fact for fact in free if fact.words & words]
+        free = [fact for fact in self._evidence.facts if fact.role in ("count", "passage")]
         best = [
-            f for f in alike if len(f.words & words) == max(len(g.words & words) for g in alike)
+            fact
+            for fact in free
+            if fact.words & words and (fact.role == "passage" or fact.words - _COUNTING <= words)
         ]
         for fact in best or free:
             support = direct(claim, fact)
@@ -237,8 +309,27 @@ class _Check:
             for fact in self._facts_of.get(key, ())
             if fact.role in ("value", "limit") and "age" not in fact.words
         ]
-        pool = list(dict.fromkeys([*near, *own]))
-        support = derived(claim, sentence, pool) or totals(
+        here = list(dict.fromkeys(fact for at, fact in self._stated if at == number))
+        begin = self._sentences[number][0]
+        local = (
+            self._clean[max(begin, claim.start - 70) : claim.start],
+            self._clean[claim.end :][:30],
+        )
+        if _NEAR_LIMIT.search(local[0][-12:]):
+            return None
+        limits = [fact for fact in own if fact.role == "limit"] if "limit" in sentence else []
+        alike = [
+            fact
+            for fact in here
+            if not claim.unit
+            or (
+                fact.subject in subjects
+                if claim.unit == "percent"
+                else _converted(fact, claim) is not None
+            )
+        ]
+        pool = [*here, *limits] if len(alike) >= 2 else list(dict.fromkeys([*near, *own]))
+        support = derived(claim, sentence, local, pool) or totals(
             claim, sentence, [fact for _, fact in self._stated]
         )
         if support is None or support.how not in ("difference", "change in percent"):

@@ -183,7 +183,11 @@ def _of_trends(
         return
     for key in dict.fromkeys(m.key for m in mentions):
         changes = [f for f in facts_of.get(key, ()) if f.role == "change" and f.value]
-        if changes and all((f.value > 0) != (said > 0) for f in changes) and len(mentions) == 1:
+        if (
+            changes
+            and all((f.value > 0) != (said > 0) for f in changes)
+            and len({m.start for m in mentions}) == 1
+        ):
             yield f"the change is {changes[0].value:+g}"
 
 

@@ -66,7 +66,64 @@ _NAMES = (
     "balance",
 )
 _STOP = frozenset(
-    ["the", "a", "an", "of", "in", "at", "on", "to", "for", "and", "or", "by", "from", "with", "is", "are", "was", "were", "be", "it", "its", "value", "values", "result", "results", "data", "field", "number", "usd", "per", "bbl", "pct", "percent", "change", "minutes", "seconds", "hours", "days", "day", "last", "new", "time", "times", "score", "mean", "now", "current", "present", "this", "that", "forecast", "flow", "temperature", "pressure", "level", "total"]
+    [
+        "the",
+        "a",
+        "an",
+        "of",
+        "in",
+        "at",
+        "on",
+        "to",
+        "for",
+        "and",
+        "or",
+        "by",
+        "from",
+        "with",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "it",
+        "its",
+        "value",
+        "values",
+        "result",
+        "results",
+        "data",
+        "field",
+        "number",
+        "usd",
+        "per",
+        "bbl",
+        "pct",
+        "percent",
+        "change",
+        "minutes",
+        "seconds",
+        "hours",
+        "days",
+        "day",
+        "last",
+        "new",
+        "time",
+        "times",
+        "score",
+        "mean",
+        "now",
+        "current",
+        "present",
+        "this",
+        "that",
+        "forecast",
+        "flow",
+        "temperature",
+        "pressure",
+        "level",
+        "total",
+    ]
 )
 MOST_NUMBERS = 20_000
 
@@ -83,7 +140,6 @@ class Fact:
         role: What sort of number it is.
         source: Where it comes from: ``situation``, ``tag X at time``, ``forecasting.forecast``, a document.
         share: Whether it is a share of one, which may be said in percent.
-        number: Of the source, as an answer cites it; 0 for none.
     """
 
     value: float
@@ -252,7 +308,10 @@ class Evidence:
                 unit, name = own, name.removesuffix(suffix)
                 break
         else:
-            if _DIMENSIONLESS.search(name):
+            timed = re.match(r"(hours|minutes|seconds|days)_", name)
+            if timed:
+                unit = {"hours": "h", "minutes": "min", "seconds": "s", "days": "day"}[timed[1]]
+            elif _DIMENSIONLESS.search(name):
                 unit = "1"
         role: Role = "value"
         if _LIMITS.search(name):
@@ -268,8 +327,10 @@ class Evidence:
         words = frozenset(word for part in path[-2:] for word in _words(part))
         share = bool(_SHARES.search(name)) and 0 <= value <= 1
         if subject in ("", "situation"):
-            key = f"field:{name}"
-            self.subjects.setdefault(key, Subject(key)).phrases.update(_field_phrases(name))
+            parent = path[-2] if len(path) > 1 else ""
+            key = f"field:{parent}.{name}" if parent else f"field:{name}"
+            phrases = _field_phrases(name) or _field_phrases(parent)
+            self.subjects.setdefault(key, Subject(key)).phrases.update(phrases)
             subject = key
         self._add(
             value,

@@ -19,7 +19,7 @@ ROUND_DIGITS = 3
 MOST_OPERANDS = 40
 
 _DIFFERENCE = re.compile(
-    r"\b(?:differ\w*|gap|margin to|headroom|away|short of|below|above|over|under|beyond|past|higher|lower|more|less|"
+    r"\b(?:differ\w*|gap|margin to|headroom|away|short of|below|above|over|under|beyond|past|higher|lower\w*|more|less|"
     r"warmer|colder|hotter|cooler|greater|fewer|increas\w*|decreas\w*|declin\w*|drop\w*|fall\w*|fell|ris\w*|rose|gain\w*|lost|loss|"
     r"climb\w*|chang\w*|up|down|widen\w*|narrow\w*|spread|distance|left|remaining|exceed\w*|ahead|behind|within|from|clos\w*|rais\w*|mov\w*|off|reduc\w*)\b",
     re.IGNORECASE,
@@ -32,7 +32,17 @@ _TOTAL = re.compile(
 )
 _MEAN = re.compile(r"\b(?:average\w*|mean|midpoint|middle|centre|half ?way)\b", re.IGNORECASE)
 _HALF_WIDTH = re.compile(r"±|\+/-|plus or minus|plus/minus", re.IGNORECASE)
-_PART = re.compile(r"\bof\b|\bshare\b|\bfraction\b|\bproportion\b", re.IGNORECASE)
+_SHARE = re.compile(
+    r"\bshare\b|\bfraction\b|\bproportion\b|%\s+of\b|\bper ?cent of\b", re.IGNORECASE
+)
+_LEVEL = re.compile(
+    r"(?:\b(?:is|are|was|were|at|reads?|stands?|runs?|shows?|reach\w*|to|of)|[=:|])\s*(?:now |currently |about |around )?$",
+    re.IGNORECASE,
+)
+_NAMED_DIFFERENCE = re.compile(
+    r"\b(?:difference|gap|distance|headroom|change|increase|decrease|rise|fall|drop|gain|loss|reduction|spread|margin to)\b[^,;]*$",
+    re.IGNORECASE,
+)
 _DELTA = re.compile(r"K$|delta|^deg|degC|degF")
 
 
@@ -123,39 +133,50 @@ def _last_place(value: float) -> float:
     return 10.0 ** (len(text) - len(text.rstrip("0")))
 
 
-def derived(claim: Quantity, sentence: str, pool: Sequence[Fact]) -> Support | None:
+def derived(
+    claim: Quantity, sentence: str, local: tuple[str, str], pool: Sequence[Fact]
+) -> Support | None:
     """Support by a computation that the sentence states, over the facts that it speaks of.
 
     Differences, changes in percent, shares, ratios, sums and means of two facts, and sums and means of all
-    facts that the text gives before. ``sentence`` must hold the word for it.
+    facts that the text gives before.
+
+    Args:
+        claim: The number.
+        sentence: Holds the word for the computation.
+        local: What stands just before and just after the number; the word for a difference is in it.
+        pool: Facts that may be computed with, those that the sentence gives first.
     """
-    pool = pool[:MOST_OPERANDS]
+    before, after = local
+    level = _LEVEL.search(before) is not None and not (
+        _DIFFERENCE.match(after.lstrip(" ")) or _NAMED_DIFFERENCE.search(before)
+    )
+    difference = not level and _DIFFERENCE.search(before + " " + after) is not None
     claimed = abs(claim.value)
-    has_difference = _DIFFERENCE.search(sentence) is not None
-    for one, other in itertools.permutations(pool, 2):
-        if one is other:
-            continue
-        for name, value, unit in _of_two(claim, one, other, sentence, has_difference):
+    for one, other in itertools.permutations(pool[:MOST_OPERANDS], 2):
+        for name, value, unit in _of_two(claim, one, other, sentence, difference):
             size = _in_claimed_unit(claim, value, unit)
             if size is not None and _same(claim, claimed, abs(size)):
+                if name == "ratio" and pool.index(one) > pool.index(other):
+                    continue
                 return Support((one, other), name, size)
     return None
 
 
 def _of_two(
-    claim: Quantity, one: Fact, other: Fact, sentence: str, has_difference: bool
+    claim: Quantity, one: Fact, other: Fact, sentence: str, difference: bool
 ) -> Iterable[tuple[str, float, str]]:
     second = _as(other, one.unit)
     if second is None:
         return
-    if has_difference and claim.unit != "percent":
+    if difference and claim.unit != "percent":
         yield "difference", one.value - second, one.unit
-    if has_difference and claim.unit == "percent":
+    if difference and claim.unit == "percent":
         if one.unit in ("percent", "1", ""):
             yield "difference", one.value - second, "percent"
         if second:
             yield "change in percent", (one.value - second) / abs(second) * 100, "percent"
-    if claim.unit == "percent" and second and _PART.search(sentence):
+    if claim.unit == "percent" and second and _SHARE.search(sentence):
         yield "share", one.value / second * 100, "percent"
     if not claim.unit and second and _RATIO.search(sentence):
         yield "ratio", one.value / second, "1"

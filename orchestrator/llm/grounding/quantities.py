@@ -16,7 +16,29 @@ from orchestrator.plant.units import normalise
 WRITTEN = {
     word: number
     for number, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+            "twenty",
+        ]
     )
 } | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
 TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
@@ -138,10 +160,13 @@ _MASKS = tuple(
         r"\b\d{1,2}\s?(?:am|pm)\b",
         r"\b(?:in|since|of|year|by|until|from)\s+(?:19|20)\d{2}\b(?!\s*(?:[a-z°%$]|\.\d))",
         r"^\s*(?:[-*•]\s*)?[(\[]?\d{1,2}[.)\]](?=\s)",
-        r"(?<=[.;:])\s+\(?\d{1,2}\)(?=\s)",
+        r"(?<=[.;:,!?])\s+\(?\d{1,2}\)(?=\s)",
+        r"(?<=[.;:!?])\s+\d{1,2}\.(?=\s+[A-Z_\"'*])",
         r"\b\d+(?:st|nd|rd|th)\b",
-        (r"\b(?:step|section|table|figure|fig\.|option|row|page|item|clause|chapter|rule|case|scenario|phase|"
-        r"stage|no\.|nr\.|number|version|priority|shift|line|point|question|train|unit|evidence|source)s?\s+#?\d+(?:\.\d+)*\b(?!\s?[%°])"),
+        (
+            r"\b(?:step|section|table|figure|fig\.|option|row|page|item|clause|chapter|rule|case|scenario|phase|"
+            r"stage|no\.|nr\.|number|version|priority|shift|line|point|question|train|unit|evidence|source)s?\s+#?\d+(?:\.\d+)*\b(?!\s?[%°])"
+        ),
         r"\[(?:citation:?\s*)?\d+(?:\s*[,–-]\s*\d+)*\]",
         r"\b(?:iso|iec|isa|rfc|api|astm|en|din|nfpa|osha)[- ]?\d+(?:[.-]\d+)*\b",
         r"\bv\d+(?:\.\d+)*\b",
@@ -228,7 +253,11 @@ def masked(text: str, names: Iterable[str] = ()) -> str:
 
     def identifier(found: re.Match[str]) -> str:
         word = found[0]
-        if _GLUED.match(word) or _number_with_unit(word):
+        if (
+            word.lower() in ("m3", "sm3", "nm3", "cm2")
+            or _GLUED.match(word)
+            or _number_with_unit(word)
+        ):
             return word
         return "_" * len(word)
 
@@ -285,13 +314,13 @@ def _in_digits(clean: str, text: str, match: re.Match[str]) -> Quantity | None:
     if scale and not (scale[2] and _read_unit(clean, end) and not match["money"]):
         factor = SCALES[(scale[1] or scale[2]).lower()]
         value, step, end = value * factor, step * factor, end + scale.end()
+    bare = end
     unit, end = _unit_after(clean, end)
-    if match["money"]:
-        unit = (
-            "USD" + unit.removeprefix("USD") if unit.startswith(("USD", "/")) or not unit else unit
-        )
-        if not unit.startswith("USD"):
-            unit, end = "USD", match.end()
+    if match["money"] and not unit.startswith("USD"):
+        end = bare
+    if match["money"] and not unit.startswith("USD"):
+        per = _PER_PATTERN.match(clean, end)
+        unit, end = (f"USD/{_PER[per['per'].lower()]}", per.end()) if per else ("USD", end)
     if sign in ("-", "−", "–") or match["inner"]:
         value = -value
     return Quantity(

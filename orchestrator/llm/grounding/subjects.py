@@ -10,7 +10,32 @@ from dataclasses import dataclass
 from orchestrator.llm.grounding.evidence import Evidence
 
 _COMMON = frozenset(
-    ["the", "a", "an", "of", "in", "at", "on", "to", "for", "and", "or", "by", "from", "with", "is", "are", "was", "were", "be", "it", "its", "no", "not", "value"]
+    [
+        "the",
+        "a",
+        "an",
+        "of",
+        "in",
+        "at",
+        "on",
+        "to",
+        "for",
+        "and",
+        "or",
+        "by",
+        "from",
+        "with",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "it",
+        "its",
+        "no",
+        "not",
+        "value",
+    ]
 )
 _SYNONYMS = {
     "margin": ("margin", "margins", "profit"),
@@ -85,6 +110,7 @@ class Mentions:
             match
             for match in re.finditer(r"[a-z0-9]+", folded)
             if len(match[0]) > 2
+            and not match[0].isdigit()
             and match[0] not in _COMMON
             and self._frequency.get(match[0])
             and not any(start <= match.start() < end for start, end in covered)
@@ -121,6 +147,7 @@ def _any_of(phrases: dict[str, set[str]]) -> re.Pattern[str] | None:
 
 
 def subjects_of(
+    text: str,
     mentions: Sequence[Mention],
     start: int,
     end: int,
@@ -132,6 +159,7 @@ def subjects_of(
     Nearest before it, all of a list that stands before the first number, and what directly follows it.
 
     Args:
+        text: The whole answer.
         mentions: Of the sentence, in order.
         start: Where the number begins.
         end: Where it ends.
@@ -151,7 +179,12 @@ def subjects_of(
         if len({m.start for m in opening}) > 1 and not [m for m in before if m.end > first]:
             found |= {m.key for m in opening}
     following = min((n for n in numbers if n >= end), default=bounds[1])
-    close = [m for m in after if m.start < following]
+    close = [
+        m
+        for m in after
+        if m.start < following
+        and not re.search(r"[,;:()\n]|\band\b|\bwhile\b", text[end : m.start])
+    ]
     if close:
         least = min(m.start for m in close)
         found |= {m.key for m in close if m.start == least}

@@ -71,8 +71,10 @@ def make_world(draw: random.Random) -> World:
         places = 2 if span < 5 else 1
         value = round(draw.uniform(low, high), places)
         over = draw.random() < 0.25
-        limit = round(value - span * draw.uniform(0.03, 0.2), places) if over else round(
-            value + span * draw.uniform(0.05, 0.6), places
+        limit = (
+            round(value - span * draw.uniform(0.03, 0.2), places)
+            if over
+            else round(value + span * draw.uniform(0.05, 0.6), places)
         )
         bottom = round(min(value, limit) - span * draw.uniform(0.5, 1.2), places)
         tags.append(
@@ -223,7 +225,9 @@ class Says:
             kind = "times ten"
         if kind == "sign" and not signed:
             kind = "swap"
-        if kind == "other" and (like is None or abs(round(like, places) - round(value, places)) < 1.5 * 10**-places):
+        if kind == "other" and (
+            like is None or abs(round(like, places) - round(value, places)) < 1.5 * 10**-places
+        ):
             kind = "invented"
         self.done = kind
         if kind == "unit":
@@ -264,7 +268,9 @@ def plain_value(w: World, s: Says, d: random.Random) -> str:
     tag = w.plant.tags[[t.name for t in w.plant.tags].index(one)]
     name = d.choice([one, f"{tag.description} ({one})", f"The {tag.description.lower()}"])
     places = 2 if one == "PI210" else 1
-    return f"{name} is at {s.number(w.values[one], w.shown[one], places, like=w.values[other])} now."
+    return (
+        f"{name} is at {s.number(w.values[one], w.shown[one], places, like=w.values[other])} now."
+    )
 
 
 def rounded_value(w: World, s: Says, d: random.Random) -> str:
@@ -282,10 +288,14 @@ def converted_value(w: World, s: Says, d: random.Random) -> str:
     if form == 0:
         return f"PI210 stands at {s.number(w.values['PI210'] * 100, 'kPa', 0, like=170.0)}."
     if form == 1:
-        return f"The furnace outlet (TI042) is at {s.number(w.values['TI042'] * 1.8 + 32, '°F', 1)}."
+        return (
+            f"The furnace outlet (TI042) is at {s.number(w.values['TI042'] * 1.8 + 32, '°F', 1)}."
+        )
     if form == 2:
         return f"Kerosene draw FI205 runs at {s.number(w.values['FI205'] * 1000, 'kg/h', 0)}."
-    return f"Crude feed FI101 is {s.number(w.values['FI101'] / 0.158987294928 * 24 / 1000, 'kbd', 1)}."
+    return (
+        f"Crude feed FI101 is {s.number(w.values['FI101'] / 0.158987294928 * 24 / 1000, 'kbd', 1)}."
+    )
 
 
 def limit_beside(w: World, s: Says, d: random.Random) -> str:
@@ -314,7 +324,9 @@ def distance_to_limit(w: World, s: Says, d: random.Random) -> str:
 
 def kpis(w: World, s: Says, d: random.Random) -> str:
     n = w.numbers
-    fell = s.word(d.choice(["fell", "dropped", "is down"]), d.choice(["rose", "increased", "is up"]))
+    fell = s.word(
+        d.choice(["fell", "dropped", "is down"]), d.choice(["rose", "increased", "is up"])
+    )
     return (
         f"The margin {fell} by {s.number(-n['margin_change'], '%', 1, like=n['energy_change'])} and now stands at "
         f"{s.number(n['margin'], 'USD/bbl', 2)}, while the energy index is {s.number(n['energy'], '', 1)}."
@@ -336,7 +348,9 @@ def crude_market(w: World, s: Says, d: random.Random) -> str:
 def quality(w: World, s: Says, d: random.Random) -> str:
     score = w.numbers["score"]
     if d.random() < 0.5:
-        return f"The data-quality score is {s.number(score, '', 2)}, which is enough for optimization."
+        return (
+            f"The data-quality score is {s.number(score, '', 2)}, which is enough for optimization."
+        )
     return f"Data quality stands at {s.number(score * 100, '%', 0)}."
 
 
@@ -455,18 +469,51 @@ def two_lines(w: World, s: Says, d: random.Random) -> str:
 
 
 NUMBERS: tuple[Template, ...] = (
-    plain_value, plain_value, rounded_value, converted_value, limit_beside, distance_to_limit, kpis,
-    kpi_signed, crude_market, quality, equipment, counted_alerts, forecast, forecast_rise,
-    time_to_limit, setpoint, worth, relative_move, price, price_ratio, document, average,
-    difference, two_lines,
+    plain_value,
+    plain_value,
+    rounded_value,
+    converted_value,
+    limit_beside,
+    distance_to_limit,
+    kpis,
+    kpi_signed,
+    crude_market,
+    quality,
+    equipment,
+    counted_alerts,
+    forecast,
+    forecast_rise,
+    time_to_limit,
+    setpoint,
+    worth,
+    relative_move,
+    price,
+    price_ratio,
+    document,
+    average,
+    difference,
+    two_lines,
 )
 WORDS: tuple[Template, ...] = (
-    limit_beside, distance_to_limit, kpis, crude_market, forecast_rise, setpoint, mode, alarms, within,
+    limit_beside,
+    distance_to_limit,
+    kpis,
+    crude_market,
+    forecast_rise,
+    setpoint,
+    mode,
+    alarms,
+    within,
 )
 HOW = ("swap", "unit", "times ten", "other", "invented", "sign")
 FILLERS = (
-    "", "", "I looked at the newest values. ", "Two things matter here. ", "In short: ",
-    "Based on the data of 2026-03-01 06:30 UTC: ", "First, the facts. ",
+    "",
+    "",
+    "I looked at the newest values. ",
+    "Two things matter here. ",
+    "In short: ",
+    "Based on the data of 2026-03-01 06:30 UTC: ",
+    "First, the facts. ",
 )
 
 
@@ -478,7 +525,10 @@ def answers(seed: int, count: int = 200) -> Iterator[tuple[World, Scripted]]:
         if number % 2 == 0:
             template = draw.choice((*NUMBERS, mode, alarms, within))
             says = Says(world, draw)
-            yield world, Scripted(draw.choice(FILLERS) + template(world, says, draw), template.__name__)
+            yield (
+                world,
+                Scripted(draw.choice(FILLERS) + template(world, says, draw), template.__name__),
+            )
             continue
         words = draw.random() < 0.2
         template = draw.choice(WORDS if words else NUMBERS)
