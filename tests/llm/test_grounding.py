@@ -5,24 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from scripted_answers import NOW, World, answers
-
-from orchestrator.llm.grounding import Evidence, Report, check
-
-
-def evidence_of(world: World) -> Evidence:
-    evidence = Evidence()
-    evidence.describe(world.plant.tags)
-    evidence.add_samples(world.samples, NOW)
-    evidence.add_situation(world.situation)
-    for operation, result in world.results.items():
-        evidence.add_result(operation, result)
-    evidence.add_passage("furnace manual, page 12", world.passage)
-    return evidence
-
-
-def judged(world: World, text: str) -> Report:
-    return check(text, evidence_of(world))
+from judging import judged
+from scripted_answers import answers
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from judging import judged
 from scripted_answers import NOW, World
-from test_grounding import judged
 
 from orchestrator.llm.grounding import complaint, mended
 from orchestrator.plant.samples import Quality, Sample

@@ -7,6 +7,7 @@ answer is an honest one with one number or word spoiled.
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -250,7 +251,7 @@ class Says:
     def _swapped(self, value: float, places: int) -> float:
         text = list(f"{abs(value):.{places}f}")
         digits = [i for i, c in enumerate(text) if c.isdigit()]
-        pairs = [(a, b) for a, b in zip(digits, digits[1:], strict=False) if text[a] != text[b]]
+        pairs = [(a, b) for a, b in itertools.pairwise(digits) if text[a] != text[b]]
         if pairs:
             a, b = self.draw.choice(pairs)
             text[a], text[b] = text[b], text[a]
