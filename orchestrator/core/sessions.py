@@ -75,11 +75,11 @@ class SessionBook:
 
     async def take_turn(
         self,
-        id: str,
+        id: str,  # noqa: A002
         user: str,
         text: str,
         plant_time: datetime,
-        read: Read,  # noqa: A002
+        read: Read,
     ) -> tuple[Decision, SessionRecord]:
         """Read one more turn of a session and keep it.
 
