@@ -15,6 +15,8 @@ import structlog
 
 from orchestrator.clock import Clock, PlantClock, SystemClock
 from orchestrator.config import Settings
+from orchestrator.core.advice import Advisor
+from orchestrator.core.advice_desk import AdviceDesk, Asked
 from orchestrator.core.alert_desk import AlertDesk
 from orchestrator.core.assessment import Assessor
 from orchestrator.core.criteria import Estimates
@@ -22,6 +24,7 @@ from orchestrator.core.decision import Decision
 from orchestrator.core.decision_engine import DecisionEngine, Memory, QueryRequest, Turn
 from orchestrator.core.events import EventBus
 from orchestrator.core.home import MONITORING_MODELS
+from orchestrator.core.live_advice import LiveAdvice
 from orchestrator.core.live_loop import LiveLoop
 from orchestrator.core.model_desk import ModelDesk
 from orchestrator.core.module_coordinator import ModuleCoordinator
@@ -121,6 +124,12 @@ class Orchestrator:
         self.values = ValueAnswers(self.plant, self.historian, self.monitor)
         self.estimates = Estimates(self.registry)
         self.engine = DecisionEngine(settings, self.registry, self.estimates)
+        self.advice = AdviceDesk(
+            self.engine,
+            self.registry,
+            self.store,
+            settings.decision_engine.confidence_threshold,
+        )
         periods = [tag.period_seconds for tag in self.plant.tags if tag.period_seconds]
         self.memory = Memory(period_seconds=median(periods) if periods else 0.0)
         self.coordinator = ModuleCoordinator(
@@ -132,6 +141,15 @@ class Orchestrator:
             self.clock,
             self.home,
             self.events,
+        )
+        self.live_advice = LiveAdvice(
+            self.advice,
+            self.engine,
+            self.memory,
+            self.clock,
+            situation=self.situation,
+            accept=self._accept,
+            spawn=self._spawn,
         )
         self._lockstep = lockstep
         self._closing = AsyncExitStack()
@@ -169,6 +187,7 @@ class Orchestrator:
         train: Source | None = None,
         registry: Registry | None = None,
         lockstep: bool = False,
+        advisor: Advisor | None = None,
     ) -> Self:
         """Take the home's lock, open all parts and resume what a crash left unfinished.
 
@@ -180,6 +199,7 @@ class Orchestrator:
             registry: Modules; all installed ones when ``None``.
             lockstep: Plant time stands still while actions run, and nothing that depends on this
                 machine (load, durations) enters a decision, so that a run can be repeated exactly.
+            advisor: Asked where the policy is not sure; without one the policy decides alone.
 
         Raises:
             HomeLockedError: another process owns the home.
@@ -191,6 +211,7 @@ class Orchestrator:
             if source is not None:
                 closing.callback(source.close)
             orchestrator = cls(settings, parts, source=source, train=train, lockstep=lockstep)
+            orchestrator.advice.advisor = advisor
             closing.push_async_callback(orchestrator.operator.close)
             closing.push_async_callback(orchestrator.coordinator.stop)
             await orchestrator._start()
@@ -289,6 +310,8 @@ class Orchestrator:
                 return
             jobs = await self._accept(decision, situation)
             self.memory.note_started(decision, at)
+            if not self._lockstep:
+                self.live_advice.ask(decision, situation, at)
         except UnavailableError as error:
             log.error("no decision could be recorded", error=str(error))
             return
@@ -319,14 +342,21 @@ class Orchestrator:
         session_id: str | None = None,
         user: str = "",
         dry_run: bool = False,
+        advise: bool = False,
     ) -> tuple[Decision, list[JobRecord]]:
         """Decide for a query, a given situation, or the live one; store it; and start its actions.
 
-        A given situation is decided without memory and without what this home has observed. A dry run starts nothing; its decision is
-        stored and marked, and a session remembers the turn.
+        A given situation is decided without memory and without what this home has observed. A dry run
+        starts nothing; its decision is stored and marked, and a session remembers the turn. Where the
+        policy is not sure, or with ``advise``, the adviser is heard first, up to its deadline.
         """
         accepted = await self.accept(
-            situation=situation, query=query, session_id=session_id, user=user, dry_run=dry_run
+            situation=situation,
+            query=query,
+            session_id=session_id,
+            user=user,
+            dry_run=dry_run,
+            advise=advise,
         )
         return accepted.decision, accepted.jobs
 
@@ -339,6 +369,7 @@ class Orchestrator:
         session_id: str | None = None,
         user: str = "",
         dry_run: bool = False,
+        advise: bool = False,
     ) -> Accepted:
         """As :meth:`decide`, with the session after the turn; ``said`` are the words as they were given,
         where ``query`` is what they mean in the light of an earlier answer."""
@@ -347,9 +378,13 @@ class Orchestrator:
 
         async def read(previous: Turn | None) -> Decision:
             request = QueryRequest(text=query, previous=previous) if query is not None else None
+            given = situation is not None
             decision = self.engine.decide(
-                basis, request=request, now=now, dry_run=dry_run, as_given=situation is not None
+                basis, request=request, now=now, dry_run=dry_run, as_given=given
             )
+            if self.advice.unsure(decision, asked=advise):
+                asked = Asked(basis, now, request, dry_run=dry_run, as_given=given)
+                decision = await self.advice.advised(decision, asked, asked=advise)
             return decision if query is None else await self.values.complete(decision, query, now)
 
         session = None

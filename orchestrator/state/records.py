@@ -317,3 +317,40 @@ class TurnRecord:
     answered_by: str = ""
     items: tuple[dict[str, Any], ...] = ()
     evidence: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AdviceLabel:
+    """What came of one piece of advice: its stated confidence (0 to 1), whether it was right, and the weight.
+
+    A person's verdict weighs 1; that all its operations merely succeeded, or one failed, a quarter.
+    """
+
+    stated: float
+    right: bool
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningRecord:
+    """A question that is worked on in steps; ``answer`` is null until it is done."""
+
+    id: str
+    question: str
+    started_at: datetime
+    document: dict[str, Any]
+    user: str = ""
+    session_id: str | None = None
+    ended_at: datetime | None = None
+    answer: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningStepRecord:
+    """One step of such a run, stored before the next begins; ``number`` counts from 0."""
+
+    run_id: str
+    number: int
+    kind: str
+    at: datetime
+    document: dict[str, Any]

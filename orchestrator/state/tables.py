@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from orchestrator.state.columns import UtcTime, Words, document_type
 
-SCHEMA_REVISION = "0005"
+SCHEMA_REVISION = "0006"
 """The newest revision; kept here so that a start on a current database need not load Alembic."""
 
 metadata = MetaData(
@@ -399,4 +399,47 @@ audit = Table(
     Column("details", Text, nullable=False),
     Column("previous", Text, nullable=False),
     Column("digest", Text, nullable=False),
+)
+
+# One row a decision on which an adviser was heard; with feedback and outcomes it tells how far to believe
+# the next advice. Written with its decision and never without it.
+advice = Table(
+    "advice",
+    metadata,
+    Column("decision_id", Words, primary_key=True),
+    Column("created_at", UtcTime, nullable=False),
+    Column("model", Words, nullable=False),
+    Column("prompt", Words, nullable=False),
+    Column("outcome", Words, nullable=False),
+    Column("stated_confidence", Float),
+    Column("confidence", Float),
+    Column("policy_confidence", Float, nullable=False),
+    Column("proposed", document_type(), nullable=False),
+    Column("policy", document_type(), nullable=False),
+    Index("ix_advice_model", "model", "created_at"),
+)
+
+reasoning_runs = Table(
+    "reasoning_runs",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("question", Words, nullable=False),
+    Column("user", Words, nullable=False),
+    Column("session_id", Words),
+    Column("started_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+    Column("document", document_type(), nullable=False),
+    Column("answer", document_type()),
+    Index("ix_reasoning_runs_time", "started_at", "id"),
+)
+
+reasoning_steps = Table(
+    "reasoning_steps",
+    metadata,
+    Column("run_id", Words, ForeignKey("reasoning_runs.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("kind", Words, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("document", document_type(), nullable=False),
+    PrimaryKeyConstraint("run_id", "number"),
 )
