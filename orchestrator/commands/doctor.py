@@ -179,7 +179,7 @@ def _home(settings: Settings) -> Finding:
 
 
 def _model(settings: Settings) -> Finding:
-    from orchestrator.config import HOSTED_MODELS
+    from orchestrator.llm_settings import HOSTED_MODELS
 
     why = settings.llm.why_unusable
     if why is None:

@@ -84,7 +84,9 @@ class AdviceDesk:
         if not self.unsure(decision, asked=asked):
             return decision
         if self.advisor is None:
-            return _noted(decision, self._unsure_note(decision, "there is no language model"))
+            why = "there is no language model"
+            told = any("no language model" in note for note in decision.notes)
+            return decision if told else _noted(decision, self._unsure_note(decision, why))
         question = _question(decision, basis)
         started = time.perf_counter()
         try:

@@ -77,6 +77,8 @@ class DecisionEngine:
         self._gates = Gates(policy.gates, disabled, self._operations)
         self._confidence = ConfidenceRule(self._rules, policy.gates)
         self._estimates = estimates or Estimates(registry)
+        self._alone = settings.llm.why_unusable is not None
+        self._threshold = engine.confidence_threshold
 
     def decide(
         self,
@@ -129,7 +131,7 @@ class DecisionEngine:
         criteria = self._criteria(passed, facts, observed=not as_given)
         actions = actions_of(_by_utility(passed.selected, criteria), parameters)
         refused = self._refusals(reading, passed)
-        confidence = self._confidence(facts)
+        confidence = self._confidence(facts) if reading is None else reading.confidence
         return Decision(
             id=decision_id or new_id(),
             created_at=now,
@@ -137,11 +139,11 @@ class DecisionEngine:
             triggers=tuple([_trigger(item) for item in fired]),
             actions=actions,
             alternatives=tuple(_alternative(removal) for removal in passed.removed),
-            confidence=confidence if reading is None else reading.confidence,
+            confidence=confidence,
             rationale=rationale_of(
                 facts, fired, passed, actions, scarce, reading, refused, proposed
             ),
-            notes=self._notes(situation),
+            notes=(*self._notes(situation), *self._unadvised(confidence)),
             criteria=criteria,
             policy_version=self.policy_version,
             dry_run=dry_run,
@@ -223,6 +225,15 @@ class DecisionEngine:
             for removal in passed.removed
         ]
         return (*missing, *held)
+
+    def _unadvised(self, confidence: float) -> tuple[str, ...]:
+        """Says of a decision under the threshold that there is no model to ask."""
+        if not self._alone or confidence >= self._threshold:
+            return ()
+        return (
+            f"the confidence {confidence:.2f} is under {self._threshold:.2f} and there is no language "
+            "model to ask: this is the policy's own answer",
+        )
 
     def _notes(self, situation: Situation) -> tuple[str, ...]:
         return tuple(
