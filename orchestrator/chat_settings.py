@@ -12,7 +12,7 @@ class ChatSettings(Section):
 
     session_days: float = Field(default=30.0, gt=0)
     """Days for which a session is kept after its last turn."""
-    deadline: float = Field(default=120.0, gt=0)
+    deadline: float = Field(default=120.0, gt=0, le=600)
     """Longest time from a message to the end of its answer, s; what still runs then goes on."""
     results_share: float = Field(default=0.6, gt=0, le=1)
     """Share of that time that results may take, where a model is to put them into words."""

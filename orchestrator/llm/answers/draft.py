@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from orchestrator.errors import as_sentence as capitalised
+
 Source = Literal[
     "operation", "historian", "alert", "decision", "recommendation", "write", "status", "document"
 ]
@@ -134,4 +136,4 @@ def joined(parts: Iterable[str], most: int = 6) -> str:
 def as_sentence(text: str) -> str:
     """``text`` with a capital and a full stop."""
     text = text.strip().rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}." if text else ""
+    return f"{capitalised(text)}." if text else ""
