@@ -20,6 +20,7 @@ from orchestrator.api.bodies import DOCUMENTED
 from orchestrator.api.dependencies import known_parameters
 from orchestrator.api.endpoints import (
     alerts,
+    chat,
     decisions,
     events,
     invoke,
@@ -31,6 +32,7 @@ from orchestrator.api.endpoints import (
     orchestrate,
     probes,
     recommendations,
+    sessions,
     status,
 )
 from orchestrator.api.metrics import Metrics
@@ -43,6 +45,8 @@ from orchestrator.api.middleware.same_origin import SameOrigin
 from orchestrator.api.problems import http_exception, request_validation
 from orchestrator.api.service import OrchestratorFactory, Service, open_configured
 from orchestrator.config import Settings
+from orchestrator.llm.configured import model_of
+from orchestrator.llm.copilot import Copilot
 
 DESCRIPTION = """\
 Decides when work is worth doing on a refinery, has a module do it, and learns from what came of it.
@@ -52,6 +56,8 @@ Times are ISO 8601 UTC. Lists are `{"items", "next_cursor"}`.
 """
 RESOURCES = (
     orchestrate,
+    chat,
+    sessions,
     invoke,
     jobs,
     decisions,
@@ -73,7 +79,7 @@ def create_app(
     *,
     run_loop: bool = False,
     service: Service | None = None,
-    heartbeat_seconds: float = events.HEARTBEAT_SECONDS,
+    heartbeat_seconds: float | None = None,
 ) -> FastAPI:
     """The application; its lifespan opens and closes the orchestrator.
 
@@ -82,7 +88,7 @@ def create_app(
         orchestrator_factory: Opens the orchestrator.
         run_loop: Run the live loop too when the orchestrator has a source.
         service: Identity and address of this process.
-        heartbeat_seconds: Longest silence of an event stream, s.
+        heartbeat_seconds: Longest silence of a stream, s; the configured one where null.
     """
     service = service or Service()
     metrics = Metrics()
@@ -91,6 +97,8 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         orchestrator = await orchestrator_factory(settings)
         app.state.orchestrator = orchestrator
+        model = model_of(settings)
+        app.state.copilot = Copilot(orchestrator, model)
         metrics.watch_loop(lambda: service.loop_state == "running")
         orchestrator.events.listen(metrics.event)
         if run_loop and orchestrator.source is not None:
@@ -103,6 +111,8 @@ def create_app(
             app.state.closing.set()
             await service.stop_loop()
             app.state.orchestrator = None
+            if model is not None:
+                await model.close()
             await orchestrator.close()
 
     names = (settings.service.host, *settings.service.allowed_hosts)
@@ -127,7 +137,7 @@ def create_app(
     app.state.closing = asyncio.Event()
     app.state.service = service
     app.state.metrics = metrics
-    app.state.heartbeat_seconds = heartbeat_seconds
+    app.state.heartbeat_seconds = heartbeat_seconds or settings.chat.heartbeat
     for resource in RESOURCES:
         app.include_router(
             resource.router,

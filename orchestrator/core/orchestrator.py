@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -30,6 +31,7 @@ from orchestrator.core.module_coordinator import ModuleCoordinator
 from orchestrator.core.operator_parts import open_operator
 from orchestrator.core.parts import Parts, open_parts
 from orchestrator.core.recommendations import content_of
+from orchestrator.core.sessions import SessionBook
 from orchestrator.core.situation import Situation
 from orchestrator.core.sources import configured_plant
 from orchestrator.core.status import describe
@@ -54,11 +56,19 @@ from orchestrator.state.records import (
 log = structlog.get_logger(__name__)
 
 MODE_KEY = "plant_mode"
-SESSION_LIFE = timedelta(days=30)
 OBSERVED = timedelta(days=30)
 """Age of the outcomes from which success, time and cost are estimated."""
 OLD_NEWS = frozenset({None, "fresh", "in_flight"})
 Verdict = Literal["right", "wrong", "unclear"]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A decision that is stored, the jobs that its actions became, and the session after the turn."""
+
+    decision: Decision
+    jobs: list[JobRecord]
+    session: SessionRecord | None = None
 
 
 class Orchestrator:
@@ -107,6 +117,9 @@ class Orchestrator:
             settings.plant.maintenance,
             calendar=calendar_of(settings.module("analysis").options),
             interval=timedelta(seconds=settings.plant.assess_interval),
+        )
+        self.sessions = SessionBook(
+            self.store.sessions, self.cache, life=timedelta(days=settings.chat.session_days)
         )
         self.values = ValueAnswers(self.plant, self.historian, self.monitor)
         self.estimates = Estimates(self.registry)
@@ -209,6 +222,7 @@ class Orchestrator:
         saved = await self.store.settings.get(MODE_KEY)
         self.assessor.operator_mode = saved.get("mode") if isinstance(saved, dict) else None
         await self._learn_from_outcomes()
+        await self.store.sessions.forget_expired(SystemClock().now())
         await self.alerts.restore()
         await self.operator.restore()
         await self.coordinator.start()
@@ -336,39 +350,52 @@ class Orchestrator:
         starts nothing; its decision is stored and marked, and a session remembers the turn. Where the
         policy is not sure, or with ``advise``, the adviser is heard first, up to its deadline.
         """
-        basis = situation if situation is not None else await self.situation()
-        request = None
-        now = self.clock.now()
-        session = None
-        if query is not None:
-            if session_id:
-                session = await self.store.sessions.get(session_id, user, now)
-            previous = Turn.model_validate(session.turn) if session else None
-            request = QueryRequest(text=query, previous=previous)
-        decision = self.engine.decide(
-            basis, request=request, now=now, dry_run=dry_run, as_given=situation is not None
+        accepted = await self.accept(
+            situation=situation,
+            query=query,
+            session_id=session_id,
+            user=user,
+            dry_run=dry_run,
+            advise=advise,
         )
-        if self.advice.unsure(decision, asked=advise):
+        return accepted.decision, accepted.jobs
+
+    async def accept(
+        self,
+        *,
+        situation: Situation | None = None,
+        query: str | None = None,
+        said: str | None = None,
+        session_id: str | None = None,
+        user: str = "",
+        dry_run: bool = False,
+        advise: bool = False,
+    ) -> Accepted:
+        """As :meth:`decide`, with the session after the turn; ``said`` are the words as they were given,
+        where ``query`` is what they mean in the light of an earlier answer."""
+        basis = situation if situation is not None else await self.situation()
+        now = self.clock.now()
+
+        async def read(previous: Turn | None) -> Decision:
+            request = QueryRequest(text=query, previous=previous) if query is not None else None
             given = situation is not None
-            asked = Asked(basis, now, request, dry_run=dry_run, as_given=given)
-            decision = await self.advice.advised(decision, asked, asked=advise)
-        if query is not None:
-            decision = await self.values.complete(decision, query, now)
-        jobs = await self._accept(decision, basis, session_id=session_id)
-        reading = decision.interpretation
-        if session_id and reading is not None:
-            await self.store.sessions.put(
-                SessionRecord(
-                    id=session_id,
-                    user=user,
-                    operations=reading.operations,
-                    turn=reading.model_dump(mode="json"),
-                    updated_at=now,
-                    expires_at=now + SESSION_LIFE,
-                    turns=(session.turns if session else 0) + 1,
-                )
+            decision = self.engine.decide(
+                basis, request=request, now=now, dry_run=dry_run, as_given=given
             )
-        return decision, jobs
+            if self.advice.unsure(decision, asked=advise):
+                asked = Asked(basis, now, request, dry_run=dry_run, as_given=given)
+                decision = await self.advice.advised(decision, asked, asked=advise)
+            return decision if query is None else await self.values.complete(decision, query, now)
+
+        session = None
+        if query is not None and session_id:
+            decision, session = await self.sessions.take_turn(
+                session_id, user, said or query, now, read
+            )
+        else:
+            decision = await read(None)
+        jobs = await self._accept(decision, basis, session_id=session_id)
+        return Accepted(decision, jobs, session)
 
     async def _accept(
         self, decision: Decision, situation: Situation, *, session_id: str | None = None

@@ -36,6 +36,8 @@ RecommendationState = Literal[
     "stopped",
 ]
 StepState = Literal["pending", "writing", "done", "not_done", "unverified", "dropped"]
+TurnState = Literal["open", "answered", "asked", "refused", "partial", "failed"]
+"""``open`` until it is answered; ``partial`` where the time was up before all results were there."""
 
 
 class EncodedDocument(dict[str, Any]):
@@ -277,6 +279,9 @@ class SessionRecord:
     """What a conversation carries from its last turn to the next one.
 
     ``turn`` is how the last turn was read: operations, slots, topic, and what was asked back.
+    ``turns`` counts them and is the version of the record; ``origin`` is new with each session, so that
+    one which was deleted and begun again is not taken for the former. ``summary`` tells the first
+    ``summarised`` turns in short.
     """
 
     id: str
@@ -286,6 +291,32 @@ class SessionRecord:
     updated_at: datetime
     expires_at: datetime | None = None
     turns: int = 1
+    origin: str = ""
+    summary: str = ""
+    summarised: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """One turn of a conversation: what was said, how it was read, what ran, what was answered.
+
+    ``at`` is wall time, ``plant_time`` that of the decision. ``items`` are what the answer lists, in its
+    order, so that a later turn may mean "the second one"; ``evidence`` is what the answer rests on.
+    """
+
+    session_id: str
+    number: int
+    at: datetime
+    plant_time: datetime
+    text: str
+    reading: dict[str, Any]
+    decision_id: str | None = None
+    state: TurnState = "open"
+    jobs: tuple[dict[str, Any], ...] = ()
+    answer: str = ""
+    answered_by: str = ""
+    items: tuple[dict[str, Any], ...] = ()
+    evidence: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -282,8 +282,30 @@ sessions = Table(
     Column("turns", Integer, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime),
+    Column("origin", Words, nullable=False, server_default=""),
+    Column("summary", Words, nullable=False, server_default=""),
+    Column("summarised", Integer, nullable=False, server_default="0"),
     Index("ix_sessions_user", "user", "updated_at", "id"),
     Index("ix_sessions_expiry", "expires_at"),
+)
+
+session_turns = Table(
+    "session_turns",
+    metadata,
+    Column("session_id", Words, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("plant_time", UtcTime, nullable=False),
+    Column("text", Words, nullable=False),
+    Column("reading", document_type(), nullable=False),
+    Column("decision_id", Words),
+    Column("state", Words, nullable=False),
+    Column("jobs", document_type(), nullable=False),
+    Column("answer", Words, nullable=False),
+    Column("answered_by", Words, nullable=False),
+    Column("items", document_type(), nullable=False),
+    Column("evidence", document_type(), nullable=False),
+    PrimaryKeyConstraint("session_id", "number"),
 )
 
 recommendation_transitions = Table(
