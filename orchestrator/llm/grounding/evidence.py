@@ -233,6 +233,13 @@ class Evidence:
             words = frozenset(_words(text[max(0, item.start - 80) : item.start]))
             self._add(item.value, pint_unit(item.unit), "", words, "passage", source)
 
+    def add_words(self, text: str) -> None:
+        """The words of the question: an answer may repeat the numbers that it asks with."""
+        for item in quantities(text, self.names):
+            key = self._named_in(text[: item.start])
+            words = frozenset(_words(text))
+            self._add(item.value, pint_unit(item.unit), key, words, "passage", "the question")
+
     # -- reading documents ----------------------------------------------------------------------
 
     def _walk(
