@@ -12,6 +12,8 @@ from orchestrator.modules.base import Operation
 if TYPE_CHECKING:
     from orchestrator.core.orchestrator import Orchestrator
 
+REACHES_OUT = frozenset({"analysis.update"})
+"""Operations that fetch from outside; a model does not start them."""
 Status = Literal["succeeded", "refused", "failed"]
 
 
@@ -80,7 +82,9 @@ class GatedRunner:
         self._operations = {
             name: operation
             for name, operation in self.orchestrator.registry.operations.items()
-            if not operation.needs.writes_to_plant and operation.appends is None
+            if not operation.needs.writes_to_plant
+            and operation.appends is None
+            and name not in REACHES_OUT
         }
 
     @property
@@ -95,6 +99,10 @@ class GatedRunner:
         known = self._operations.get(operation)
         if known is None:
             why = f"there is no operation {operation[:60]!r} that may be run here"
+            return Observation(operation, parameters, "refused", text=why)
+        data = parameters.get("data")
+        if isinstance(data, Mapping) and not {"start", "end"} <= data.keys():
+            why = "data that is made up in a request is no evidence; give a range of the historian"
             return Observation(operation, parameters, "refused", text=why)
         earlier = await self._job_of(key)
         if earlier is None:

@@ -125,6 +125,11 @@ _STOP = frozenset(
         "total",
     ]
 )
+_SUPPOSES = re.compile(
+    r"\b(?:if|suppos\w*|assum\w*|by|chang\w*|rais\w*|lower\w*|increas\w*|reduc\w*|cut)\b",
+    re.IGNORECASE,
+)
+_SPANS = re.compile(r"horizon|period|hours|days|minutes")
 MOST_NUMBERS = 20_000
 
 
@@ -223,8 +228,10 @@ class Evidence:
     ) -> None:
         """An operation's result and the parameters that it was run with."""
         self._walk(result, operation, "", (), None)
-        if parameters:
-            self._walk(parameters, f"parameters of {operation}", "", (), None)
+        # What a model makes up as a parameter must not become evidence for it; spans of time are its to choose.
+        spans = {n: v for n, v in (parameters or {}).items() if _SPANS.search(n) or n == "changes"}
+        if spans:
+            self._walk(spans, f"parameters of {operation}", "", (), None)
 
     def add_passage(self, source: str, text: str) -> None:
         """A passage of a document: its numbers count as the document's."""
@@ -234,8 +241,14 @@ class Evidence:
             self._add(item.value, pint_unit(item.unit), "", words, "passage", source)
 
     def add_words(self, text: str) -> None:
-        """The words of the question: an answer may repeat the numbers that it asks with."""
+        """The words of the question: an answer may repeat its spans of time, and what it supposes.
+
+        What the question claims to be so is no evidence.
+        """
+        supposes = _SUPPOSES.search(text) is not None
         for item in quantities(text, self.names):
+            if not (supposes or item.unit in ("s", "min", "h", "day", "week", "month", "year")):
+                continue
             key = self._named_in(text[: item.start])
             words = frozenset(_words(text))
             self._add(item.value, pint_unit(item.unit), key, words, "passage", "the question")
@@ -301,8 +314,7 @@ class Evidence:
             for found in quantities(value, self.names):
                 words = frozenset(_words(value[max(0, found.start - 80) : found.start]))
                 key = self._named_in(value[: found.start])
-                role: Role = "count" if found.counted else "passage"
-                self._add(found.value, pint_unit(found.unit), key, words, role, source)
+                self._add(found.value, pint_unit(found.unit), key, words, "passage", source)
 
     def _number(
         self, value: float, source: str, subject: str, path: tuple[str, ...], unit: str | None
