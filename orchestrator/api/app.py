@@ -47,6 +47,7 @@ from orchestrator.api.service import OrchestratorFactory, Service, open_configur
 from orchestrator.config import Settings
 from orchestrator.llm.configured import model_of
 from orchestrator.llm.copilot import Copilot
+from orchestrator.llm.grounding.verifier import AnswerVerifier
 
 DESCRIPTION = """\
 Decides when work is worth doing on a refinery, has a module do it, and learns from what came of it.
@@ -98,7 +99,9 @@ def create_app(
         orchestrator = await orchestrator_factory(settings)
         app.state.orchestrator = orchestrator
         model = model_of(settings)
-        app.state.copilot = Copilot(orchestrator, model)
+        app.state.copilot = Copilot(
+            orchestrator, model, verifier=AnswerVerifier(orchestrator.plant)
+        )
         metrics.watch_loop(lambda: service.loop_state == "running")
         orchestrator.events.listen(metrics.event)
         if run_loop and orchestrator.source is not None:
