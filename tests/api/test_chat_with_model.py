@@ -116,21 +116,6 @@ def test_what_stays_wrong_is_left_out_and_said(service: Running, model: Model) -
     assert "nothing of its answer could be verified" in told.end["notes"][0]
 
 
-@pytest.mark.parametrize(
-    "play", [Fail(500, "broken"), Raw((b"<html>sorry</html>",)), Say("", reasoning=REASONING)]
-)
-def test_a_model_that_fails_is_told_and_the_plain_answer_follows(
-    service: Running, model: Model, play: Any
-) -> None:
-    model.says(play)
-    told = say(service.http, "is the data good?", deadline=6)
-    assert told.answer.startswith("Data quality is 97 %")
-    assert told.end["state"] == "answered"
-    assert told.end["answered_by"] == "templates"
-    assert "language model" in told.end["notes"][0]
-    assert REASONING[:20] not in told.answer
-
-
 def test_it_is_shown_the_conversation_without_reasoning_and_words_are_data(
     service: Running, model: Model
 ) -> None:
@@ -152,3 +137,19 @@ def test_no_model_is_asked_where_nothing_was_found(service: Running, model: Mode
     for text in ("hello", "write 600 to FC101_SP", "kerosene"):
         assert say(service.http, text).end["answered_by"] == "templates"
     assert model.asked == []
+
+
+# Last, since a server that fails again and again is left alone for a while.
+@pytest.mark.parametrize(
+    "play", [Fail(500, "broken"), Raw((b"<html>sorry</html>",)), Say("", reasoning=REASONING)]
+)
+def test_a_model_that_fails_is_told_and_the_plain_answer_follows(
+    service: Running, model: Model, play: Any
+) -> None:
+    model.says(play)
+    told = say(service.http, "is the data good?", deadline=6)
+    assert told.answer.startswith("Data quality is 97 %")
+    assert told.end["state"] == "answered"
+    assert told.end["answered_by"] == "templates"
+    assert "language model" in told.end["notes"][0]
+    assert REASONING[:20] not in told.answer
