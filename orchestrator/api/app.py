@@ -34,6 +34,7 @@ from orchestrator.api.endpoints import (
     recommendations,
     sessions,
     status,
+    summaries,
 )
 from orchestrator.api.metrics import Metrics
 from orchestrator.api.middleware.body_limit import MEGABYTE, BodyLimit
@@ -58,6 +59,7 @@ RESOURCES = (
     orchestrate,
     chat,
     sessions,
+    summaries,
     invoke,
     jobs,
     decisions,

@@ -72,7 +72,6 @@ def service(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         modules={"etl": {"options": {"go": str(go)}}},
         llm={"model": "r1", "api_key": "key", "base_url": model.base_url, "dialect": "vllm"},
         decision_engine={"confidence_threshold": 0.1, "max_retries": 0},
-        chat={"deadline": 20},
     )
     with serving(settings, orchestrator_factory=open_slow, heartbeat_seconds=0.2) as running:
         yield running
@@ -147,7 +146,7 @@ def test_a_model_that_fails_is_told_and_the_plain_answer_follows(
     service: Running, model: Model, play: Any
 ) -> None:
     model.says(play)
-    told = say(service.http, "is the data good?", deadline=6)
+    told = say(service.http, "is the data good?", deadline=10)
     assert told.answer.startswith("Data quality is 97 %")
     assert told.end["state"] == "answered"
     assert told.end["answered_by"] == "templates"
