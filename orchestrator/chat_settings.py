@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+import re
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator
 
 from orchestrator.sections import Section
 
@@ -20,3 +23,28 @@ class ChatSettings(Section):
     """Longest silence of the stream, s; a comment breaks it."""
     whole_turns: int = Field(default=12, ge=1)
     """Turns that a model is shown whole; those before are summarised."""
+    timezone: str = "UTC"
+    """IANA zone of the site, in which shifts and days begin."""
+    shift_starts: tuple[str, ...] = Field(default=("06:00", "14:00", "22:00"), min_length=1)
+    """When shifts begin, HH:MM in the site's zone."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ValueError, OSError) as error:
+            raise ValueError(
+                f"no time zone {value!r}; give an IANA name such as Europe/Berlin"
+            ) from error
+        return value
+
+    @field_validator("shift_starts")
+    @classmethod
+    def _times(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            if not re.fullmatch(r"(?:[01]\d|2[0-3]):[0-5]\d", text):
+                raise ValueError(f"{text!r} is no time of day; give HH:MM")
+        if len(set(value)) != len(value):
+            raise ValueError("two shifts begin at one time")
+        return tuple(sorted(value))

@@ -18,6 +18,7 @@ from orchestrator.commands import (
     plant,
     replay,
     sessions,
+    summary,
 )
 from orchestrator.commands import chat as chatting
 from orchestrator.commands import decide as deciding
@@ -74,6 +75,7 @@ app.command(rich_help_panel=ASKING)(deciding.ask)
 app.command(rich_help_panel=ASKING)(deciding.decide)
 app.command(rich_help_panel=ASKING)(invoke.invoke)
 app.command(rich_help_panel=LOOKING)(plant.status)
+app.command(rich_help_panel=LOOKING)(summary.summary)
 app.command(rich_help_panel=LOOKING)(monitoring.monitor)
 app.add_typer(decisions.app, name="decisions", rich_help_panel=LOOKING)
 app.add_typer(sessions.app, name="sessions", rich_help_panel=LOOKING)

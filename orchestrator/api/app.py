@@ -34,6 +34,7 @@ from orchestrator.api.endpoints import (
     recommendations,
     sessions,
     status,
+    summaries,
 )
 from orchestrator.api.metrics import Metrics
 from orchestrator.api.middleware.body_limit import MEGABYTE, BodyLimit
@@ -45,9 +46,8 @@ from orchestrator.api.middleware.same_origin import SameOrigin
 from orchestrator.api.problems import http_exception, request_validation
 from orchestrator.api.service import OrchestratorFactory, Service, open_configured
 from orchestrator.config import Settings
-from orchestrator.llm.configured import model_of
 from orchestrator.llm.copilot import Copilot
-from orchestrator.llm.grounding.verifier import AnswerVerifier
+from orchestrator.llm.wiring import attach_model
 
 DESCRIPTION = """\
 Decides when work is worth doing on a refinery, has a module do it, and learns from what came of it.
@@ -59,6 +59,7 @@ RESOURCES = (
     orchestrate,
     chat,
     sessions,
+    summaries,
     invoke,
     jobs,
     decisions,
@@ -98,10 +99,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         orchestrator = await orchestrator_factory(settings)
         app.state.orchestrator = orchestrator
-        model = model_of(settings)
-        app.state.copilot = Copilot(
-            orchestrator, model, verifier=AnswerVerifier(orchestrator.plant)
-        )
+        app.state.copilot = Copilot(orchestrator, attach_model(orchestrator))
         metrics.watch_loop(lambda: service.loop_state == "running")
         orchestrator.events.listen(metrics.event)
         if run_loop and orchestrator.source is not None:
@@ -114,8 +112,6 @@ def create_app(
             app.state.closing.set()
             await service.stop_loop()
             app.state.orchestrator = None
-            if model is not None:
-                await model.close()
             await orchestrator.close()
 
     names = (settings.service.host, *settings.service.allowed_hosts)

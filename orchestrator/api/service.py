@@ -87,19 +87,13 @@ class Service:
 async def open_configured(settings: Settings) -> Orchestrator:
     """An orchestrator on the configured home, over the configured source."""
     from orchestrator.core.orchestrator import Orchestrator
-    from orchestrator.llm.wiring import attach_model
 
     source, train = await asyncio.to_thread(configured_sources, settings)
-    orchestrator = await Orchestrator.open(settings, source=source, train=train)
-    attach_model(orchestrator)
-    return orchestrator
+    return await Orchestrator.open(settings, source=source, train=train)
 
 
 async def open_without_source(settings: Settings) -> Orchestrator:
     """An orchestrator on the configured home that serves requests only."""
     from orchestrator.core.orchestrator import Orchestrator
-    from orchestrator.llm.wiring import attach_model
 
-    orchestrator = await Orchestrator.open(settings)
-    attach_model(orchestrator)
-    return orchestrator
+    return await Orchestrator.open(settings)

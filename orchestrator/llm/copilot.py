@@ -28,6 +28,7 @@ from orchestrator.llm.sessions import (
     summary_of,
     to_be_summarised,
 )
+from orchestrator.llm.verification import Grounded, grounds_of
 from orchestrator.llm.wording import Verifier, Worded, Wording
 from orchestrator.state.records import (
     FINAL_STATUSES,
@@ -83,20 +84,18 @@ class Copilot:
     Args:
         orchestrator: Reads, decides and runs.
         model: Puts answers into words; templates alone where ``None``.
-        verifier: What a model's answer has to pass; without one no model is asked.
     """
 
     def __init__(
         self,
         orchestrator: Orchestrator,
         model: LanguageModel | None = None,
-        verifier: Verifier | None = None,
     ) -> None:
         self._orchestrator = orchestrator
         self._settings = orchestrator.settings.chat
         self._own = OwnAnswers(orchestrator)
         self._store = orchestrator.store
-        self._wording = Wording(model, verifier) if model is not None and verifier else None
+        self._wording = Wording(model) if model is not None else None
 
     async def answer(self, said: Said) -> AsyncGenerator[ChatEvent]:
         """Everything that happens until the turn is answered.
@@ -149,6 +148,7 @@ class Copilot:
                 composed.text,
                 composed.evidence,
                 self._before(before, history),
+                await self._verifier(decision, outcomes, composed),
                 begun + deadline - loop.time(),
             ):
                 if isinstance(piece, Worded):
@@ -203,6 +203,17 @@ class Copilot:
 
     async def _history(self, session: SessionRecord) -> list[TurnRecord]:
         return await self.settle(session, self._settings.whole_turns + SUMMARISED_AT_ONCE)
+
+    async def _verifier(
+        self, decision: Decision, outcomes: Sequence[OutcomeRecord], composed: Composed
+    ) -> Verifier:
+        record = await self._store.decisions.get(decision.id)
+        values = decision.interpretation.values if decision.interpretation else ()
+        plant = self._orchestrator.plant
+        grounds = await asyncio.to_thread(
+            grounds_of, plant, record.situation, outcomes, values, composed.text
+        )
+        return Grounded(grounds)
 
     def _before(self, session: SessionRecord | None, turns: Sequence[TurnRecord]) -> list[Message]:
         if session is None:

@@ -41,8 +41,8 @@ class Verdict:
 class Verifier(Protocol):
     """Looks whether what an answer says stands in the evidence."""
 
-    def __call__(self, answer: str, evidence: Sequence[Evidence], plain: str) -> Verdict:
-        """The answer with what is unsupported taken out; ``plain`` is what the program itself says."""
+    def __call__(self, answer: str) -> Verdict:
+        """The answer with what is unsupported taken out, and what that was."""
         ...
 
 
@@ -73,11 +73,10 @@ class Worded:
 
 
 class Wording:
-    """One model, and the verifier that its answers have to pass."""
+    """One model, whose answers have to pass a verifier."""
 
-    def __init__(self, model: LanguageModel, verifier: Verifier) -> None:
+    def __init__(self, model: LanguageModel) -> None:
         self._model = model
-        self._verify = verifier
 
     async def put(
         self,
@@ -85,6 +84,7 @@ class Wording:
         plain: str,
         evidence: Sequence[Evidence],
         before: Sequence[Message],
+        verify: Verifier,
         deadline: float,
     ) -> AsyncIterator[Thought | Worded]:
         """Reasoning as it comes, then the end; it never raises for a model that fails.
@@ -94,6 +94,7 @@ class Wording:
             plain: The plain answer.
             evidence: What it rests on.
             before: The conversation before.
+            verify: What the answer has to pass.
             deadline: Longest time for all of it, s.
         """
         loop = asyncio.get_running_loop()
@@ -125,7 +126,7 @@ class Wording:
             if reply is None:
                 break
             usage = _sum(usage, reply.usage)
-            verdict = self._verify(reply.text, evidence, plain)
+            verdict = await asyncio.to_thread(verify, reply.text)
             if not verdict.faults:
                 yield Worded(verdict.text, reply.model, "", usage, stamp)
                 return
