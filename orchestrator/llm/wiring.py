@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.llm.advisor import ModelAdvisor
+from orchestrator.llm.agents import CodeSafety, Panel, PanelBudget
 from orchestrator.llm.configured import model_of
+from orchestrator.llm.operation_runner import GatedRunner
+from orchestrator.llm.reasoning import ReasoningLoop, Surroundings
 
 if TYPE_CHECKING:
     from orchestrator.core.orchestrator import Orchestrator
@@ -13,20 +16,38 @@ if TYPE_CHECKING:
 
 
 def attach_model(orchestrator: Orchestrator) -> LanguageModel | None:
-    """Make the configured model the orchestrator's adviser; it is closed with the orchestrator.
+    """Give the orchestrator the configured adviser; the model is closed with the orchestrator.
 
-    Returns the model, or ``None`` where none is configured and the policy decides alone.
+    Returns the model, or ``None`` where none is configured: then the policy decides alone, or with the
+    stand-ins of the panel where that is configured.
     """
-    model = model_of(orchestrator.settings)
-    if model is None:
-        return None
-    orchestrator.closing.push_async_callback(model.close)
-    orchestrator.advice.advisor = ModelAdvisor(
-        model,
-        orchestrator.settings,
-        orchestrator.registry,
-        orchestrator.plant,
-        orchestrator.clock.now,
-        orchestrator.historian.last_values,
-    )
+    settings = orchestrator.settings
+    model = model_of(settings)
+    if model is not None:
+        orchestrator.closing.push_async_callback(model.close)
+    if settings.decision_engine.advisor == "panel":
+        budget = PanelBudget(seconds=settings.llm.timeout)
+        operations = orchestrator.registry.operations
+        orchestrator.advice.advisor = Panel(operations, CodeSafety(orchestrator), budget, model)
+    elif model is not None:
+        orchestrator.advice.advisor = ModelAdvisor(
+            model,
+            settings,
+            orchestrator.registry,
+            orchestrator.plant,
+            orchestrator.clock.now,
+            orchestrator.historian.last_values,
+        )
     return model
+
+
+def reasoning_of(orchestrator: Orchestrator, model: LanguageModel | None) -> ReasoningLoop:
+    """The reasoning loop over an open orchestrator; without a model the parser and templates answer."""
+    return ReasoningLoop(
+        orchestrator.store.reasoning,
+        GatedRunner(orchestrator),
+        Surroundings(
+            orchestrator.plant, orchestrator.clock.now, orchestrator.historian.last_values
+        ),
+        model,
+    )
