@@ -33,7 +33,7 @@ async def test_the_loop_goes_on_while_the_model_thinks_and_takes_what_it_adds(
     scenario = load_scenario(None).model_copy(
         update={"warm_up_hours": 12.0, "price_history_days": 0}
     )
-    async with ModelServer([Say(ADVICE, pause=1.5)]) as server:
+    async with ModelServer([Say(ADVICE, pause=0.05)]) as server:
         settings = load_settings().with_changes(
             state={"home": tmp_path / "home"},
             llm={
@@ -43,8 +43,9 @@ async def test_the_loop_goes_on_while_the_model_thinks_and_takes_what_it_adds(
                 "timeout": 20.0,
             },
             decision_engine={"confidence_threshold": 1.0},
-            plant={"source": {"speed": 600.0}},
         )
+        source = settings.plant.source.model_copy(update={"speed": 3600.0})
+        settings = settings.with_changes(plant={"source": source})
         orchestrator = await Orchestrator.open(settings, source=TwinSource(scenario, seed=1))
         async with orchestrator:
             attach_model(orchestrator)
