@@ -287,7 +287,8 @@ class _Check:
             for fact in free
             if fact.words & words and (fact.role == "passage" or fact.words - _COUNTING <= words)
         ]
-        for fact in best or free:
+        passages = [fact for fact in free if fact.role == "passage"]
+        for fact in (*(best or free), *passages):
             support = direct(claim, fact)
             if support is not None:
                 return support

@@ -125,6 +125,11 @@ _STOP = frozenset(
         "total",
     ]
 )
+_SUPPOSES = re.compile(
+    r"\b(?:if|suppos\w*|assum\w*|by|chang\w*|rais\w*|lower\w*|increas\w*|reduc\w*|cut)\b",
+    re.IGNORECASE,
+)
+_SPANS = re.compile(r"horizon|period|hours|days|minutes")
 MOST_NUMBERS = 20_000
 
 
@@ -223,8 +228,10 @@ class Evidence:
     ) -> None:
         """An operation's result and the parameters that it was run with."""
         self._walk(result, operation, "", (), None)
-        if parameters:
-            self._walk(parameters, f"parameters of {operation}", "", (), None)
+        # What a model makes up as a parameter must not become evidence for it; spans of time are its to choose.
+        spans = {n: v for n, v in (parameters or {}).items() if _SPANS.search(n) or n == "changes"}
+        if spans:
+            self._walk(spans, f"parameters of {operation}", "", (), None)
 
     def add_passage(self, source: str, text: str) -> None:
         """A passage of a document: its numbers count as the document's."""
@@ -232,6 +239,43 @@ class Evidence:
         for item in quantities(text, self.names):
             words = frozenset(_words(text[max(0, item.start - 80) : item.start]))
             self._add(item.value, pint_unit(item.unit), "", words, "passage", source)
+
+    def add_told(self, source: str, text: str, subject: str = "") -> None:
+        """A sentence of the program itself: each number belongs to the tag last named before it.
+
+        Args:
+            source: Who says it.
+            text: What is said.
+            subject: What it is about where it names no tag.
+        """
+        self.texts.append(text)
+        about = self._subject(subject).key if subject else ""
+        for found in quantities(text, self.names):
+            words = frozenset(_words(text[max(0, found.start - 80) : found.start]))
+            key = self._named_in(text[: found.start]) or about
+            self._add(found.value, pint_unit(found.unit), key, words, "passage", source)
+
+    def add_fact(self, subject: str, what: str, value: float, unit: str, source: str) -> None:
+        """One number: of ``subject`` (a tag, a product; empty for none), in ``unit`` (empty if unknown)."""
+        key = self._subject(subject).key if subject else ""
+        words = frozenset(_words(what))
+        name = "_".join(sorted(words))
+        role: Role = "limit" if "limit" in words else "change" if _CHANGES.search(name) else "value"
+        share = bool(_SHARES.search(what.strip().lower())) and 0 <= value <= 1
+        self._add(value, pint_unit(unit), key, words, role, source, share=share)
+
+    def add_words(self, text: str) -> None:
+        """The words of the question: an answer may repeat its spans of time, and what it supposes.
+
+        What the question claims to be so is no evidence.
+        """
+        supposes = _SUPPOSES.search(text) is not None
+        for item in quantities(text, self.names):
+            if not (supposes or item.unit in ("s", "min", "h", "day", "week", "month", "year")):
+                continue
+            key = self._named_in(text[: item.start])
+            words = frozenset(_words(text))
+            self._add(item.value, pint_unit(item.unit), key, words, "passage", "the question")
 
     # -- reading documents ----------------------------------------------------------------------
 
@@ -290,12 +334,7 @@ class Evidence:
                 "note",
             )
         ):
-            self.texts.append(value)
-            for found in quantities(value, self.names):
-                words = frozenset(_words(value[max(0, found.start - 80) : found.start]))
-                key = self._named_in(value[: found.start])
-                role: Role = "count" if found.counted else "passage"
-                self._add(found.value, pint_unit(found.unit), key, words, role, source)
+            self.add_told(source, value)
 
     def _number(
         self, value: float, source: str, subject: str, path: tuple[str, ...], unit: str | None

@@ -35,9 +35,10 @@ def mended(report: Report) -> str:
             kept.append(report.answer[begin:end])
         last_end = end
     text = "".join(kept).strip()
-    count = len(bad)
+    # In words, so that the note claims no number of its own.
     note = (
-        f"({count} statement{'' if count == 1 else 's'} that no evidence supports "
-        f"{'was' if count == 1 else 'were'} taken out.)"
+        "(One statement that no evidence supports was taken out.)"
+        if len(bad) == 1
+        else "(Some statements that no evidence supports were taken out.)"
     )
     return f"{text}\n\n{note}" if text else note
