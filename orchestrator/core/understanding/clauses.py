@@ -1,0 +1,164 @@
+"""Takes a sentence apart into the clauses that each want one thing."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.core.understanding.classifier import Opinion, opinion
+from orchestrator.core.understanding.oversteps import (
+    ALL_MOVES,
+    NEGATED_INSIDE,
+    NEGATION,
+    WHAT_THEN,
+    overstep_of,
+)
+
+MOST_ATOMS, LONGEST_CLAUSE = 9, 5
+PRICE_OF_A_CLAUSE = 0.35
+"""What one more clause costs, in units of log probability."""
+RULED_OUT_FROM = 0.25
+"""A negated clause rules out each operation that it names with at least this probability."""
+
+_SPLIT = re.compile(
+    r"<!--|-->|[;.?!\n]+(?=\s|$)|:(?=\s)|,(?=\s)|\s(?:-|--)\s|(?<=[\u3400-\u9fff]),|"
+    r"\b(?:and then|then also|and also|after that|while you(?:'re| are) at it|as well as|and|then|plus|also|but|"
+    r"et|puis|ensuite|mais|und|dann|aber|sowie|luego|despues|pero|depois|mas|poi|anche|ve|sonra|ama|maar|daarna|затем|потом|а также|но|ثم)\b|"
+    r"\bи\b|(?<= )y(?= )|(?<= )e(?= )|(?<= )و(?=ا)|然后|并且|再|以及"
+)
+_KEPT_TOGETHER = (
+    re.compile(r"\bbetween (?:[^,.;]{1,40}?) and\b"),
+    re.compile(
+        r"\b(?:in|ins|feed|feeds|mass|supply|heat|receipts|gains|inputs?|up|high|meters|dual|wann?|builds?|draws?|mehr|more|t\d\d) (?:and|et|und|y|e|и|ve) "
+        r"(?:out|outs|products?|energy|demand|heat|losses|outputs?|down|low|tanks|draws?|builds?|less|balance|t\d\d)\b"
+    ),
+    re.compile(r"\bthen\s*[?!.]*$|\b(?:more|less|now) then\b|\bif\b[^,.;]{1,60}\bthen\b"),
+    re.compile(r"\band (?:a half|how much of each|by how much|when|why not|so on|what is it worth)\b|\bmore and more\b"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A part of a request that wants one thing.
+
+    Attributes:
+        text: Folded words.
+        opinion: What it may want.
+        overstep: ``order`` or ``injection`` where it is one.
+    """
+
+    text: str
+    opinion: Opinion
+    overstep: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clauses:
+    """A request taken apart.
+
+    Attributes:
+        wanted: Clauses, less those that rule something out.
+        ruled_out: Operations that the request rules out.
+    """
+
+    wanted: tuple[Clause, ...]
+    ruled_out: frozenset[str]
+
+
+def take_apart(text: str) -> Clauses:
+    """The clauses of folded text."""
+    ruled_out: set[str] = set()
+    runs: list[list[str]] = [[]]
+    done: list[Clause] = []
+    atoms = _atoms(text)
+    for number, atom in enumerate(atoms):
+        positive = NEGATED_INSIDE.sub(lambda found: _rule_out(found[0], ruled_out), atom).strip()
+        if positive != atom and not re.search(r"\w", positive):
+            continue
+        negation = NEGATION.match(positive)
+        if negation is not None and _rules_out(positive[negation.end() :], ruled_out):
+            continue
+        kind = overstep_of(positive)
+        following = atoms[number + 1] if number + 1 < len(atoms) else ""
+        if kind == "order" and _only_supposed(positive, following):
+            kind = None
+        if kind is None:
+            runs[-1].append(positive)
+            continue
+        done.append(Clause(positive, opinion(positive), kind))
+        runs.append([])
+    wanted = [clause for run in runs for clause in _joined(run)]
+    return Clauses((*wanted, *done), frozenset(ruled_out))
+
+
+def _atoms(text: str) -> list[str]:
+    """The smallest parts that may want something."""
+    kept = [found.span() for pattern in _KEPT_TOGETHER for found in pattern.finditer(text)]
+    atoms: list[str] = []
+    start = 0
+    for found in _SPLIT.finditer(text):
+        if any(low <= found.start() < high for low, high in kept):
+            continue
+        closing = "?" if "?" in found[0] else ""
+        atoms.append(text[start : found.start()].strip(" ,") + closing)
+        start = found.end()
+    atoms.append(text[start:].strip(" ,"))
+    atoms = [atom for atom in atoms if re.search(r"\w", atom)]
+    return [*atoms[: MOST_ATOMS - 1], " ".join(atoms[MOST_ATOMS - 1 :])] if len(atoms) > MOST_ATOMS else atoms
+
+
+def _only_supposed(order: str, following: str) -> bool:
+    """Whether what looks like an order only supposes a change whose effect is asked."""
+    if opinion(order).label == "optimization.what_if" and order.endswith("?"):
+        return True
+    together = opinion(f"{order}, {following}") if following else None
+    return (
+        together is not None
+        and WHAT_THEN.search(following) is not None
+        and together.label == "optimization.what_if"
+    )
+
+
+def _rule_out(text: str, ruled_out: set[str]) -> str:
+    _rules_out(re.sub(r"^\W*(?:but |and )?(?:instead of|rather than|not|no|without|minus the)\s+", "", text), ruled_out)
+    return " "
+
+
+def _rules_out(text: str, ruled_out: set[str]) -> bool:
+    """Add the operations that a negated clause names; false where it names none."""
+    found = {
+        name for name, share in opinion(text).ranked[:4] if "." in name and share >= RULED_OUT_FROM
+    }
+    if ALL_MOVES.search(text):
+        found.add("optimization.*")
+    ruled_out |= found
+    return bool(found)
+
+
+def _joined(atoms: Sequence[str]) -> list[Clause]:
+    """The most likely way to join neighbouring atoms into clauses."""
+    best: list[tuple[float, int]] = [(0.0, 0)]
+    for end in range(1, len(atoms) + 1):
+        best.append(
+            max(
+                (
+                    best[start][0] + _worth(" , ".join(atoms[start:end])) - PRICE_OF_A_CLAUSE,
+                    start,
+                )
+                for start in range(max(0, end - LONGEST_CLAUSE), end)
+            )
+        )
+    clauses: list[Clause] = []
+    end = len(atoms)
+    while end:
+        start = best[end][1]
+        text = ", ".join(atoms[start:end])
+        clauses.append(Clause(text, opinion(text)))
+        end = start
+    return clauses[::-1]
+
+
+def _worth(text: str) -> float:
+    return math.log(max(opinion(text.replace(" , ", ", ")).share, 1e-6))
