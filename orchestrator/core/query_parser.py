@@ -20,8 +20,10 @@ from orchestrator.core.understanding.clauses import Clause, Clauses, take_apart
 from orchestrator.core.understanding.follow_ups import (
     FOLLOW_UP,
     HISTORY,
+    asks_quality,
     content,
     is_why,
+    leans,
     same_again,
 )
 from orchestrator.core.understanding.questions import candidates, question
@@ -39,6 +41,8 @@ ASK_BELOW = 0.3
 """Probability under which an operation is not guessed."""
 HINT = 0.12
 """Probability from which short words after another turn are taken to name an operation."""
+SURELY_OUTSIDE = 0.6
+SAID_BY_NAME = frozenset({"injection", "order", "system", "history", "greeting"})
 LEAST_RIVAL = 0.05
 MOST_RIVALS = 3
 MOST_NAMED = 8
@@ -63,7 +67,6 @@ ANSWER_OF = {
     "history": "history",
     "greeting": "greeting",
     "outside": "field",
-    "aside": "greeting",
 }
 
 
@@ -171,8 +174,6 @@ class _Reader:
         if self._apart.ruled_out and not any(c.opinion.label in NO_OPERATION for c in self._apart.wanted):
             return self._nothing("What you rule out is not run, and nothing else is asked for.")
         kind = overstep or self._kind(NO_OPERATION)
-        if kind is None and not self._unsure():
-            kind = self._kind(("aside",))
         return self._ask() if kind is None else self._answered(kind)
 
     def _wanted(self) -> dict[str, float]:
@@ -196,21 +197,17 @@ class _Reader:
             if not self._is_ruled_out(clause.opinion.label):
                 continue
             for name, share in clause.opinion.ranked[1:]:
-                if "." in name and not self._is_ruled_out(name):
+                if "." in name and share >= HINT and not self._is_ruled_out(name):
                     return {name: share}
         return {}
 
     def _is_ruled_out(self, name: str) -> bool:
-        ruled_out = self._apart.ruled_out
-        return name in ruled_out or f"{name.partition('.')[0]}.*" in ruled_out
+        return name in self._apart.ruled_out
 
     def _kind(self, kinds: Sequence[str]) -> str | None:
         """The first of ``kinds`` that a clause is most likely of."""
         labels = {clause.opinion.label for clause in self._apart.wanted}
         return next((kind for kind in kinds if kind in labels), None)
-
-    def _unsure(self) -> bool:
-        return any(clause.opinion.label == "vague" or "." in clause.opinion.label for clause in self._apart.wanted)
 
     def _followed(self, wanted: Mapping[str, float]) -> Reading | None:
         """The reading of words that lean on the turn before; ``None`` where they stand for themselves."""
@@ -220,7 +217,9 @@ class _Reader:
                 return self._run({"forecasting.explain": LEANING})
             if not wanted or len(self._text.split()) <= 2:  # noqa: PLR2004
                 return self._answered("system")
-        if about and not content(self._text) and not self._is_small_talk():
+        if asks_quality(self._text, about):
+            return self._run({"etl.validate": LEANING})
+        if about and not content(self._text) and leans(self._text):
             again = tuple(name for name in same_again(self._text, about) if not self._is_ruled_out(name))
             if again:
                 return self._run(dict.fromkeys(again, LEANING), bare=True)
@@ -228,15 +227,12 @@ class _Reader:
             return None
         return self._hinted()
 
-    def _is_small_talk(self) -> bool:
-        labels = {clause.opinion.label for clause in self._apart.wanted}
-        return labels <= {"greeting", "order", "injection", "system"} and bool(labels)
-
     def _hinted(self) -> Reading | None:
         """Short or vague words after another turn that yet name an operation, or the same once more."""
         best: tuple[str, float] = ("", 0.0)
         for clause in self._apart.wanted:
-            if clause.opinion.label not in ("vague", "aside") and "." not in clause.opinion.label:
+            label, share = clause.opinion.label, clause.opinion.share
+            if label in SAID_BY_NAME or label == "outside" and share >= SURELY_OUTSIDE:
                 continue
             for name, share in clause.opinion.ranked:
                 if "." in name and share > best[1] and not self._is_ruled_out(name):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator.core.understanding.corpus import SEVERAL
 from orchestrator.core.understanding.features import features_of
 
 WEIGHTS = Path(__file__).with_name("weights.npz")
@@ -39,7 +40,7 @@ class Opinion(NamedTuple):
 
     Attributes:
         label: The most likely label.
-        share: Its probability.
+        share: Its probability; low where the clause rather wants several things.
         ranked: All labels with their probabilities, the most likely first.
     """
 
@@ -70,7 +71,7 @@ def opinion(folded: str) -> Opinion:
     shares = np.exp(logits - logits.max())
     shares /= shares.sum()
     order = np.argsort(-shares)
-    ranked = tuple((known.labels[i], float(shares[i])) for i in order)
+    ranked = tuple((known.labels[i], float(shares[i])) for i in order if known.labels[i] != SEVERAL)
     return Opinion(ranked[0][0], ranked[0][1], ranked)
 
 

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from orchestrator.core.understanding.classifier import Opinion, opinion
 from orchestrator.core.understanding.oversteps import (
@@ -19,6 +20,8 @@ from orchestrator.core.understanding.oversteps import (
 MOST_ATOMS, LONGEST_CLAUSE = 9, 5
 PRICE_OF_A_CLAUSE = 0.35
 """What one more clause costs, in units of log probability."""
+LEAST_SHARE = 1e-6
+MOVES = frozenset({"optimization.setpoints", "optimization.plan", "optimization.blend"})
 RULED_OUT_FROM = 0.25
 """A negated clause rules out each operation that it names with at least this probability."""
 
@@ -70,43 +73,51 @@ class Clauses:
 def take_apart(text: str) -> Clauses:
     """The clauses of folded text."""
     ruled_out: set[str] = set()
-    runs: list[list[str]] = [[]]
+    text = NEGATED_INSIDE.sub(lambda found: _blank(found[0], ruled_out), text)
+    runs: list[list[Atom]] = [[]]
     done: list[Clause] = []
     atoms = _atoms(text)
     for number, atom in enumerate(atoms):
-        positive = NEGATED_INSIDE.sub(lambda found: _rule_out(found[0], ruled_out), atom).strip()
-        if positive != atom and not re.search(r"\w", positive):
+        negation = NEGATION.match(atom.text)
+        if negation is not None and _rules_out(atom.text[negation.end() :], ruled_out):
+            runs.append([])
             continue
-        negation = NEGATION.match(positive)
-        if negation is not None and _rules_out(positive[negation.end() :], ruled_out):
-            continue
-        kind = overstep_of(positive)
-        following = atoms[number + 1] if number + 1 < len(atoms) else ""
-        if kind == "order" and _only_supposed(positive, following):
+        kind = overstep_of(atom.text)
+        following = atoms[number + 1].text if number + 1 < len(atoms) else ""
+        if kind == "order" and _only_supposed(atom.text, following):
             kind = None
         if kind is None:
-            runs[-1].append(positive)
+            runs[-1].append(atom)
             continue
-        done.append(Clause(positive, opinion(positive), kind))
+        done.append(Clause(atom.text, opinion(atom.text), kind))
         runs.append([])
-    wanted = [clause for run in runs for clause in _joined(run)]
+    wanted = [clause for run in runs for clause in _joined(text, run)]
     return Clauses((*wanted, *done), frozenset(ruled_out))
 
 
-def _atoms(text: str) -> list[str]:
-    """The smallest parts that may want something."""
+class Atom(NamedTuple):
+    """A smallest part that may want something, and where it stands."""
+
+    start: int
+    end: int
+    text: str
+
+
+def _atoms(text: str) -> list[Atom]:
     kept = [found.span() for pattern in _KEPT_TOGETHER for found in pattern.finditer(text)]
-    atoms: list[str] = []
+    atoms: list[Atom] = []
     start = 0
-    for found in _SPLIT.finditer(text):
-        if any(low <= found.start() < high for low, high in kept):
+    for low, high, mark in [(m.start(), m.end(), m[0]) for m in _SPLIT.finditer(text)] + [(len(text), len(text), "")]:
+        if any(begin <= low < end for begin, end in kept):
             continue
-        closing = "?" if "?" in found[0] else ""
-        atoms.append(text[start : found.start()].strip(" ,") + closing)
-        start = found.end()
-    atoms.append(text[start:].strip(" ,"))
-    atoms = [atom for atom in atoms if re.search(r"\w", atom)]
-    return [*atoms[: MOST_ATOMS - 1], " ".join(atoms[MOST_ATOMS - 1 :])] if len(atoms) > MOST_ATOMS else atoms
+        if len(atoms) == MOST_ATOMS - 1 and low < len(text):
+            continue
+        end = high if "?" in mark else low
+        said = text[start:end].strip(" ,")
+        if re.search(r"\w", said):
+            atoms.append(Atom(start, end, said))
+        start = high
+    return atoms
 
 
 def _only_supposed(order: str, following: str) -> bool:
@@ -121,9 +132,10 @@ def _only_supposed(order: str, following: str) -> bool:
     )
 
 
-def _rule_out(text: str, ruled_out: set[str]) -> str:
-    _rules_out(re.sub(r"^\W*(?:but |and )?(?:instead of|rather than|not|no|without|minus the)\s+", "", text), ruled_out)
-    return " "
+def _blank(text: str, ruled_out: set[str]) -> str:
+    """As many blanks as ``text`` is long, where it names operations, which are then ruled out."""
+    bare = re.sub(r"^(?:but |and )?(?:instead of|rather than|not|no|without|minus the)\s+", "", text)
+    return " " * len(text) if _rules_out(bare, ruled_out) else text
 
 
 def _rules_out(text: str, ruled_out: set[str]) -> bool:
@@ -132,21 +144,22 @@ def _rules_out(text: str, ruled_out: set[str]) -> bool:
         name for name, share in opinion(text).ranked[:4] if "." in name and share >= RULED_OUT_FROM
     }
     if ALL_MOVES.search(text):
-        found.add("optimization.*")
+        found |= MOVES
     ruled_out |= found
     return bool(found)
 
 
-def _joined(atoms: Sequence[str]) -> list[Clause]:
+def _joined(text: str, atoms: Sequence[Atom]) -> list[Clause]:
     """The most likely way to join neighbouring atoms into clauses."""
+
+    def span(start: int, end: int) -> str:
+        return text[atoms[start].start : atoms[end - 1].end].strip(" ,")
+
     best: list[tuple[float, int]] = [(0.0, 0)]
     for end in range(1, len(atoms) + 1):
         best.append(
             max(
-                (
-                    best[start][0] + _worth(" , ".join(atoms[start:end])) - PRICE_OF_A_CLAUSE,
-                    start,
-                )
+                (best[start][0] + _worth(span(start, end)) - PRICE_OF_A_CLAUSE, start)
                 for start in range(max(0, end - LONGEST_CLAUSE), end)
             )
         )
@@ -154,11 +167,10 @@ def _joined(atoms: Sequence[str]) -> list[Clause]:
     end = len(atoms)
     while end:
         start = best[end][1]
-        text = ", ".join(atoms[start:end])
-        clauses.append(Clause(text, opinion(text)))
+        clauses.append(Clause(span(start, end), opinion(span(start, end))))
         end = start
     return clauses[::-1]
 
 
 def _worth(text: str) -> float:
-    return math.log(max(opinion(text.replace(" , ", ", ")).share, 1e-6))
+    return math.log(max(opinion(text).share, LEAST_SHARE))

@@ -15,7 +15,12 @@ _CHOICE = re.compile(r"\(([^()]*)\)")
 _FILLING = re.compile(r"\{([a-z]+)\}")
 _POLITE_BEFORE = ("please ", "can you ", "could you please ", "hey, ", "quick one: ", "pls ", "ok ", "i would like you to ")
 _POLITE_AFTER = (" please", " pls", " thanks", ", thank you", " asap", "?", "!!", " now please")  # fmt: skip
-_CHANCE_OF_POLITE = 0.15
+_CHANCE_OF_POLITE, _CHANCE_OF_ASIDE = 0.15, 0.08
+_JOINTS = (" and ", ", and ", ", then ", "; ", ". ", " plus ", " and then ", ", also ", " et ", " und ", " y ", ", ", "? and ", " and tell me ", ", after that ")
+SEVERAL = "several"
+"""Label of a sentence with two wants; a reader that sees it takes the sentence apart."""
+FOLDS = 5
+"""Sentences that join two lines join lines of one fold: those whose numbers leave the same remainder."""
 _LEAST_LETTERS = 5
 
 
@@ -32,9 +37,38 @@ def labels() -> list[str]:
     return sorted(file.stem for file in CORPUS.glob("*.txt"))
 
 
-def sentences(variants: int, seed: int = 1) -> Iterator[Sentence]:
-    """Variants of every line: up to ``variants`` as written, as many polite ones or with slips."""
+def sentences(most: int, joined: int, seed: int = 1) -> Iterator[Sentence]:
+    """Variants of every line, and sentences that join two lines.
+
+    Args:
+        most: Variants of a line with many choices; one with few has fewer. Some are polite, some have
+            a remark before or after, one has a slip of the finger.
+        joined: Sentences with two wants.
+        seed: Of the choices.
+    """
     rng = random.Random(seed)
+    plain = list(_plain(most, rng))
+    by_fold: list[list[Sentence]] = [[] for _ in range(FOLDS)]
+    asides: list[list[Sentence]] = [[] for _ in range(FOLDS)]
+    for sentence in plain:
+        if sentence.label == "aside":
+            asides[sentence.line % FOLDS].append(sentence)
+        elif "." in sentence.label or sentence.label == "history":
+            by_fold[sentence.line % FOLDS].append(sentence)
+    for sentence in plain:
+        yield sentence
+        if "." in sentence.label and rng.random() < _CHANCE_OF_ASIDE:
+            remark = rng.choice(asides[sentence.line % FOLDS]).text
+            pair = (sentence.text, remark) if rng.random() < 1 / 2 else (remark, sentence.text)
+            yield sentence._replace(text=rng.choice((", ", ". ", "; ", " - ")).join(pair))
+    for number in range(joined):
+        of_fold = by_fold[number % FOLDS]
+        first, second = rng.choice(of_fold), rng.choice(of_fold)
+        if first.label != second.label:
+            yield Sentence(rng.choice(_JOINTS).join((first.text.rstrip("?. "), second.text)), SEVERAL, first.line)
+
+
+def _plain(most: int, rng: random.Random) -> Iterator[Sentence]:
     fillings = read_yaml(CORPUS / "fillings.yaml")
     number = 0
     for label in labels():
@@ -42,8 +76,9 @@ def sentences(variants: int, seed: int = 1) -> Iterator[Sentence]:
             if not line.strip() or line.startswith("# "):
                 continue
             number += 1
+            choices = line.count("|") + 2 * line.count("{")
             seen: set[str] = set()
-            for _ in range(variants):
+            for _ in range(min(most, 2 + choices)):
                 text = written(line, fillings, rng)
                 seen.add(text)
                 if rng.random() < _CHANCE_OF_POLITE and label not in ("aside", "vague", "greeting"):

@@ -51,7 +51,7 @@ _WORDS = "|".join(sorted(map(re.escape, NUMBER_WORDS), key=len, reverse=True))
 _UNIT = "|".join(f"(?P<u{number}>{pattern})" for number, (_, pattern) in enumerate(_UNITS))
 _DURATION = re.compile(
     rf"(?:(?<![\w.,])(?P<digits>\d{{1,3}}(?: \d{{3}})+(?!\d)|\d+(?:[.,]\d+)?)|(?<![a-zа-я'-])(?P<word>{_WORDS}))"
-    rf"(?:[ -]|(?<=\d)|(?<=[一两二三四五六七八九十半]))(?:full |whole |more |solid |consecutive |operating |good )?(?:{_UNIT})"
+    rf"(?:[ -]|(?<=\d)|(?<=[一两二三四五六七八九十半]))(?P<mid>(?:full|whole|more|solid|consecutive|operating|good|last|past|next|coming|derniers?|dernieres?|prochaine?s?|letzten|nachsten|kommenden|ultim[oa]s|proxim[oa]s|prossim[ei]|laatste|komende) )?(?:{_UNIT})"
     r"(?P<half> and a half| et demie?| y medi[ao]| e mezz[ao])?"
 )
 _COUNTED_BACK = re.compile(
@@ -107,7 +107,7 @@ def find_durations(text: str) -> Iterator[Duration]:
         size = _UNITS[index][0]
         if match["half"]:
             number += 0.5
-        back = _direction(before, after)
+        back = _direction(before, after, match["mid"] or "")
         if _NO_LENGTH.match(after) or (_NO_COUNT.search(before) and back is None):
             continue
         if word in ONLY_BEFORE_A_UNIT and (
@@ -121,7 +121,11 @@ def find_durations(text: str) -> Iterator[Duration]:
         yield Duration(match.start(), match.end(), number * size, back)
 
 
-def _direction(before: str, after: str) -> bool | None:
+def _direction(before: str, after: str, within: str) -> bool | None:
+    if within and _COUNTED_BACK.search(within):
+        return True
+    if within and _AHEAD.search(within):
+        return False
     if _BACK_AFTER.search(after):
         return True
     if _AHEAD_AFTER.search(after):

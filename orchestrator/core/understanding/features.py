@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.core.understanding.concepts import concepts_of
+from orchestrator.core.understanding.lexicon import lines_with
 from orchestrator.core.understanding.masks import MASKS, TIME_MASKS, mask
 
 BUCKETS = 1 << 16
@@ -39,15 +40,19 @@ class Features:
         self.value = value
 
 
-def features_of(folded: str) -> Features:
-    """Features of folded text."""
+def features_of(folded: str, least_lines: int = 1) -> Features:
+    """Features of folded text.
+
+    A word is one of the field when ``least_lines`` lines about operations have it: 1 for words of a
+    person; 2 for a line that is learned, so that it does not count as known by itself.
+    """
     masked = mask(folded)
     tokens = _TOKEN.findall(masked)[:LONGEST]
     families = (
         (WORD, _words(tokens)),
         (PART, [part for token in tokens if token not in _NAMES for part in _parts(token)]),
         (CONCEPT, _concepts(tokens)),
-        (SHAPE, _shape(tokens)),
+        (SHAPE, _shape(tokens, least_lines)),
     )
     found: dict[int, float] = {}
     for weight, names in families:
@@ -97,15 +102,18 @@ def _concepts(tokens: list[str]) -> list[str]:
     return names
 
 
-def _shape(tokens: list[str]) -> list[str]:
+def _shape(tokens: list[str], least_lines: int) -> list[str]:
     content = [token for token in tokens if token not in FILLERS and token not in _NAMES and len(token) > 1]
     known = [token for token in content if concepts_of(token)]
+    strange = min(sum(lines_with(token) < least_lines for token in content), 3)
     held = sorted({token for token in tokens if token in MASKS})
     return [
         f"n:content {min(len(content), 4)}",
         f"n:unknown {min(len(content) - len(known), 4)}",
         f"n:known {min(len(known), 3)}",
         f"n:names {' '.join(held)}",
+        f"n:strange {strange}",
+        f"n:strange {strange} {bool(held)} {min(len(content), 4)}",
         f"n:length {min(len(tokens) // 3, 5)}",
         f"n:asks {'?' in tokens}",
     ]

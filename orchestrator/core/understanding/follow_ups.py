@@ -14,7 +14,7 @@ FOLLOWING = frozenset(
     "double halve twice half try use extend shorten yes yeah no not actually sorry mean meant i say it its that this those these "
     "them they one ones first second third other both former latter make take now good fine ok okay please question as about what "
     "how there more longer shorter up to down until till typo wait hmm hm ah oops correction cut want need back asked go change "
-    "let's lets let s with under next last still else be should thing story case time hours days view want look "
+    "let's lets let s next else be should time hours days want "
     "idem pareil meme aussi et pour plutot non oui und auch nochmal stattdessen nein doch fur ja dasselbe gleiche gleich "
     "mismo igual tambien y para mejor anche stesso invece si mesmo tambem ook hetzelfde graag ayni peki ya icin hayir olsun "
     "и тоже а для то же также нет 也 一样 那 呢 那么 换成 و نفس ماذا عن ل لا".split()
@@ -26,9 +26,17 @@ FOLLOW_UP = re.compile(
     r"|\b(?:likewise|too|as well|instead|i mean(?:t)?|same|it|its|that|this|those|them|one|ones|aussi|there|auch|tambien|anche|ook|both)\b"
 )
 _WHY = re.compile(
-    r"^(?:and |but |ok,? |hmm,? |so |right,? |et |und |y |e )*(?:why|how come|what makes you|on what basis|on what grounds|how so|explain|pourquoi|warum|wieso|por que|perche|waarom|neden|почему|لماذا|为什么|what(?:'s| is) (?:the reason|behind))\b"
+    r"^(?:and |but |ok,? |hmm,? |so |right,? |et |und |y |e )*(?:why|how come|what makes you|on what basis|on what grounds|how so|explain|pourquoi|warum|wieso|por que|perche|waarom|neden|почему|لماذا|为什么|what(?:'s| is) (?:the reason|behind)|what(?:'s| is| are) .{0,20}(?:built|based|founded|resting) (?:on|upon))\b"
 )
 LONGEST_WHY = 9
+LEANING_WORDS = re.compile(
+    r"\b(?:same|again|likewise|too|as well|instead|other|both|first|second|third|double|halve|twice|longer|shorter|more|less|aussi|idem|pareil|meme|"
+    r"auch|gleiche?|dasselbe|tambien|mismo|anche|stesso|tambem|mesmo|ook|hetzelfde|ayni|так же|тоже)\b|一样|也"
+)
+_QUALITY = re.compile(
+    r"\b(?:good|ok|okay|right|fine|trust\w*|usable|complete|plausible|clean|correct|valid|sound|sane|bon\w*|gut|bien|bueno\w*)\b"
+)
+_LOADED = frozenset({"etl.ingest", HISTORY})
 _NO_WHY = re.compile(r"\b(?:nothing|refus\w*|skipp\w*|recommend\w*|optimi\w+|alarm\w*|alert\w*|decid\w*|run)\b")
 _TO_FORECAST = frozenset(
     {"forecasting.soft_sensor", "etl.validate", "etl.clean", "etl.ingest", HISTORY, "forecasting.time_to_limit"}
@@ -49,6 +57,16 @@ def is_why(text: str) -> bool:
         and len(text.split()) <= LONGEST_WHY
         and _NO_WHY.search(text) is None
     )
+
+
+def asks_quality(text: str, about: Sequence[str]) -> bool:
+    """Whether the words ask if what was just loaded or shown can be trusted."""
+    return bool(about) and set(about) <= _LOADED and not content(text) and _QUALITY.search(text) is not None and "?" in text
+
+
+def leans(text: str) -> bool:
+    """Whether the words hold something to change of the turn before, or ask for the same again."""
+    return LEANING_WORDS.search(text) is not None or re.search(r"\bx(?!now|past)[a-z]+\b", mask(text)) is not None
 
 
 def same_again(text: str, about: Sequence[str]) -> tuple[str, ...]:
