@@ -26,6 +26,7 @@ from orchestrator.core.understanding.follow_ups import (
     leans,
     same_again,
 )
+from orchestrator.core.understanding.oversteps import GO_AHEAD
 from orchestrator.core.understanding.questions import candidates, question
 from orchestrator.core.understanding.spoken_slots import (
     SUBJECTS,
@@ -217,6 +218,8 @@ class _Reader:
                 return self._run({"forecasting.explain": LEANING})
             if not wanted or len(self._text.split()) <= 2:  # noqa: PLR2004
                 return self._answered("system")
+        if GO_AHEAD.match(self._text) and any(name.startswith("optimization.") for name in about):
+            return self._answered("order")
         if asks_quality(self._text, about):
             return self._run({"etl.validate": LEANING})
         if about and not content(self._text) and leans(self._text):

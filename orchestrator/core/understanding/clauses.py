@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from orchestrator.core.understanding.classifier import Opinion, opinion
+from orchestrator.core.understanding.follow_ups import content
 from orchestrator.core.understanding.oversteps import (
     ALL_MOVES,
     NEGATED_INSIDE,
@@ -20,7 +21,9 @@ from orchestrator.core.understanding.oversteps import (
 MOST_ATOMS, LONGEST_CLAUSE = 9, 5
 PRICE_OF_A_CLAUSE = 0.35
 """What one more clause costs, in units of log probability."""
-LEAST_SHARE = 1e-6
+LEAST_SHARE, SURELY_DATA = 1e-6, 0.9
+COMMA = 0.6
+"""How much less a comma parts two wants than a word or a full stop does."""
 MOVES = frozenset({"optimization.setpoints", "optimization.plan", "optimization.blend"})
 RULED_OUT_FROM = 0.25
 """A negated clause rules out each operation that it names with at least this probability."""
@@ -84,7 +87,7 @@ def take_apart(text: str) -> Clauses:
             continue
         kind = overstep_of(atom.text)
         following = atoms[number + 1].text if number + 1 < len(atoms) else ""
-        if kind == "order" and _only_supposed(atom.text, following):
+        if kind == "order" and (_of_data(atom.text) or _only_supposed(atom.text, following)):
             kind = None
         if kind is None:
             runs[-1].append(atom)
@@ -120,6 +123,12 @@ def _atoms(text: str) -> list[Atom]:
     return atoms
 
 
+def _of_data(order: str) -> bool:
+    """Whether what looks like an order treats data, not the plant."""
+    said = opinion(order)
+    return said.label.startswith("etl.") and said.share >= SURELY_DATA
+
+
 def _only_supposed(order: str, following: str) -> bool:
     """Whether what looks like an order only supposes a change whose effect is asked."""
     if opinion(order).label == "optimization.what_if" and order.endswith("?"):
@@ -152,25 +161,39 @@ def _rules_out(text: str, ruled_out: set[str]) -> bool:
 def _joined(text: str, atoms: Sequence[Atom]) -> list[Clause]:
     """The most likely way to join neighbouring atoms into clauses."""
 
-    def span(start: int, end: int) -> str:
-        return text[atoms[start].start : atoms[end - 1].end].strip(" ,")
+    def said(start: int, end: int) -> Opinion:
+        return opinion(text[atoms[start].start : atoms[end - 1].end].strip(" ,"))
+
+    def joint(at: int) -> float:
+        """How strongly the words before atom ``at`` part it from the one before."""
+        if not text[: atoms[at].start].rstrip().endswith(","):
+            return 1.0
+        return COMMA if content(atoms[at].text) and content(atoms[at - 1].text) else 0.0
+
+    def worth(start: int, end: int) -> float:
+        """Log probability that atoms ``start`` to ``end`` want one thing."""
+        several = max(
+            (joint(at) * _differ(said(start, at), said(at, end)) for at in range(start + 1, end)),
+            default=0.0,
+        )
+        return math.log(max(said(start, end).share * (1 - several), LEAST_SHARE)) - PRICE_OF_A_CLAUSE
 
     best: list[tuple[float, int]] = [(0.0, 0)]
     for end in range(1, len(atoms) + 1):
-        best.append(
-            max(
-                (best[start][0] + _worth(span(start, end)) - PRICE_OF_A_CLAUSE, start)
-                for start in range(max(0, end - LONGEST_CLAUSE), end)
-            )
-        )
+        starts = range(max(0, end - LONGEST_CLAUSE), end)
+        best.append(max((best[start][0] + worth(start, end), start) for start in starts))
     clauses: list[Clause] = []
     end = len(atoms)
     while end:
         start = best[end][1]
-        clauses.append(Clause(span(start, end), opinion(span(start, end))))
+        words = text[atoms[start].start : atoms[end - 1].end].strip(" ,")
+        clauses.append(Clause(words, opinion(words)))
         end = start
     return clauses[::-1]
 
 
-def _worth(text: str) -> float:
-    return math.log(max(opinion(text).share, LEAST_SHARE))
+def _differ(first: Opinion, second: Opinion) -> float:
+    """Probability that two parts want two different operations."""
+    if first.label == second.label or "." not in first.label or "." not in second.label:
+        return 0.0
+    return first.share * second.share

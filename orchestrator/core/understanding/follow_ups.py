@@ -14,7 +14,7 @@ FOLLOWING = frozenset(
     "double halve twice half try use extend shorten yes yeah no not actually sorry mean meant i say it its that this those these "
     "them they one ones first second third other both former latter make take now good fine ok okay please question as about what "
     "how there more longer shorter up to down until till typo wait hmm hm ah oops correction cut want need back asked go change "
-    "let's lets let s next else be should time hours days want "
+    "let's lets let s next else be should time hours days want ahead out "
     "idem pareil meme aussi et pour plutot non oui und auch nochmal stattdessen nein doch fur ja dasselbe gleiche gleich "
     "mismo igual tambien y para mejor anche stesso invece si mesmo tambem ook hetzelfde graag ayni peki ya icin hayir olsun "
     "и тоже а для то же также нет 也 一样 那 呢 那么 换成 و نفس ماذا عن ل لا".split()

@@ -13,8 +13,8 @@ ORDER = re.compile(
     r"i want you to |immediately |quick(?:ly)? )*(?:"
     r"(?:open|close|shut|trip|start|stop|bypass|isolate|block|ramp|stroke|ferme[rz]?|ouvre[rz]?|arrete[rz]?|demarre[rz]?)\b(?! (?:the )?(?:\w+ )?balance).{0,40}"
     r"(?:\b[a-z]{1,4}-?\d{2,5}\b|\b\d{1,3}[a-z]{1,4}\d+\b|valve|pump|compressor|unit|furnace|heater|burner|vanne|pompe|steam|feed|fan|bypass)"
-    r"|(?:set|write|put|move|change|turn|raise|lower|increase|reduce|decrease|drop|cut|bring|push|mets|regle)\b.{1,50}\b(?:to|by|a|at|up|down|de) (?:about )?-?\d"
-    r"(?! ?-?(?:min|sec|hour|h\b|s\b))"
+    r"|(?:set|write|put|move|change|turn|raise|lower|increase|reduce|decrease|drop|cut|bring|push|mets|regle)\b.{1,50}\b(?:to|by|a|at|up|down|de) (?:about )?-?\d+"
+    r"(?!\d| ?-?(?:min|sec|hour|h\b|s\b))"
     r"|(?:write|send|push|download|apply|implement|execute|enact|activate|appl\w+)\b.{0,40}(?:plant|dcs|controller|set ?points?|moves?|recommend\w*|changes?|targets?|it|them|that|those|all)\b"
     r"|(?:put|switch|set)\b.{1,30}\b(?:in|to|into|on|en) (?:manual|auto\w*|cascade|manuel)\b"
     r"|(?:approve|accept|confirm|reject|authori[sz]e|sign off|approuve[rz]?|valide la recommandation)\b"
@@ -51,6 +51,11 @@ NEGATED_INSIDE = re.compile(
     r"cracks?|stocks?|demand|explan\w*|explain\w*)\b[^,.;?!:]*"
 )
 ALL_MOVES = re.compile(r"optimi|touch|mov|chang|recommend|tweak|adjust")
+
+
+GO_AHEAD = re.compile(
+    r"^(?:ok(?:ay)?,? |yes,? |please |then |so |and |good,? |fine,? |well,? )*(?:just )?(?:do|make|carry|go|let's|put|run with)\b (?:it|that|so|this|them|ahead|for it|do it)(?: out| then| now| please| so)*[ .!]*$"
+)
 
 
 def overstep_of(clause: str) -> str | None:
