@@ -43,6 +43,7 @@ ASK_BELOW = 0.3
 HINT = 0.12
 """Probability from which short words after another turn are taken to name an operation."""
 SURELY_OUTSIDE = 0.6
+SURELY_OURS, LIKELY_OUTSIDE = 0.7, 0.2
 SAID_BY_NAME = frozenset({"injection", "order", "system", "history", "greeting"})
 LEAST_RIVAL = 0.05
 MOST_RIVALS = 3
@@ -175,6 +176,8 @@ class _Reader:
         if self._apart.ruled_out and not any(c.opinion.label in NO_OPERATION for c in self._apart.wanted):
             return self._nothing("What you rule out is not run, and nothing else is asked for.")
         kind = overstep or self._kind(NO_OPERATION)
+        if kind is None and any(_rather_outside(clause) for clause in self._apart.wanted):
+            kind = "outside"
         return self._ask() if kind is None else self._answered(kind)
 
     def _wanted(self) -> dict[str, float]:
@@ -183,9 +186,13 @@ class _Reader:
         clauses = [clause for clause in self._apart.wanted if clause.overstep is None]
         for number, clause in enumerate(clauses):
             name, share = clause.opinion.label, clause.opinion.share
+            if is_why(clause.text) and any(op.startswith("forecasting.") for op in found):
+                name = "forecasting.explain"
             if "." not in name or share < ASK_BELOW or self._is_ruled_out(name):
                 continue
             if number and clauses[number - 1].opinion.label == "outside" and _leans(clause.text):
+                continue
+            if _rather_outside(clause):
                 continue
             found[name] = max(share, found.get(name, 0.0))
         if not found:
@@ -320,6 +327,16 @@ class _Reader:
         if len(tags) > 1:
             return tuple(tags)[:MOST_NAMED]
         return tuple(dict.fromkeys((*earlier, *tags)))[-MOST_NAMED:]
+
+
+def _rather_outside(clause: Clause) -> bool:
+    """Whether an unsure clause that names nothing of the plant or market is likely not of the field."""
+    elsewhere = sum(share for name, share in clause.opinion.ranked if name in ("outside", "injection"))
+    return (
+        clause.opinion.share < SURELY_OURS
+        and elsewhere >= LIKELY_OUTSIDE
+        and not spoken_slots(clause.text, (), {}, ())
+    )
 
 
 def _leans(text: str) -> bool:

@@ -21,6 +21,9 @@ TEMPERATURE = 1.0
 """Divides the logits; above 1 makes the probabilities less sure."""
 
 
+MOST_SEVERAL = 0.999
+
+
 class Weights(NamedTuple):
     """A trained classifier.
 
@@ -40,17 +43,15 @@ class Opinion(NamedTuple):
 
     Attributes:
         label: The most likely label.
-        share: Its probability; low where the clause rather wants several things.
+        share: Its probability, if the clause wants one thing.
         ranked: All labels with their probabilities, the most likely first.
+        several: Probability that the clause wants several things.
     """
 
     label: str
     share: float
     ranked: tuple[tuple[str, float], ...]
-
-    def of(self, label: str) -> float:
-        """Probability of one label; 0 for one that is not known."""
-        return next((share for name, share in self.ranked if name == label), 0.0)
+    several: float
 
 
 @cache
@@ -70,9 +71,10 @@ def opinion(folded: str) -> Opinion:
     logits = (found.value @ known.table[found.index] + known.bias) / TEMPERATURE
     shares = np.exp(logits - logits.max())
     shares /= shares.sum()
-    order = np.argsort(-shares)
-    ranked = tuple((known.labels[i], float(shares[i])) for i in order if known.labels[i] != SEVERAL)
-    return Opinion(ranked[0][0], ranked[0][1], ranked)
+    several = float(shares[known.labels.index(SEVERAL)])
+    single = shares / (1.0 - min(several, MOST_SEVERAL))
+    ranked = tuple((known.labels[i], float(single[i])) for i in np.argsort(-single) if known.labels[i] != SEVERAL)
+    return Opinion(ranked[0][0], ranked[0][1], ranked, several)
 
 
 def save(labels: list[str], table: NDArray[np.float64], bias: NDArray[np.float64], file: Path) -> None:

@@ -82,7 +82,9 @@ def take_apart(text: str) -> Clauses:
     atoms = _atoms(text)
     for number, atom in enumerate(atoms):
         negation = NEGATION.match(atom.text)
-        if negation is not None and _rules_out(atom.text[negation.end() :], ruled_out):
+        if negation is not None and (
+            _rules_out(atom.text[negation.end() :], ruled_out) or len(atoms) > 1
+        ):
             runs.append([])
             continue
         kind = overstep_of(atom.text)
@@ -176,7 +178,9 @@ def _joined(text: str, atoms: Sequence[Atom]) -> list[Clause]:
             (joint(at) * _differ(said(start, at), said(at, end)) for at in range(start + 1, end)),
             default=0.0,
         )
-        return math.log(max(said(start, end).share * (1 - several), LEAST_SHARE)) - PRICE_OF_A_CLAUSE
+        whole = said(start, end)
+        one = whole.share * (1 - whole.several) * (1 - several)
+        return math.log(max(one, LEAST_SHARE)) - PRICE_OF_A_CLAUSE
 
     best: list[tuple[float, int]] = [(0.0, 0)]
     for end in range(1, len(atoms) + 1):
