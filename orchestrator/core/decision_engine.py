@@ -288,4 +288,6 @@ def _interpretation(reading: Reading) -> Interpretation:
         answer=reading.answer,
         topic=reading.topic,
         pending=dict(reading.pending),
+        rivals=reading.rivals,
+        named=reading.named,
     )
