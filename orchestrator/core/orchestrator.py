@@ -30,7 +30,9 @@ from orchestrator.core.model_desk import ModelDesk
 from orchestrator.core.module_coordinator import ModuleCoordinator
 from orchestrator.core.operator_parts import open_operator
 from orchestrator.core.parts import Parts, open_parts
+from orchestrator.core.query_parser import read_query
 from orchestrator.core.recommendations import content_of
+from orchestrator.core.second_reading import SecondReader, wants_second_reading
 from orchestrator.core.sessions import SessionBook
 from orchestrator.core.situation import Situation
 from orchestrator.core.sources import configured_plant
@@ -121,6 +123,7 @@ class Orchestrator:
         self.sessions = SessionBook(
             self.store.sessions, self.cache, life=timedelta(days=settings.chat.session_days)
         )
+        self.second_reader: SecondReader | None = None
         self.values = ValueAnswers(self.plant, self.historian, self.monitor)
         self.estimates = Estimates(self.registry)
         self.engine = DecisionEngine(settings, self.registry, self.estimates)
@@ -377,7 +380,7 @@ class Orchestrator:
         now = self.clock.now()
 
         async def read(previous: Turn | None) -> Decision:
-            request = QueryRequest(text=query, previous=previous) if query is not None else None
+            request = await self._read(query, previous) if query is not None else None
             given = situation is not None
             decision = self.engine.decide(
                 basis, request=request, now=now, dry_run=dry_run, as_given=given
@@ -396,6 +399,13 @@ class Orchestrator:
             decision = await read(None)
         jobs = await self._accept(decision, basis, session_id=session_id)
         return Accepted(decision, jobs, session)
+
+    async def _read(self, text: str, previous: Turn | None) -> QueryRequest:
+        """The words with their reading: the parser's, and a second one's where the parser is not sure."""
+        reading = read_query(QueryRequest(text, previous))
+        if self.second_reader is not None and wants_second_reading(reading):
+            reading = await self.second_reader.read(text, previous, reading)
+        return QueryRequest(text, previous, reading)
 
     async def _accept(
         self, decision: Decision, situation: Situation, *, session_id: str | None = None

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.core.plan import rank
-from orchestrator.core.query_parser import ASK_BELOW, Reading
+from orchestrator.core.query_parser import ASK_BELOW, Reading, Turn
 from orchestrator.core.query_patterns import ANSWERS
 from orchestrator.core.slots import fold
 from orchestrator.core.understanding.spoken_slots import spoken_slots
@@ -41,6 +41,14 @@ class ReadingProposal(BaseModel):
     operations: tuple[str, ...] = ()
     slots: dict[str, Any] = Field(default_factory=dict)
     clarify: str | None = Field(default=None, max_length=LONGEST_QUESTION)
+
+
+class SecondReader(Protocol):
+    """Somebody who can read a request once more."""
+
+    async def read(self, text: str, previous: Turn | None, reading: Reading) -> Reading:
+        """The reading that holds after he was heard; it never raises for one who fails."""
+        ...
 
 
 def wants_second_reading(reading: Reading) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.llm.advisor import ModelAdvisor
 from orchestrator.llm.configured import model_of
+from orchestrator.llm.second_reader import ModelReader
 
 if TYPE_CHECKING:
     from orchestrator.core.orchestrator import Orchestrator
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def attach_model(orchestrator: Orchestrator) -> LanguageModel | None:
-    """Make the configured model the orchestrator's adviser; it is closed with the orchestrator.
+    """Make the configured model the orchestrator's adviser and second reader; it is closed with the orchestrator.
 
     Returns the model, or ``None`` where none is configured and the policy decides alone.
     """
@@ -29,4 +30,5 @@ def attach_model(orchestrator: Orchestrator) -> LanguageModel | None:
         orchestrator.clock.now,
         orchestrator.historian.last_values,
     )
+    orchestrator.second_reader = ModelReader(model, orchestrator.registry.operations)
     return model
