@@ -36,6 +36,18 @@ class Endpoint:
         self.breaker = CircuitBreaker(common.breaker_failures, common.breaker_seconds)
         self.turns = Turns(common.concurrency)
 
+    def report(self) -> dict[str, Any]:
+        """What is known of it, for a status page."""
+        return {
+            "model": self.settings.model,
+            "address": self.transport.place,
+            "dialect": self.settings.spoken,
+            "breaker": self.breaker.state,
+            "why": self.breaker.why or None,
+            "at_once": self.turns.allowed,
+            "waiting": self.turns.waiting,
+        }
+
     async def exchange(
         self, body: dict[str, Any], received: Received
     ) -> AsyncGenerator[tuple[Kind, str]]:
