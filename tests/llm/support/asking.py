@@ -62,12 +62,18 @@ async def configured(settings: Settings, **parts: Any) -> AsyncIterator[Configur
 
 @asynccontextmanager
 async def serving(
-    script: Script, *, dialect: str = "vllm", max_retries: int = 3, server: Any = None, **llm: Any
+    script: Script,
+    *,
+    dialect: str = "vllm",
+    max_retries: int = 3,
+    server: Any = None,
+    parts: Any = None,
+    **llm: Any,
 ) -> AsyncIterator[tuple[ConfiguredModel, ModelServer]]:
     """A model and the server that it is on."""
     async with (
         ModelServer(script, dialect=dialect, **(server or {})) as running,
-        configured(settings_for(running, max_retries=max_retries, **llm)) as model,
+        configured(settings_for(running, max_retries=max_retries, **llm), **(parts or {})) as model,
     ):
         yield model, running
 
