@@ -138,10 +138,13 @@ async def test_no_turn_is_lost_when_waiters_give_up(seed: int) -> None:
 def test_a_loop_is_seen_while_it_grows(passage: str, size: int) -> None:
     text = "First some thought that is all its own. " + passage * (8000 // len(passage))
     watch = RepetitionWatch()
-    pieces = [text[start : start + size] for start in range(0, len(text), size)]
+
+    def grow() -> None:
+        for start in range(0, len(text), size):
+            watch.see(text[start : start + size])
+
     with pytest.raises(Failure, match="repeats itself"):
-        for piece in pieces:
-            watch.see(piece)
+        grow()
 
 
 @given(st.integers(1, 40))

@@ -164,9 +164,13 @@ async def test_a_model_is_not_asked_beyond_the_budget() -> None:
             assert reply.usage.cost == pytest.approx(
                 (reply.usage.input_tokens + reply.usage.output_tokens) / 1000
             )
-            with pytest.raises(ModelBudgetError, match="of 1 USD are spent today"):
+
+            async def ask_nine_times() -> None:
                 for _ in range(9):
                     await model.complete(QUESTION, Choice, Budget(5))
+
+            with pytest.raises(ModelBudgetError, match="of 1 USD are spent today"):
+                await ask_nine_times()
             assert (await model.report())["today"]["usd"] <= 1.0
         asked = len(server.requests)
         async with configured(settings, use=use) as model:
