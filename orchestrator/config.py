@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from orchestrator.chat_settings import ChatSettings
 from orchestrator.llm_settings import LLMSettings
 from orchestrator.sections import Section
 from orchestrator.write_settings import WriteSettings
@@ -341,6 +342,7 @@ class Settings(BaseSettings):
     plant: PlantSettings = PlantSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
     operator: OperatorSettings = OperatorSettings()
+    chat: ChatSettings = ChatSettings()
     state: StateSettings = StateSettings()
     coordination: CoordinationSettings = CoordinationSettings()
     service: ServiceSettings = ServiceSettings()

@@ -128,6 +128,45 @@ class Interpretation(Record):
     pending: dict[str, Any] = Field(default_factory=dict)
 
 
+class PromptStamp(Record):
+    """Which prompt was used: name, version, and SHA-256 of its file."""
+
+    name: str
+    version: int
+    sha256: str
+
+
+class AdviceRecord(Record):
+    """What the adviser said of a decision, and what became of it.
+
+    ``agreed``: it selects what the policy selects. ``taken``: its selection is the decision's.
+    ``not_taken``: it differs, and the policy's stands. ``failed``: there was no answer to use.
+    ``policy`` and ``proposed`` are the two selections, ``stated_confidence`` the adviser's own word and
+    ``confidence`` what is made of it, by ``calibration``. ``follows`` is the decision of the live loop that
+    had started the policy's selection already when the answer came.
+    """
+
+    outcome: Literal["agreed", "taken", "not_taken", "failed"]
+    because: str
+    model: str
+    policy: tuple[str, ...]
+    policy_confidence: float
+    proposed: tuple[str, ...] = ()
+    reasons: dict[str, str] = Field(default_factory=dict)
+    reasoning: str = ""
+    evidence: tuple[str, ...] = ()
+    stated_confidence: float | None = None
+    confidence: float | None = None
+    calibration: str = ""
+    prompt: PromptStamp | None = None
+    seconds: float = 0.0
+    tokens: int = 0
+    cost_usd: float | None = None
+    flags: tuple[str, ...] = ()
+    transcript: tuple[dict[str, Any], ...] = ()
+    follows: str | None = None
+
+
 class Decision(Record):
     """A decision, with or without actions."""
 
@@ -148,6 +187,7 @@ class Decision(Record):
     dry_run: bool = False
     interpretation: Interpretation | None = None
     refused: tuple[Refusal, ...] = ()
+    advice: AdviceRecord | None = None
 
     @cached_property
     def document(self) -> dict[str, Any]:
