@@ -87,13 +87,19 @@ class Service:
 async def open_configured(settings: Settings) -> Orchestrator:
     """An orchestrator on the configured home, over the configured source."""
     from orchestrator.core.orchestrator import Orchestrator
+    from orchestrator.llm.wiring import attach_model
 
     source, train = await asyncio.to_thread(configured_sources, settings)
-    return await Orchestrator.open(settings, source=source, train=train)
+    orchestrator = await Orchestrator.open(settings, source=source, train=train)
+    attach_model(orchestrator)
+    return orchestrator
 
 
 async def open_without_source(settings: Settings) -> Orchestrator:
     """An orchestrator on the configured home that serves requests only."""
     from orchestrator.core.orchestrator import Orchestrator
+    from orchestrator.llm.wiring import attach_model
 
-    return await Orchestrator.open(settings)
+    orchestrator = await Orchestrator.open(settings)
+    attach_model(orchestrator)
+    return orchestrator

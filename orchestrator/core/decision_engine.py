@@ -231,8 +231,10 @@ class DecisionEngine:
         if not self._alone or confidence >= self._threshold:
             return ()
         return (
-            f"the confidence {confidence:.2f} is under {self._threshold:.2f} and there is no language "
-            "model to ask: this is the policy's own answer",
+            (
+                f"the confidence {confidence:.2f} is under {self._threshold:.2f} and there is no language "
+                "model to ask: this is the policy's own answer"
+            ),
         )
 
     def _notes(self, situation: Situation) -> tuple[str, ...]:

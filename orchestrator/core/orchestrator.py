@@ -152,7 +152,7 @@ class Orchestrator:
             spawn=self._spawn,
         )
         self._lockstep = lockstep
-        self._closing = AsyncExitStack()
+        self.closing = AsyncExitStack()
         self._followers: set[asyncio.Task[None]] = set()
         self._last_shape: tuple[Any, ...] | None = None
         self._rows_before = self.historian.count() // max(1, len(self.plant.tags))
@@ -215,7 +215,7 @@ class Orchestrator:
             closing.push_async_callback(orchestrator.operator.close)
             closing.push_async_callback(orchestrator.coordinator.stop)
             await orchestrator._start()
-            orchestrator._closing = closing.pop_all()
+            orchestrator.closing = closing.pop_all()
             return orchestrator
 
     async def _start(self) -> None:
@@ -237,7 +237,7 @@ class Orchestrator:
         for task in self._followers:
             task.cancel()
         await asyncio.gather(*self._followers, return_exceptions=True)
-        await self._closing.aclose()
+        await self.closing.aclose()
 
     async def __aenter__(self) -> Self:
         return self
