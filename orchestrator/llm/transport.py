@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -37,7 +37,6 @@ class Transport:
 
     def __init__(self, settings: ModelSettings, max_bytes: int) -> None:
         self._key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
-        self._url = settings.address + PATH
         self._max_bytes = max_bytes
         self.place = settings.address
         self._client = httpx.AsyncClient(
@@ -61,20 +60,30 @@ class Transport:
             return text
         return text.replace(self._key, "(key)")
 
-    @asynccontextmanager
-    async def post(self, body: dict[str, Any]) -> AsyncIterator[httpx.Response]:
+    def post(self, body: dict[str, Any]) -> AbstractAsyncContextManager[httpx.Response]:
         """The head of the response to a request, once it says that a reply follows.
 
         Raises:
             Failure: there is no connection, it breaks, or the server answers with an error.
         """
+        return self._send(
+            "POST", PATH, json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        )
+
+    def get(self, path: str) -> AbstractAsyncContextManager[httpx.Response]:
+        """The head of the response to a request for what is under a path; raises as :meth:`post` does."""
+        return self._send("GET", path, None)
+
+    @asynccontextmanager
+    async def _send(
+        self, method: str, path: str, content: bytes | None
+    ) -> AsyncIterator[httpx.Response]:
         headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
-        content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         try:
             async with self._client.stream(
-                "POST", self._url, content=content, headers=headers
+                method, self.place + path, content=content, headers=headers
             ) as response:
                 if response.status_code != httpx.codes.OK:
                     raise await _refusal(response)
