@@ -112,8 +112,9 @@ class DeepSeekR1:
         received = Received()
         async with self._attempt(asking, received, stream=True) as body:
             async with aclosing(self.endpoint.exchange(body, received)) as pieces:
-                async for kind, text in pieces:
-                    yield Piece(kind, text)
+                async for some in pieces:
+                    for kind, text in some:
+                        yield Piece(kind, text)
             accepted: Accepted[BaseModel] = accept(received, None, asked, salvage=False)
         yield Piece("end", reply=_reply(asking, accepted))
 

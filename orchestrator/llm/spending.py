@@ -2,12 +2,16 @@
 
 A request is let through only if what was used today, what all requests under way may still use, and the most that
 this one may use (its prompt and the longest reply) stay within the limits. So a limit is kept as long as
-the server keeps to ``max_tokens``. Days are UTC days.
+the server keeps to ``max_tokens``. What other processes on the same database use is known some seconds later,
+and what they have under way is not. Days are UTC days.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -21,6 +25,8 @@ from orchestrator.llm.prices import cost_of, price_list, price_of
 from orchestrator.llm_settings import LLMSettings, ModelSettings
 from orchestrator.state.records import ModelUseRecord
 
+REFRESH = 5.0
+"""Age up to which what other processes have used need not be read anew, s."""
 log = structlog.get_logger(__name__)
 
 
@@ -63,11 +69,17 @@ class Spending:
         settings: The limits.
         store: Where use is kept.
         clock: Wall time.
+        monotonic: Seconds that never go back.
     """
 
     def __init__(
-        self, settings: LLMSettings, store: UseStore | None = None, clock: Clock | None = None
+        self,
+        settings: LLMSettings,
+        store: UseStore | None = None,
+        clock: Clock | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._monotonic = monotonic
         self._settings = settings
         self._store = store or UseInMemory()
         self._clock = clock or SystemClock()
@@ -76,6 +88,7 @@ class Spending:
         self._known: list[ModelUseRecord] = []
         self._saving: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
+        self._fresh_until = -math.inf
 
     async def reserve(self, model: ModelSettings, usage: Usage) -> Reservation:
         """Set aside the most that a request may use; end it with :meth:`settle`.
@@ -83,7 +96,8 @@ class Spending:
         Raises:
             Failure: ``budget``.
         """
-        await self._refresh()
+        if self._monotonic() >= self._fresh_until:
+            await self._refresh()
         now = self._clock.now()
         most = replace(usage, cost=cost_of(usage, price_of(model, now)))
         day = now.date().isoformat()
@@ -173,6 +187,7 @@ class Spending:
             await self._save_all()
             try:
                 self._known = await self._store.of_day(self._clock.now().date().isoformat())
+                self._fresh_until = self._monotonic() + REFRESH
             except DanGError as error:
                 log.warning("the use of language models cannot be read", error=str(error))
 

@@ -107,8 +107,8 @@ class Transport:
             raise Failure("cut-off", "the server sent an empty body")
         return data
 
-    async def events(self, response: httpx.Response) -> AsyncGenerator[bytes]:
-        """The data of each server-sent event; comments (keep-alives) are passed over.
+    async def events(self, response: httpx.Response) -> AsyncGenerator[list[bytes]]:
+        """The data of the server-sent events that came together; comments (keep-alives) are passed over.
 
         Raises:
             Failure: they are larger than a reply may be.
@@ -116,11 +116,11 @@ class Transport:
         rest = b""
         async for part in self.parts(response):
             *lines, rest = (rest + part).split(b"\n")
-            for line in lines:
-                if line.startswith(b"data:"):
-                    yield line[5:].strip()
+            events = [line[5:].strip() for line in lines if line.startswith(b"data:")]
+            if events:
+                yield events
         if rest.startswith(b"data:"):
-            yield rest[5:].strip()
+            yield [rest[5:].strip()]
 
     async def parts(self, response: httpx.Response) -> AsyncGenerator[bytes]:
         """The body as it comes, up to the largest reply."""
