@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -101,6 +102,7 @@ class Orchestrator:
             PlantClock(held[1] if held else None) if source is not None else SystemClock()
         )
         self.events = EventBus()
+        self.model_report: Callable[[], Awaitable[dict[str, Any]]] | None = None
         kept = ModelStore(self.home.models / MONITORING_MODELS)
         self.monitor = Monitor(self.plant, settings.monitoring, kept) if self.plant.tags else None
         book = self.monitor.alerts if self.monitor is not None else AlertBook()

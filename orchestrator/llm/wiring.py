@@ -10,7 +10,7 @@ from orchestrator.llm.second_reader import ModelReader
 
 if TYPE_CHECKING:
     from orchestrator.core.orchestrator import Orchestrator
-    from orchestrator.llm.port import LanguageModel
+    from orchestrator.llm.port import Attempt, LanguageModel
 
 
 def attach_model(orchestrator: Orchestrator) -> LanguageModel | None:
@@ -18,10 +18,16 @@ def attach_model(orchestrator: Orchestrator) -> LanguageModel | None:
 
     Returns the model, or ``None`` where none is configured and the policy decides alone.
     """
-    model = model_of(orchestrator.settings)
+    model = model_of(
+        orchestrator.settings,
+        cache=orchestrator.cache,
+        use=orchestrator.store.model_use,
+        observe=lambda attempt: _announce(orchestrator, attempt),
+    )
     if model is None:
         return None
     orchestrator.closing.push_async_callback(model.close)
+    orchestrator.model_report = model.report
     orchestrator.advice.advisor = ModelAdvisor(
         model,
         orchestrator.settings,
@@ -32,3 +38,20 @@ def attach_model(orchestrator: Orchestrator) -> LanguageModel | None:
     )
     orchestrator.second_reader = ModelReader(model, orchestrator.registry.operations)
     return model
+
+
+def _announce(orchestrator: Orchestrator, attempt: Attempt) -> None:
+    """Tell those who follow what happens, the metrics among them, of one request."""
+    orchestrator.events.publish(
+        "model",
+        orchestrator.clock.now(),
+        {
+            "model": attempt.model,
+            "status": attempt.outcome,
+            "detail": attempt.detail,
+            "seconds": round(attempt.seconds, 3),
+            "input_tokens": attempt.usage.input_tokens,
+            "output_tokens": attempt.usage.output_tokens,
+            "usd": attempt.usage.cost,
+        },
+    )
