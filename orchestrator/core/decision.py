@@ -116,7 +116,8 @@ class Interpretation(Record):
     ``answer`` is what the system says itself where nothing runs for it, and ``values`` the present and
     past values of tags that it rests on. ``topic`` holds the
     operations that a follow-up refers to: those of this turn, or of the last one that had any;
-    ``pending`` the slots of a turn that asked back.
+    ``pending`` the slots of a turn that asked back or asked for a value. ``rivals`` are operations that the
+    words may mean instead, with their probabilities; ``named`` the tags named so far in the session.
     """
 
     operations: tuple[str, ...] = ()
@@ -126,6 +127,8 @@ class Interpretation(Record):
     values: tuple[ValueAnswer, ...] = ()
     topic: tuple[str, ...] = ()
     pending: dict[str, Any] = Field(default_factory=dict)
+    rivals: tuple[tuple[str, float], ...] = ()
+    named: tuple[str, ...] = ()
 
 
 class PromptStamp(Record):

@@ -110,7 +110,7 @@ class DecisionEngine:
         now = now or datetime.now(UTC)
         given = situation.facts()
         facts = normalise(given)
-        reading = read_query(request) if request is not None else None
+        reading = None if request is None else request.reading or read_query(request)
         fired = self._rules.fired(facts) if reading is None else []
         candidates = _named(fired) if reading is None else self._asked(reading)
         left_out: list[Removal] = []
@@ -288,4 +288,6 @@ def _interpretation(reading: Reading) -> Interpretation:
         answer=reading.answer,
         topic=reading.topic,
         pending=dict(reading.pending),
+        rivals=reading.rivals,
+        named=reading.named,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,7 +31,9 @@ from orchestrator.core.model_desk import ModelDesk
 from orchestrator.core.module_coordinator import ModuleCoordinator
 from orchestrator.core.operator_parts import open_operator
 from orchestrator.core.parts import Parts, open_parts
+from orchestrator.core.query_parser import read_query
 from orchestrator.core.recommendations import content_of
+from orchestrator.core.second_reading import SecondReader, wants_second_reading
 from orchestrator.core.sessions import SessionBook
 from orchestrator.core.situation import Situation
 from orchestrator.core.sources import configured_plant
@@ -99,6 +102,7 @@ class Orchestrator:
             PlantClock(held[1] if held else None) if source is not None else SystemClock()
         )
         self.events = EventBus()
+        self.model_report: Callable[[], Awaitable[dict[str, Any]]] | None = None
         kept = ModelStore(self.home.models / MONITORING_MODELS)
         self.monitor = Monitor(self.plant, settings.monitoring, kept) if self.plant.tags else None
         book = self.monitor.alerts if self.monitor is not None else AlertBook()
@@ -121,6 +125,7 @@ class Orchestrator:
         self.sessions = SessionBook(
             self.store.sessions, self.cache, life=timedelta(days=settings.chat.session_days)
         )
+        self.second_reader: SecondReader | None = None
         self.values = ValueAnswers(self.plant, self.historian, self.monitor)
         self.estimates = Estimates(self.registry)
         self.engine = DecisionEngine(settings, self.registry, self.estimates)
@@ -377,12 +382,14 @@ class Orchestrator:
         now = self.clock.now()
 
         async def read(previous: Turn | None) -> Decision:
-            request = QueryRequest(text=query, previous=previous) if query is not None else None
+            request = await self._read(query, previous) if query is not None else None
             given = situation is not None
             decision = self.engine.decide(
                 basis, request=request, now=now, dry_run=dry_run, as_given=given
             )
-            if self.advice.unsure(decision, asked=advise):
+            # Words that a second reader has heard are not asked about once more.
+            heard = request is not None and self.second_reader is not None and not advise
+            if not heard and self.advice.unsure(decision, asked=advise):
                 asked = Asked(basis, now, request, dry_run=dry_run, as_given=given)
                 decision = await self.advice.advised(decision, asked, asked=advise)
             return decision if query is None else await self.values.complete(decision, query, now)
@@ -396,6 +403,13 @@ class Orchestrator:
             decision = await read(None)
         jobs = await self._accept(decision, basis, session_id=session_id)
         return Accepted(decision, jobs, session)
+
+    async def _read(self, text: str, previous: Turn | None) -> QueryRequest:
+        """The words with their reading: the parser's, and a second one's where the parser is not sure."""
+        reading = read_query(QueryRequest(text, previous))
+        if self.second_reader is not None and wants_second_reading(reading):
+            reading = await self.second_reader.read(text, previous, reading)
+        return QueryRequest(text, previous, reading)
 
     async def _accept(
         self, decision: Decision, situation: Situation, *, session_id: str | None = None

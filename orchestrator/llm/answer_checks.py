@@ -93,6 +93,7 @@ class RepetitionWatch:
 
     def __init__(self) -> None:
         self._tail = ""
+        self._new: list[str] = []
         self._unseen = 0
 
     def see(self, text: str) -> None:
@@ -101,12 +102,13 @@ class RepetitionWatch:
         Raises:
             Failure: ``repetition``.
         """
-        self._tail += text
+        self._new.append(text)
         self._unseen += len(text)
         if self._unseen < self.EVERY:
             return
         self._unseen = 0
-        self._tail = self._tail[-self.WINDOW :]
+        self._tail = (self._tail + "".join(self._new))[-self.WINDOW :]
+        self._new.clear()
         passage = self._repeated(self._tail)
         if passage is not None:
             raise Failure("repetition", f"the reply repeats itself without end: {passage!r}")

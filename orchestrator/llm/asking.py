@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -72,6 +72,10 @@ class Asking:
     def prompt_tokens(self) -> int:
         """Tokens of the next prompt, guessed."""
         return tokens_of("".join(turn["content"] for turn in (*self.turns, *self.correction)))
+
+    def room(self, body: Mapping[str, Any]) -> int:
+        """Tokens of the longest reply that a request asks for."""
+        return int(body[self.capabilities.max_tokens_field])
 
     def _room(self, turns: Sequence[dict[str, str]]) -> int:
         context = self.capabilities.context_tokens

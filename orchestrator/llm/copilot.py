@@ -211,9 +211,15 @@ class Copilot:
         values = decision.interpretation.values if decision.interpretation else ()
         plant = self._orchestrator.plant
         grounds = await asyncio.to_thread(
-            grounds_of, plant, record.situation, outcomes, values, composed.text
+            grounds_of,
+            plant,
+            record.situation,
+            outcomes,
+            values,
+            composed.evidence,
+            composed.text,
         )
-        return Grounded(grounds)
+        return Grounded(grounds, composed.text)
 
     def _before(self, session: SessionRecord | None, turns: Sequence[TurnRecord]) -> list[Message]:
         if session is None:

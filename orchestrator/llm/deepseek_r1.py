@@ -8,7 +8,7 @@ kind of failure in :mod:`orchestrator.llm.failures`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from orchestrator.llm.asking import Asking, error_of_failure, guessed_usage, tot
 from orchestrator.llm.exchange import Endpoint
 from orchestrator.llm.failures import Failure
 from orchestrator.llm.port import Attempt, Budget, Message, Piece, Reply, Schema, Usage
+from orchestrator.llm.spending import Reservation, Spending
 from orchestrator.llm.wire import Received, conversation
 from orchestrator.llm_settings import LLMSettings
 
@@ -29,11 +30,23 @@ class DeepSeekR1:
     Args:
         endpoint: Where it is.
         common: Retries, temperature, longest reply.
+        spending: The day's budget.
         repairs: How often the model may mend an answer that does not fit.
+        observe: Told of each request, for metrics.
     """
 
-    def __init__(self, endpoint: Endpoint, common: LLMSettings, *, repairs: int = 3) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        common: LLMSettings,
+        spending: Spending,
+        *,
+        repairs: int = 3,
+        observe: Callable[[Attempt], None] = lambda _: None,
+    ) -> None:
         self.endpoint = endpoint
+        self._spending = spending
+        self._observe = observe
         self._common = common
         self._repairs = repairs
 
@@ -69,7 +82,7 @@ class DeepSeekR1:
         except TimeoutError:
             raise self._too_late(asking, budget) from None
 
-    async def stream(self, messages: Sequence[Message], budget: Budget) -> AsyncIterator[Piece]:
+    async def stream(self, messages: Sequence[Message], budget: Budget) -> AsyncGenerator[Piece]:
         """See `LanguageModel.stream`. It is asked again only while nothing was given out yet."""
         asking = self._asking(messages, None, budget)
         asked = [message.content for message in messages]
@@ -99,8 +112,9 @@ class DeepSeekR1:
         received = Received()
         async with self._attempt(asking, received, stream=True) as body:
             async with aclosing(self.endpoint.exchange(body, received)) as pieces:
-                async for kind, text in pieces:
-                    yield Piece(kind, text)
+                async for some in pieces:
+                    for kind, text in some:
+                        yield Piece(kind, text)
             accepted: Accepted[BaseModel] = accept(received, None, asked, salvage=False)
         yield Piece("end", reply=_reply(asking, accepted))
 
@@ -129,15 +143,20 @@ class DeepSeekR1:
         endpoint, clock = self.endpoint, asyncio.get_running_loop().time
         begun = clock()
         outcome, detail = "cancelled", "the caller went away"
+        reservation: Reservation | None = None
+        entered = False
         try:
             body = asking.body(stream=stream)
-            endpoint.breaker.enter()
             async with endpoint.turns.turn():
+                most = Usage(asking.prompt_tokens(), output_tokens=asking.room(body))
+                reservation = await self._spending.reserve(endpoint.settings, most)
+                endpoint.breaker.enter()
+                entered = True
                 yield body
         except Failure as failure:
             failure.detail = endpoint.transport.scrubbed(failure.detail)
             outcome, detail = failure.kind, failure.detail
-            if failure.kind != "left-alone":
+            if entered:
                 endpoint.breaker.failed(failure.reaction.breaker, failure.detail)
             if failure.kind == "rate-limited":
                 endpoint.turns.too_many()
@@ -146,9 +165,9 @@ class DeepSeekR1:
             if clock() >= asking.end:
                 outcome, detail = "deadline", "the deadline came first"
             silent = outcome == "deadline" and not (received.content or received.reasoning)
-            if silent:
+            if entered and silent:
                 endpoint.breaker.failed("count", "it gave no answer in time")
-            else:
+            elif entered:
                 endpoint.breaker.abandoned()
             raise
         else:
@@ -157,10 +176,14 @@ class DeepSeekR1:
             endpoint.turns.went_well()
         finally:
             # A request that the server turned away cost nothing; of every other one it may charge all.
-            cost = received.begun or outcome in ("deadline", "cancelled")
+            cost = received.begun or (entered and outcome in ("deadline", "cancelled"))
             guess = guessed_usage(asking.prompt_tokens(), received) if cost else Usage()
             usage = received.usage or guess
-            asking.trail.append(Attempt(self.name, outcome, detail, clock() - begun, usage))
+            if reservation is not None:
+                usage = self._spending.settle(reservation, usage)
+            attempt = Attempt(self.name, outcome, detail, clock() - begun, usage)
+            asking.trail.append(attempt)
+            self._observe(attempt)
 
     async def _after(self, asking: Asking, failure: Failure) -> None:
         try:

@@ -19,6 +19,8 @@ from orchestrator.llm_settings import LLMSettings, ModelSettings
 DRAIN = 0.25
 """How long the end of a stream is waited for after its last event, so that the connection serves again, s."""
 _DONE = b"[DONE]"
+Pieces = list[tuple[Kind, str]]
+"""What came together, in order."""
 
 
 class Endpoint:
@@ -36,9 +38,19 @@ class Endpoint:
         self.breaker = CircuitBreaker(common.breaker_failures, common.breaker_seconds)
         self.turns = Turns(common.concurrency)
 
-    async def exchange(
-        self, body: dict[str, Any], received: Received
-    ) -> AsyncGenerator[tuple[Kind, str]]:
+    def report(self) -> dict[str, Any]:
+        """What is known of it, for a status page."""
+        return {
+            "model": self.settings.model,
+            "address": self.transport.place,
+            "dialect": self.settings.spoken,
+            "breaker": self.breaker.state,
+            "why": self.breaker.why or None,
+            "at_once": self.turns.allowed,
+            "waiting": self.turns.waiting,
+        }
+
+    async def exchange(self, body: dict[str, Any], received: Received) -> AsyncGenerator[Pieces]:
         """Send a request and fill ``received``; what is known of reasoning and answer, as it comes.
 
         A server that was asked for pieces and sends the whole is taken as it is.
@@ -49,55 +61,58 @@ class Endpoint:
         async with self.transport.post(body) as response:
             received.begun = True
             if is_stream(response):
-                async with aclosing(
-                    self._streamed(self.transport.events(response), received)
-                ) as pieces:
-                    async for piece in pieces:
-                        yield piece
+                async with (
+                    aclosing(self.transport.events(response)) as events,
+                    aclosing(self._streamed(events, received)) as pieces,
+                ):
+                    async for some in pieces:
+                        yield some
                 return
             document = document_of(await self.transport.whole(response), "the reply")
             fields = self.capabilities.reasoning_fields
-            read_message(received, document, "message", fields)
-            watch = RepetitionWatch()
-            watch.check(received.reasoning)
-            watch.check(received.content)
+            reasoning, content = read_message(received, document, "message", fields)
+            for text in (reasoning, content):
+                RepetitionWatch().check(text)
             finished(received, done=False)
         splitter = ReasoningSplitter(self.capabilities.starts_in_reasoning)
-        if received.reasoning:
+        some = []
+        if reasoning:
             splitter.reasoning_elsewhere()
-            yield "reasoning", received.reasoning
-        for piece in (*splitter.feed(received.content), *splitter.end()):
-            yield piece
+            some.append(("reasoning", reasoning))
+        yield [*some, *splitter.feed(content), *splitter.end()]
 
     async def _streamed(
-        self, events: AsyncGenerator[bytes], received: Received
-    ) -> AsyncGenerator[tuple[Kind, str]]:
+        self, events: AsyncGenerator[list[bytes]], received: Received
+    ) -> AsyncGenerator[Pieces]:
         splitter = ReasoningSplitter(self.capabilities.starts_in_reasoning)
+        fields = self.capabilities.reasoning_fields
         watch = RepetitionWatch()
         done = False
-        async for data in events:
-            if data == _DONE:
-                done = True
+        async for together in events:
+            some: Pieces = []
+            for data in together:
+                if data == _DONE:
+                    done = True
+                    break
+                document = document_of(data, "an event")
+                reasoning, content = read_message(received, document, "delta", fields)
+                if reasoning:
+                    watch.see(reasoning)
+                    splitter.reasoning_elsewhere()
+                    some.append(("reasoning", reasoning))
+                if content:
+                    watch.see(content)
+                    some += splitter.feed(content)
+            if some:
+                yield some
+            if done:
+                await _drain(events)
                 break
-            document = document_of(data, "an event")
-            reasoning, content = read_message(
-                received, document, "delta", self.capabilities.reasoning_fields
-            )
-            watch.see(reasoning or content)
-            if reasoning:
-                splitter.reasoning_elsewhere()
-                yield "reasoning", reasoning
-            if content:
-                for piece in splitter.feed(content):
-                    yield piece
-        if done:
-            await _drain(events)
         finished(received, done)
-        for piece in splitter.end():
-            yield piece
+        yield splitter.end()
 
 
-async def _drain(events: AsyncGenerator[bytes]) -> None:
+async def _drain(events: AsyncGenerator[list[bytes]]) -> None:
     try:
         async with asyncio.timeout(DRAIN):
             async for _ in events:

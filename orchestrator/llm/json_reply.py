@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from orchestrator.field_errors import field_errors, in_words
 from orchestrator.llm.failures import Failure
 
-MOST_CHARACTERS = 512 * 1024
+MOST_CHARACTERS = 256 * 1024
 MOST_OBJECTS = 16
 MOST_DEPTH = 64
 Schema = TypeVar("Schema", bound=BaseModel)

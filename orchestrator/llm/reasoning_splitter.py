@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from orchestrator.llm.failures import Failure
+
 OPEN, CLOSE = "<think>", "</think>"
 _TOOL_STARTS = ("<|tool", "<｜tool")
 Kind = Literal["reasoning", "answer"]
@@ -65,7 +67,11 @@ class ReasoningSplitter:
         self._implicit = False
 
     def feed(self, text: str) -> list[tuple[Kind, str]]:
-        """Take the next piece of content; what is now known, in order."""
+        """Take the next piece of content; what is now known, in order.
+
+        Raises:
+            Failure: ``leaked-tool-tokens``: the answer begins to call a tool.
+        """
         self._held += text
         out: list[tuple[Kind, str]] = []
         while self._step(out):
@@ -73,7 +79,7 @@ class ReasoningSplitter:
         return out
 
     def end(self) -> list[tuple[Kind, str]]:
-        """The content has come to its end; what was held back."""
+        """The content has come to its end; what was held back. Raises as :meth:`feed` does."""
         out: list[tuple[Kind, str]] = []
         if self._state == "begin":
             self._state = "answer"
@@ -114,6 +120,10 @@ class ReasoningSplitter:
 
     def _give(self, out: list[tuple[Kind, str]], text: str) -> None:
         if self._state == "answer":
+            if any(start in text for start in _TOOL_STARTS):
+                raise Failure(
+                    "leaked-tool-tokens", f"the answer calls a tool as text: {text[:40]!r}"
+                )
             if not self._answered:
                 text = text.lstrip()
             self._answered |= bool(text)

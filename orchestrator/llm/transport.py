@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -37,7 +37,6 @@ class Transport:
 
     def __init__(self, settings: ModelSettings, max_bytes: int) -> None:
         self._key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
-        self._url = settings.address + PATH
         self._max_bytes = max_bytes
         self.place = settings.address
         self._client = httpx.AsyncClient(
@@ -61,20 +60,30 @@ class Transport:
             return text
         return text.replace(self._key, "(key)")
 
-    @asynccontextmanager
-    async def post(self, body: dict[str, Any]) -> AsyncIterator[httpx.Response]:
+    def post(self, body: dict[str, Any]) -> AbstractAsyncContextManager[httpx.Response]:
         """The head of the response to a request, once it says that a reply follows.
 
         Raises:
             Failure: there is no connection, it breaks, or the server answers with an error.
         """
+        return self._send(
+            "POST", PATH, json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        )
+
+    def get(self, path: str) -> AbstractAsyncContextManager[httpx.Response]:
+        """The head of the response to a request for what is under a path; raises as :meth:`post` does."""
+        return self._send("GET", path, None)
+
+    @asynccontextmanager
+    async def _send(
+        self, method: str, path: str, content: bytes | None
+    ) -> AsyncIterator[httpx.Response]:
         headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
-        content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         try:
             async with self._client.stream(
-                "POST", self._url, content=content, headers=headers
+                method, self.place + path, content=content, headers=headers
             ) as response:
                 if response.status_code != httpx.codes.OK:
                     raise await _refusal(response)
@@ -98,8 +107,8 @@ class Transport:
             raise Failure("cut-off", "the server sent an empty body")
         return data
 
-    async def events(self, response: httpx.Response) -> AsyncGenerator[bytes]:
-        """The data of each server-sent event; comments (keep-alives) are passed over.
+    async def events(self, response: httpx.Response) -> AsyncGenerator[list[bytes]]:
+        """The data of the server-sent events that came together; comments (keep-alives) are passed over.
 
         Raises:
             Failure: they are larger than a reply may be.
@@ -107,11 +116,11 @@ class Transport:
         rest = b""
         async for part in self.parts(response):
             *lines, rest = (rest + part).split(b"\n")
-            for line in lines:
-                if line.startswith(b"data:"):
-                    yield line[5:].strip()
+            events = [line[5:].strip() for line in lines if line.startswith(b"data:")]
+            if events:
+                yield events
         if rest.startswith(b"data:"):
-            yield rest[5:].strip()
+            yield [rest[5:].strip()]
 
     async def parts(self, response: httpx.Response) -> AsyncGenerator[bytes]:
         """The body as it comes, up to the largest reply."""

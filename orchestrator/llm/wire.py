@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic_core import from_json
 
 from orchestrator.llm.dialects import Capabilities
 from orchestrator.llm.failures import Failure, Kind
@@ -53,12 +54,29 @@ _STATUSES: dict[int, Kind] = {
 class Received:
     """What a server answered, before anything is made of it."""
 
-    content: str = ""
-    reasoning: str = ""
     finish: str | None = None
     usage: Usage | None = None
     refusal: str = ""
     begun: bool = False
+    _content: list[str] = field(default_factory=list)
+    _reasoning: list[str] = field(default_factory=list)
+
+    def add(self, reasoning: str, content: str) -> None:
+        """Take over a piece."""
+        if reasoning:
+            self._reasoning.append(reasoning)
+        if content:
+            self._content.append(content)
+
+    @property
+    def content(self) -> str:
+        """All content until now; reasoning may stand in it, in tags."""
+        return "".join(self._content)
+
+    @property
+    def reasoning(self) -> str:
+        """All reasoning until now that came in a field of its own."""
+        return "".join(self._reasoning)
 
 
 # -- what is sent ---------------------------------------------------------------------------------
@@ -147,7 +165,18 @@ def document_of(data: bytes, what: str) -> dict[str, Any]:
         Failure: it is none.
     """
     try:
-        document = json.loads(data.decode("utf-8"))
+        document = from_json(data)
+    except ValueError:
+        document = _slowly(data, what)
+    if not isinstance(document, dict):
+        raise Failure("not-json", f"{what} is no JSON object: {excerpt(data)}")
+    return document
+
+
+def _slowly(data: bytes, what: str) -> Any:
+    """As Python's own parser reads it, which takes lone surrogates, or why nobody can read it."""
+    try:
+        return json.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise Failure("not-json", f"{what} is no UTF-8 at byte {error.start}") from None
     except RecursionError:
@@ -156,9 +185,6 @@ def document_of(data: bytes, what: str) -> dict[str, Any]:
         begun = data.lstrip()[:1] in (b"{", b"[")
         kind: Kind = "cut-off" if begun else "not-json"
         raise Failure(kind, f"{what} is no JSON ({error}): {excerpt(data)}") from None
-    if not isinstance(document, dict):
-        raise Failure("not-json", f"{what} is no JSON object: {excerpt(data)}")
-    return document
 
 
 def read_message(
@@ -191,13 +217,14 @@ def read_message(
         into.refusal += said["refusal"]
     content = _text(said.get("content"))
     reasoning = next((text for name in fields if (text := _text(said.get(name)))), "")
-    into.content += content
-    into.reasoning += reasoning
+    into.add(reasoning, content)
     return reasoning, content
 
 
 def _text(value: Any) -> str:
     """A text, or the texts of a list of parts; without what no database and no UTF-8 holds."""
+    if isinstance(value, str) and value.isascii() and "\x00" not in value:
+        return value
     if isinstance(value, list):
         value = "".join(str(item.get("text", "")) for item in value if isinstance(item, dict))
     if not isinstance(value, str):

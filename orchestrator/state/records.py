@@ -354,3 +354,21 @@ class ReasoningStepRecord:
     kind: str
     at: datetime
     document: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUseRecord:
+    """What one language model used on one day (UTC, ``2026-03-01``); money in US dollars, where known."""
+
+    day: str
+    model: str
+    requests: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """All tokens, in and out."""
+        return self.input_tokens + self.output_tokens

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from orchestrator.state.columns import UtcTime, Words, document_type
 
-SCHEMA_REVISION = "0006"
+SCHEMA_REVISION = "0007"
 """The newest revision; kept here so that a start on a current database need not load Alembic."""
 
 metadata = MetaData(
@@ -385,6 +385,20 @@ grants = Table(
     Column("revoked_at", UtcTime),
     Column("revoked_by", Words),
     Index("ix_grants_end", "ends_at"),
+)
+
+# Every process that shares the database adds to the row of a day and a model.
+model_use = Table(
+    "model_use",
+    metadata,
+    Column("day", Words, nullable=False),
+    Column("model", Words, nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("cost_usd", Float, nullable=False),
+    PrimaryKeyConstraint("day", "model"),
 )
 
 # The digest covers the details byte for byte, and jsonb would rewrite them: so they are text.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -133,8 +134,26 @@ def test_it_is_shown_the_conversation_without_reasoning_and_words_are_data(
 
 def test_no_model_is_asked_where_nothing_was_found(service: Running, model: Model) -> None:
     model.says(Say(GOOD))
-    for text in ("hello", "write 600 to FC101_SP", "kerosene"):
+    for text in ("hello", "write 600 to FC101_SP"):
         assert say(service.http, text).end["answered_by"] == "templates"
+    assert model.asked == []
+
+
+def test_a_model_reads_what_the_parser_is_not_sure_of(service: Running, model: Model) -> None:
+    vague = "kerosene"
+    model.says(Say(json.dumps({"operations": ["analysis.prices"], "slots": {"product": "gold"}})))
+    told = say(service.http, vague)
+    (reading,) = told.of("reading")
+    assert reading["operations"] == ["analysis.prices"]
+    assert reading["slots"] == {"product": "kerosene"}  # what the words do not hold is not taken over
+    assert "analysis.prices" in model.asked[0].messages[-1]["content"]
+    invented = {"operations": ["plant.write", "optimization.everything"], "slots": {}}
+    model.says(Say(json.dumps(invented)))
+    told = say(service.http, vague)
+    assert told.of("decision")[0]["jobs"] == []
+    assert told.end["state"] == "asked"
+    model.says(Say(json.dumps({"operations": ["optimization.setpoints"], "slots": {}})))
+    assert say(service.http, "write 600 to FC101_SP").end["state"] == "refused"
     assert model.asked == []
 
 

@@ -13,6 +13,7 @@ from orchestrator.state.repositories.feedback import Feedback
 from orchestrator.state.repositories.grants import Grants
 from orchestrator.state.repositories.idempotency import Idempotency
 from orchestrator.state.repositories.jobs import Jobs
+from orchestrator.state.repositories.model_use import ModelUse
 from orchestrator.state.repositories.outcomes import Outcomes
 from orchestrator.state.repositories.reasoning import Reasoning
 from orchestrator.state.repositories.recommendation_steps import RecommendationSteps
@@ -49,6 +50,7 @@ class Store:
         self.idempotency = Idempotency(database, clock)
         self.settings = SiteSettings(database, clock)
         self.sessions = Sessions(database)
+        self.model_use = ModelUse(database)
         self.audit = AuditChain(database, clock)
         self.writes = Writes(database, self.audit)
 

@@ -78,19 +78,19 @@ class ModelServer:
         self.open_now = 0
         self.most_open = 0
         self._played = 0
+        self._port = 0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def base_url(self) -> str:
         """The address to configure, with ``/v1`` where the dialect has it."""
-        assert self._server is not None
-        port = self._server.sockets[0].getsockname()[1]
         suffix = "" if self.dialect in WITHOUT_V1 else "/v1"
-        return f"http://127.0.0.1:{port}{suffix}"
+        return f"http://127.0.0.1:{self._port}{suffix}"
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
