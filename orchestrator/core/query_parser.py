@@ -226,7 +226,7 @@ class _Reader:
         if is_why(self._text):
             if any(name.startswith("forecasting.") for name in about):
                 return self._run({"forecasting.explain": LEANING})
-            if not wanted or len(self._text.split()) <= 2:
+            if not wanted or len(self._text.split()) <= 2:  # noqa: PLR2004
                 return self._answered("system")
         if GO_AHEAD.match(self._text) and any(name.startswith("optimization.") for name in about):
             return self._answered("order")
@@ -247,7 +247,7 @@ class _Reader:
         best: tuple[str, float] = ("", 0.0)
         for clause in self._apart.wanted:
             label, share = clause.opinion.label, clause.opinion.share
-            if label in SAID_BY_NAME or (label == "outside" and share >= SURELY_OUTSIDE):
+            if label in SAID_BY_NAME or label == "outside" and share >= SURELY_OUTSIDE:
                 continue
             for name, share in clause.opinion.ranked:
                 if "." in name and share > best[1] and not self._is_ruled_out(name):

@@ -41,9 +41,7 @@ _KEPT_TOGETHER = (
         r"(?:out|outs|products?|energy|demand|heat|losses|outputs?|down|low|tanks|draws?|builds?|less|balance|t\d\d)\b"
     ),
     re.compile(r"\bthen\s*[?!.]*$|\b(?:more|less|now) then\b|\bif\b[^,.;]{1,60}\bthen\b"),
-    re.compile(
-        r"\band (?:a half|how much of each|by how much|when|why not|so on|what is it worth)\b|\bmore and more\b"
-    ),
+    re.compile(r"\band (?:a half|how much of each|by how much|when|why not|so on|what is it worth)\b|\bmore and more\b"),
 )
 
 
@@ -114,9 +112,7 @@ def _atoms(text: str) -> list[Atom]:
     kept = [found.span() for pattern in _KEPT_TOGETHER for found in pattern.finditer(text)]
     atoms: list[Atom] = []
     start = 0
-    for low, high, mark in [(m.start(), m.end(), m[0]) for m in _SPLIT.finditer(text)] + [
-        (len(text), len(text), "")
-    ]:
+    for low, high, mark in [(m.start(), m.end(), m[0]) for m in _SPLIT.finditer(text)] + [(len(text), len(text), "")]:
         if any(begin <= low < end for begin, end in kept):
             continue
         if len(atoms) == MOST_ATOMS - 1 and low < len(text):
@@ -149,9 +145,7 @@ def _only_supposed(order: str, following: str) -> bool:
 
 def _blank(text: str, ruled_out: set[str]) -> str:
     """As many blanks as ``text`` is long, where it names operations, which are then ruled out."""
-    bare = re.sub(
-        r"^(?:but |and )?(?:instead of|rather than|not|no|without|minus the)\s+", "", text
-    )
+    bare = re.sub(r"^(?:but |and )?(?:instead of|rather than|not|no|without|minus the)\s+", "", text)
     return " " * len(text) if _rules_out(bare, ruled_out) else text
 
 

@@ -23,105 +23,10 @@ _TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+|[^\W_]+|[?%+]")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _NAMES = frozenset(MASKS) | frozenset(TIME_MASKS)
 FILLERS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "of",
-        "for",
-        "on",
-        "in",
-        "at",
-        "to",
-        "and",
-        "or",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "me",
-        "my",
-        "our",
-        "we",
-        "i",
-        "you",
-        "it",
-        "its",
-        "this",
-        "that",
-        "please",
-        "pls",
-        "with",
-        "by",
-        "do",
-        "does",
-        "did",
-        "can",
-        "could",
-        "would",
-        "will",
-        "give",
-        "show",
-        "tell",
-        "what",
-        "which",
-        "how",
-        "much",
-        "have",
-        "has",
-        "had",
-        "some",
-        "any",
-        "us",
-        "from",
-        "le",
-        "la",
-        "les",
-        "de",
-        "du",
-        "des",
-        "un",
-        "une",
-        "pour",
-        "sur",
-        "et",
-        "est",
-        "der",
-        "die",
-        "das",
-        "den",
-        "dem",
-        "des",
-        "ein",
-        "eine",
-        "fur",
-        "und",
-        "ist",
-        "el",
-        "los",
-        "las",
-        "del",
-        "para",
-        "y",
-        "o",
-        "os",
-        "as",
-        "da",
-        "do",
-        "il",
-        "lo",
-        "gli",
-        "per",
-        "di",
-        "e",
-        "het",
-        "een",
-        "van",
-        "voor",
-        "en",
-        "is",
-    ]
+    "a an the of for on in at to and or is are was were be me my our we i you it its this that please pls with by "
+    "do does did can could would will give show tell what which how much have has had some any us from "
+    "le la les de du des un une pour sur et est der die das den dem des ein eine fur und ist el los las del para y "
+    "o os as da do il lo gli per di e het een van voor en is".split()
 )
 
 
@@ -198,9 +103,7 @@ def _concepts(tokens: list[str]) -> list[str]:
 
 
 def _shape(tokens: list[str], least_lines: int) -> list[str]:
-    content = [
-        token for token in tokens if token not in FILLERS and token not in _NAMES and len(token) > 1
-    ]
+    content = [token for token in tokens if token not in FILLERS and token not in _NAMES and len(token) > 1]
     known = [token for token in content if concepts_of(token)]
     strange = min(sum(lines_with(token) < least_lines for token in content), 3)
     held = sorted({token for token in tokens if token in MASKS})

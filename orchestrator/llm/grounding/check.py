@@ -38,6 +38,10 @@ _SIDE = re.compile(
     r"\b(low|lower|high|upper)\b[- ]?(?:low|high)?\s*(?:alarm\s|trip\s)?limit\s*(?:of \S+ )?(?:of|is|at|=|:)?\s*$",
     re.IGNORECASE,
 )
+_SIDE_NAMED = re.compile(
+    r"\b(low|lower|high|upper)\b[- ]?(?:low|high)?\s*(?:alarm\s|trip\s)?limit", re.IGNORECASE
+)
+_SIDES = {"low": "low", "lower": "low", "high": "high", "upper": "high"}
 _NEAR_LIMIT = re.compile(
     r"\b(?:limit|threshold|target|alarm|maximum|minimum|normal|bound)\b", re.IGNORECASE
 )
@@ -257,8 +261,7 @@ class _Check:
             return False
         if fact.role == "limit" and fact.words & {"low", "high"}:
             side = _SIDE.search(before)
-            sides = {"low": "low", "lower": "low", "high": "high", "upper": "high"}
-            if side and sides[side[1].lower()] not in fact.words:
+            if side and _SIDES[side[1].lower()] not in fact.words:
                 return False
         known = support.value
         if fact.role == "change" or known < 0:
@@ -318,6 +321,9 @@ class _Check:
         )
         if _NEAR_LIMIT.search(local[0][-12:]):
             return None
+        side = _SIDE_NAMED.findall(sentence)
+        if len(set(side)) == 1:
+            own = [f for f in own if f.role != "limit" or _SIDES[side[0].lower()] in f.words]
         limits = [fact for fact in own if fact.role == "limit"] if "limit" in sentence else []
         alike = [
             fact
