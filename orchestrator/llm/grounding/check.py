@@ -5,17 +5,16 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
 
 from orchestrator.llm.grounding.contradictions import contradictions
 from orchestrator.llm.grounding.directions import direction_of
-from orchestrator.llm.grounding.evidence import Evidence, Fact
+from orchestrator.llm.grounding.evidence import Evidence
+from orchestrator.llm.grounding.facts import Fact
 from orchestrator.llm.grounding.matching import Support, derived, direct, readings, totals
 from orchestrator.llm.grounding.quantities import COMPARED, Quantity, masked, quantities
+from orchestrator.llm.grounding.report import Problem, Report, Traced
 from orchestrator.llm.grounding.subjects import Mention, Mentions, subjects_of
 
-Kind = Literal["unsupported", "sign", "contradiction"]
 _SENTENCE = re.compile(
     r"(?<=[.!?])(?<!\d\.)(?<!e\.g\.)(?<!i\.e\.)(?<!approx\.)(?<!ca\.)(?<!vs\.)(?<!no\.)\s+(?=[A-Z0-9\"'(*\-•–])|\n+"
 )
@@ -47,57 +46,6 @@ _NEAR_LIMIT = re.compile(
 )
 COMPARABLE = 0.25
 """How far, relatively, a bound in words ("more than 600") may lie from the value that it is true of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong with a place of an answer."""
-
-    kind: Kind
-    text: str
-    sentence: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Traced:
-    """A number of an answer and the evidence it rests on."""
-
-    text: str
-    sentence: int
-    how: str
-    sources: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What the check found.
-
-    Attributes:
-        sentences: The answer's sentences, as ``(start, end)``.
-        problems: Everything that is wrong.
-        traced: Every number that is right, with its sources.
-    """
-
-    answer: str
-    sentences: tuple[tuple[int, int], ...]
-    problems: tuple[Problem, ...]
-    traced: tuple[Traced, ...]
-
-    @property
-    def sound(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.problems
-
-    def document(self) -> dict[str, Any]:
-        """The report as JSON."""
-        return {
-            "sound": self.sound,
-            "problems": [{"kind": p.kind, "text": p.text, "why": p.why} for p in self.problems],
-            "traced": [
-                {"text": t.text, "how": t.how, "sources": list(t.sources)} for t in self.traced
-            ],
-        }
 
 
 def check(answer: str, evidence: Evidence) -> Report:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestrator.llm.grounding.directions import trend_of
-from orchestrator.llm.grounding.evidence import Evidence, Fact
+from orchestrator.llm.grounding.evidence import Evidence
+from orchestrator.llm.grounding.facts import Fact
 from orchestrator.llm.grounding.subjects import Mention
 
 _HYPOTHETICAL = re.compile(

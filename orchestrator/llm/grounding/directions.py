@@ -28,7 +28,6 @@ _LEVEL = re.compile(
     r"\b(?:to|at|is|was|are|were|stands? at|reach(?:es|ed)?|from|and|between|limit of|of its|than)\s*(?:about|around|some|roughly)?\s*$",
     re.IGNORECASE,
 )
-_LIMITING = re.compile(r"\b(?:limit|threshold|target|baseline|normal)\b", re.IGNORECASE)
 
 
 def direction_of(before: str, after: str) -> int:

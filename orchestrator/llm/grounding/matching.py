@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from orchestrator.llm.grounding.evidence import Fact
-from orchestrator.llm.grounding.quantities import Quantity, pint_unit
+from orchestrator.llm.grounding.facts import Fact
+from orchestrator.llm.grounding.quantities import Quantity
+from orchestrator.llm.grounding.unit_words import pint_unit
 from orchestrator.plant.units import conversion
 
 ROUGH = 0.05
