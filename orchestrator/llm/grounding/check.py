@@ -41,6 +41,9 @@ _SIDE_NAMED = re.compile(
     r"\b(low|lower|high|upper)\b[- ]?(?:low|high)?\s*(?:alarm\s|trip\s)?limit", re.IGNORECASE
 )
 _SIDES = {"low": "low", "lower": "low", "high": "high", "upper": "high"}
+_IS_A_LIMIT = re.compile(
+    r"\b(?:limit|threshold|target|alarm)\s*(?:of \S+ )?(?:of|is|at|=|:|\()?\s*$", re.IGNORECASE
+)
 _NEAR_LIMIT = re.compile(
     r"\b(?:limit|threshold|target|alarm|maximum|minimum|normal|bound)\b", re.IGNORECASE
 )
@@ -255,19 +258,20 @@ class _Check:
         """From what the text gives in this sentence and the one before, and the subjects' own facts."""
         near = [fact for at, fact in self._stated if number - 1 <= at <= number]
         named = {m.key for m in self._mentions if self._in(m.start, number)}
+        here = list(dict.fromkeys(fact for at, fact in self._stated if at == number))
+        spoken = {fact.subject for fact in here if fact.subject}
         own = [
             fact
-            for key in (subjects | named)
+            for key in (subjects | named | spoken)
             for fact in self._facts_of.get(key, ())
             if fact.role in ("value", "limit") and "age" not in fact.words
         ]
-        here = list(dict.fromkeys(fact for at, fact in self._stated if at == number))
         begin = self._sentences[number][0]
         local = (
             self._clean[max(begin, claim.start - 70) : claim.start],
             self._clean[claim.end :][:30],
         )
-        if _NEAR_LIMIT.search(local[0][-12:]):
+        if _IS_A_LIMIT.search(local[0]):
             return None
         side = _SIDE_NAMED.findall(sentence)
         if len(set(side)) == 1:
@@ -331,7 +335,10 @@ class _Check:
         ):
             return None
         more = compared["more"] is not None or compared["gt"] is not None
-        for fact in (f for key in subjects for f in self._facts_of.get(key, ())):
+        facts = [f for key in subjects for f in self._facts_of.get(key, ())]
+        if not subjects and claim.unit in _TIMES:
+            facts = self._evidence.facts
+        for fact in facts:
             if fact.role not in ("value", "change", "count"):
                 continue
             known = _converted(fact, claim)

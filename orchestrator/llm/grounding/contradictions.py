@@ -42,6 +42,10 @@ _BEYOND = re.compile(
     r"\blimits?\b[^.]{0,20}\b(?:is|are|was|were|has been|have been)\s+(?:exceeded|crossed|violated|passed|broken|breached)",
     re.IGNORECASE,
 )
+_NOTHING = re.compile(
+    r"\b(?:nothing|none|no (?:tag|value|measurement|sensor|variable)s?)\b(?!.*\b(?:except|but|other|apart|besides)\b)",
+    re.IGNORECASE,
+)
 _BELOW_LOW = re.compile(
     r"\b(?:below|under)\b[^.]{0,20}\blow(?:-low|er)?\s+(?:alarm\s+)?limit", re.IGNORECASE
 )
@@ -130,12 +134,16 @@ def _of_limits(
 ) -> Iterator[str]:
     within, beyond = _WITHIN.search(clause), _BEYOND.search(clause)
     low = _BELOW_LOW.search(clause)
+    if beyond and _NOTHING.search(clause):
+        within, beyond = beyond, None
     if within and beyond and not low:
         beyond = None
     if not within and not beyond:
         return
     keys = dict.fromkeys(m.key for m in mentions if evidence.tag(m.key) is not None)
-    everything = not keys and re.search(r"\b(?:no|all|every|any)\b", clause, re.IGNORECASE)
+    everything = not keys and re.search(
+        r"\b(?:no|all|every|any|nothing|none)\b", clause, re.IGNORECASE
+    )
     for key in keys if not everything else [k for k in facts_of if evidence.tag(k) is not None]:
         tag = evidence.tag(key)
         value = next(

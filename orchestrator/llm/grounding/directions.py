@@ -30,6 +30,9 @@ _LEVEL = re.compile(
 )
 
 
+_HIGHER = frozenset({"higher", "up", "more", "above", "over"})
+
+
 def direction_of(before: str, after: str) -> int:
     """1 where the words say that something rises by the number, -1 falls, 0 neither.
 
@@ -38,7 +41,9 @@ def direction_of(before: str, after: str) -> int:
         after: The clause from the end of the number's unit.
     """
     if _LEVEL.search(before):
-        return 0
+        # "is 3 % lower": the comparative follows; all else after "is" is a level.
+        compared = re.match(r"^\s*(higher|lower|up|down|more|less|above|below|over|under)\b", after)
+        return 0 if compared is None else 1 if compared[1] in _HIGHER else -1
     near = re.split(r"[,;:(]|\band\b|\bwhile\b|\bbut\b", before)[-1]
     ups = [m.start() for m in re.finditer(rf"\b(?:{_UP})\b", near, re.IGNORECASE)]
     downs = [m.start() for m in re.finditer(rf"\b(?:{_DOWN})\b", near, re.IGNORECASE)]

@@ -98,8 +98,8 @@ HEDGE = re.compile(
     re.IGNORECASE,
 )
 COMPARED = re.compile(
-    r"(?:\b(?P<more>above|over|exceed(?:s|ing|ed)?|more than|greater than|higher than|at least|beyond)|"
-    r"\b(?P<less>below|under|less than|lower than|at most|up to|fewer than|no more than)|(?P<gt>[>≥])|(?P<lt>[<≤]))\s*(?:\$|usd )?$",
+    r"(?:\b(?P<more>above|over|exceed(?:s|ing|ed)?|more than|greater than|higher than|at least|beyond|older than|longer than)|"
+    r"\b(?P<less>below|under|less than|lower than|at most|up to|fewer than|no more than|younger than|shorter than)|(?P<gt>[>≥])|(?P<lt>[<≤]))\s*(?:\$|usd )?$",
     re.IGNORECASE,
 )
 _NOT_A_COUNT = re.compile(
