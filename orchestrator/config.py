@@ -73,6 +73,9 @@ class DecisionEngineSettings(Section):
 
     confidence_threshold: float = Field(default=0.8, ge=0, le=1)
     """Below it the advisor is asked."""
+    advisor: Literal["model", "panel"] = "model"
+    """Who advises: the language model in one question, or several agents in rounds, with stand-ins where
+    there is no model."""
     max_retries: int = Field(default=3, ge=0)
     """Repeats of a failed action, and of a malformed model answer."""
     cache_ttl: float = Field(default=3600.0, ge=0)

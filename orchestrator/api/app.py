@@ -31,6 +31,7 @@ from orchestrator.api.endpoints import (
     operator,
     orchestrate,
     probes,
+    reasoning,
     recommendations,
     sessions,
     status,
@@ -47,7 +48,8 @@ from orchestrator.api.problems import http_exception, request_validation
 from orchestrator.api.service import OrchestratorFactory, Service, open_configured
 from orchestrator.config import Settings
 from orchestrator.llm.copilot import Copilot
-from orchestrator.llm.wiring import attach_model
+from orchestrator.llm.reasoning_desk import ReasoningDesk
+from orchestrator.llm.wiring import attach_model, reasoning_of
 
 DESCRIPTION = """\
 Decides when work is worth doing on a refinery, has a module do it, and learns from what came of it.
@@ -58,6 +60,7 @@ Times are ISO 8601 UTC. Lists are `{"items", "next_cursor"}`.
 RESOURCES = (
     orchestrate,
     chat,
+    reasoning,
     sessions,
     summaries,
     invoke,
@@ -99,7 +102,10 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         orchestrator = await orchestrator_factory(settings)
         app.state.orchestrator = orchestrator
-        app.state.copilot = Copilot(orchestrator, attach_model(orchestrator))
+        model = attach_model(orchestrator)
+        app.state.copilot = Copilot(orchestrator, model)
+        app.state.reasoning = ReasoningDesk(orchestrator, reasoning_of(orchestrator, model))
+        await app.state.reasoning.resume_unfinished()
         metrics.watch_loop(lambda: service.loop_state == "running")
         orchestrator.events.listen(metrics.event)
         if run_loop and orchestrator.source is not None:
@@ -112,6 +118,7 @@ def create_app(
             app.state.closing.set()
             await service.stop_loop()
             app.state.orchestrator = None
+            await app.state.reasoning.close()
             await orchestrator.close()
 
     names = (settings.service.host, *settings.service.allowed_hosts)

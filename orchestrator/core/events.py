@@ -10,7 +10,15 @@ from datetime import datetime
 from typing import Any, Literal
 
 EventKind = Literal[
-    "decision", "job", "alert", "recommendation", "situation", "mode", "model", "notice"
+    "decision",
+    "job",
+    "alert",
+    "recommendation",
+    "situation",
+    "mode",
+    "model",
+    "reasoning",
+    "notice",
 ]
 BACKLOG = 1000
 

@@ -34,9 +34,11 @@ from orchestrator.modules.optimization.operator.content import (
     followed,
     moved_elsewhere,
     moved_tags,
+    stored_proposal,
 )
 from orchestrator.modules.optimization.operator.life_cycle import ACTIVE
 from orchestrator.modules.optimization.operator.objections import in_words
+from orchestrator.modules.optimization.safety import Verdict
 from orchestrator.plant.write_rules import persons
 from orchestrator.state.records import FeedbackRecord, RecommendationRecord
 from orchestrator.state.repositories import Store
@@ -44,6 +46,7 @@ from orchestrator.write_records import Stop, WriteRecord
 
 log = structlog.get_logger(__name__)
 
+WAITING = frozenset({"awaiting_approval", "awaiting_second_approval"})
 BY_HAND = "advisory: to be done by hand"
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -292,6 +295,14 @@ class OperatorDesk:
     async def live(self) -> list[RecommendationRecord]:
         """Recommendations that have not ended, oldest first."""
         return await self._journal.records()
+
+    async def verdicts(self) -> list[tuple[RecommendationRecord, Verdict]]:
+        """What the safety agent says now of each recommendation that waits for a person; nothing changes."""
+        waiting = [r for r in await self._journal.records() if r.state in WAITING]
+        if not waiting:
+            return []
+        facts = await self._facts.now()
+        return [(r, await self._gate.check(stored_proposal(r), facts)) for r in waiting]
 
     async def settle(
         self, write_id: str, state: Literal["done", "not_done"], by: str, reason: str

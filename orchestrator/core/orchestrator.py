@@ -389,7 +389,9 @@ class Orchestrator:
             decision = self.engine.decide(
                 basis, request=request, now=now, dry_run=dry_run, as_given=given
             )
-            if self.advice.unsure(decision, asked=advise):
+            # Words that a second reader has heard are not asked about once more.
+            heard = request is not None and self.second_reader is not None and not advise
+            if not heard and self.advice.unsure(decision, asked=advise):
                 asked = Asked(basis, now, request, dry_run=dry_run, as_given=given)
                 decision = await self.advice.advised(decision, asked, asked=advise)
             if query is None:

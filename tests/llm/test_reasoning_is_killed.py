@@ -12,6 +12,7 @@ from reasoning_home import SITUATION, filled_home, loop_over, step
 
 from orchestrator.errors import ConflictError
 from orchestrator.llm.reasoning import answered
+from orchestrator.llm.reasoning_desk import ReasoningDesk
 
 VALIDATE = {"operation": "etl.validate", "parameters": {}}
 GOOD = "TI042 stands at 352.4 °C, 12.6 °C below its high limit of 365 °C."
@@ -40,7 +41,13 @@ async def test_a_killed_process_goes_on_where_it_was_and_runs_nothing_twice(
             assert len(stored[1]) == steps
             with pytest.raises(ConflictError, match="run-1"):
                 await answered(loop.answer("again", SITUATION, run_id="run-1"))
-            answer = await answered(loop.resume("run-1"))
+            desk = ReasoningDesk(orchestrator, loop)
+            assert await desk.resume_unfinished() == 1
+            assert await desk.resume_unfinished() == 1
+            answer = await desk.wait("run-1")
+            assert await desk.resume_unfinished() == 0
+            assert await desk.wait("run-1") == answer
+            await desk.close()
             jobs = await orchestrator.store.jobs.list()
             again = await answered(loop.resume("run-1"))
     assert answer.text == f"{GOOD} [1]"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrator.llm.grounding.check import Problem, Report, Traced, check
-from orchestrator.llm.grounding.evidence import Evidence, Fact
+from orchestrator.llm.grounding.check import check
+from orchestrator.llm.grounding.evidence import Evidence
+from orchestrator.llm.grounding.facts import Fact
 from orchestrator.llm.grounding.mending import complaint, mended
+from orchestrator.llm.grounding.report import Problem, Report, Traced
 
 __all__ = ["Evidence", "Fact", "Problem", "Report", "Traced", "check", "complaint", "mended"]

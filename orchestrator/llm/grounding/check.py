@@ -5,17 +5,16 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
 
 from orchestrator.llm.grounding.contradictions import contradictions
 from orchestrator.llm.grounding.directions import direction_of
-from orchestrator.llm.grounding.evidence import Evidence, Fact
+from orchestrator.llm.grounding.evidence import Evidence
+from orchestrator.llm.grounding.facts import Fact
 from orchestrator.llm.grounding.matching import Support, derived, direct, readings, totals
 from orchestrator.llm.grounding.quantities import COMPARED, Quantity, masked, quantities
+from orchestrator.llm.grounding.report import Problem, Report, Traced
 from orchestrator.llm.grounding.subjects import Mention, Mentions, subjects_of
 
-Kind = Literal["unsupported", "sign", "contradiction"]
 _SENTENCE = re.compile(
     r"(?<=[.!?])(?<!\d\.)(?<!e\.g\.)(?<!i\.e\.)(?<!approx\.)(?<!ca\.)(?<!vs\.)(?<!no\.)\s+(?=[A-Z0-9\"'(*\-•–])|\n+"
 )
@@ -38,62 +37,18 @@ _SIDE = re.compile(
     r"\b(low|lower|high|upper)\b[- ]?(?:low|high)?\s*(?:alarm\s|trip\s)?limit\s*(?:of \S+ )?(?:of|is|at|=|:)?\s*$",
     re.IGNORECASE,
 )
+_SIDE_NAMED = re.compile(
+    r"\b(low|lower|high|upper)\b[- ]?(?:low|high)?\s*(?:alarm\s|trip\s)?limit", re.IGNORECASE
+)
+_SIDES = {"low": "low", "lower": "low", "high": "high", "upper": "high"}
+_IS_A_LIMIT = re.compile(
+    r"\b(?:limit|threshold|target|alarm)\s*(?:of \S+ )?(?:of|is|at|=|:|\()?\s*$", re.IGNORECASE
+)
 _NEAR_LIMIT = re.compile(
     r"\b(?:limit|threshold|target|alarm|maximum|minimum|normal|bound)\b", re.IGNORECASE
 )
 COMPARABLE = 0.25
 """How far, relatively, a bound in words ("more than 600") may lie from the value that it is true of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong with a place of an answer."""
-
-    kind: Kind
-    text: str
-    sentence: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Traced:
-    """A number of an answer and the evidence it rests on."""
-
-    text: str
-    sentence: int
-    how: str
-    sources: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What the check found.
-
-    Attributes:
-        sentences: The answer's sentences, as ``(start, end)``.
-        problems: Everything that is wrong.
-        traced: Every number that is right, with its sources.
-    """
-
-    answer: str
-    sentences: tuple[tuple[int, int], ...]
-    problems: tuple[Problem, ...]
-    traced: tuple[Traced, ...]
-
-    @property
-    def sound(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.problems
-
-    def document(self) -> dict[str, Any]:
-        """The report as JSON."""
-        return {
-            "sound": self.sound,
-            "problems": [{"kind": p.kind, "text": p.text, "why": p.why} for p in self.problems],
-            "traced": [
-                {"text": t.text, "how": t.how, "sources": list(t.sources)} for t in self.traced
-            ],
-        }
 
 
 def check(answer: str, evidence: Evidence) -> Report:
@@ -257,8 +212,7 @@ class _Check:
             return False
         if fact.role == "limit" and fact.words & {"low", "high"}:
             side = _SIDE.search(before)
-            sides = {"low": "low", "lower": "low", "high": "high", "upper": "high"}
-            if side and sides[side[1].lower()] not in fact.words:
+            if side and _SIDES[side[1].lower()] not in fact.words:
                 return False
         known = support.value
         if fact.role == "change" or known < 0:
@@ -304,20 +258,24 @@ class _Check:
         """From what the text gives in this sentence and the one before, and the subjects' own facts."""
         near = [fact for at, fact in self._stated if number - 1 <= at <= number]
         named = {m.key for m in self._mentions if self._in(m.start, number)}
+        here = list(dict.fromkeys(fact for at, fact in self._stated if at == number))
+        spoken = {fact.subject for fact in here if fact.subject}
         own = [
             fact
-            for key in (subjects | named)
+            for key in (subjects | named | spoken)
             for fact in self._facts_of.get(key, ())
             if fact.role in ("value", "limit") and "age" not in fact.words
         ]
-        here = list(dict.fromkeys(fact for at, fact in self._stated if at == number))
         begin = self._sentences[number][0]
         local = (
             self._clean[max(begin, claim.start - 70) : claim.start],
             self._clean[claim.end :][:30],
         )
-        if _NEAR_LIMIT.search(local[0][-12:]):
+        if _IS_A_LIMIT.search(local[0]):
             return None
+        side = _SIDE_NAMED.findall(sentence)
+        if len(set(side)) == 1:
+            own = [f for f in own if f.role != "limit" or _SIDES[side[0].lower()] in f.words]
         limits = [fact for fact in own if fact.role == "limit"] if "limit" in sentence else []
         alike = [
             fact
@@ -377,7 +335,10 @@ class _Check:
         ):
             return None
         more = compared["more"] is not None or compared["gt"] is not None
-        for fact in (f for key in subjects for f in self._facts_of.get(key, ())):
+        facts = [f for key in subjects for f in self._facts_of.get(key, ())]
+        if not subjects and claim.unit in _TIMES:
+            facts = self._evidence.facts
+        for fact in facts:
             if fact.role not in ("value", "change", "count"):
                 continue
             known = _converted(fact, claim)

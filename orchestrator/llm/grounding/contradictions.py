@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestrator.llm.grounding.directions import trend_of
-from orchestrator.llm.grounding.evidence import Evidence, Fact
+from orchestrator.llm.grounding.evidence import Evidence
+from orchestrator.llm.grounding.facts import Fact
 from orchestrator.llm.grounding.subjects import Mention
 
 _HYPOTHETICAL = re.compile(
@@ -39,6 +40,10 @@ _WITHIN = re.compile(
 _BEYOND = re.compile(
     r"\b(?:exceed(?:s|ed|ing)?|above|over|beyond|past|crossed|violat(?:es|ed|ing)|outside|has passed|broken?|breach(?:es|ed|ing)?)\b[^.]{0,40}\b(?:limits?|alarm|bounds?|range)\b|"
     r"\blimits?\b[^.]{0,20}\b(?:is|are|was|were|has been|have been)\s+(?:exceeded|crossed|violated|passed|broken|breached)",
+    re.IGNORECASE,
+)
+_NOTHING = re.compile(
+    r"\b(?:nothing|none|no (?:tag|value|measurement|sensor|variable)s?)\b(?!.*\b(?:except|but|other|apart|besides)\b)",
     re.IGNORECASE,
 )
 _BELOW_LOW = re.compile(
@@ -129,12 +134,16 @@ def _of_limits(
 ) -> Iterator[str]:
     within, beyond = _WITHIN.search(clause), _BEYOND.search(clause)
     low = _BELOW_LOW.search(clause)
+    if beyond and _NOTHING.search(clause):
+        within, beyond = beyond, None
     if within and beyond and not low:
         beyond = None
     if not within and not beyond:
         return
     keys = dict.fromkeys(m.key for m in mentions if evidence.tag(m.key) is not None)
-    everything = not keys and re.search(r"\b(?:no|all|every|any)\b", clause, re.IGNORECASE)
+    everything = not keys and re.search(
+        r"\b(?:no|all|every|any|nothing|none)\b", clause, re.IGNORECASE
+    )
     for key in keys if not everything else [k for k in facts_of if evidence.tag(k) is not None]:
         tag = evidence.tag(key)
         value = next(

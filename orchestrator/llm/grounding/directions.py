@@ -28,7 +28,9 @@ _LEVEL = re.compile(
     r"\b(?:to|at|is|was|are|were|stands? at|reach(?:es|ed)?|from|and|between|limit of|of its|than)\s*(?:about|around|some|roughly)?\s*$",
     re.IGNORECASE,
 )
-_LIMITING = re.compile(r"\b(?:limit|threshold|target|baseline|normal)\b", re.IGNORECASE)
+
+
+_HIGHER = frozenset({"higher", "up", "more", "above", "over"})
 
 
 def direction_of(before: str, after: str) -> int:
@@ -39,7 +41,9 @@ def direction_of(before: str, after: str) -> int:
         after: The clause from the end of the number's unit.
     """
     if _LEVEL.search(before):
-        return 0
+        # "is 3 % lower": the comparative follows; all else after "is" is a level.
+        compared = re.match(r"^\s*(higher|lower|up|down|more|less|above|below|over|under)\b", after)
+        return 0 if compared is None else 1 if compared[1] in _HIGHER else -1
     near = re.split(r"[,;:(]|\band\b|\bwhile\b|\bbut\b", before)[-1]
     ups = [m.start() for m in re.finditer(rf"\b(?:{_UP})\b", near, re.IGNORECASE)]
     downs = [m.start() for m in re.finditer(rf"\b(?:{_DOWN})\b", near, re.IGNORECASE)]

@@ -11,46 +11,23 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from orchestrator.clock import iso
-from orchestrator.llm.grounding.quantities import pint_unit, quantities
+from orchestrator.llm.grounding.facts import (
+    CHANGES,
+    DIMENSIONLESS,
+    FIELD_UNITS,
+    LIMITS,
+    SHARES,
+    Fact,
+    Role,
+)
+from orchestrator.llm.grounding.quantities import quantities
+from orchestrator.llm.grounding.unit_words import pint_unit
 from orchestrator.plant.samples import Sample
 from orchestrator.plant.tags import Tag
 
-Role = Literal["value", "limit", "change", "count", "passage"]
-
-_SUFFIXES = (
-    ("_usd_per_bbl", "USD/bbl"),
-    ("_usd_per_hour", "USD/h"),
-    ("_usd_per_h", "USD/h"),
-    ("_usd_per_day", "USD/day"),
-    ("_usd_per_t", "USD/t"),
-    ("_usd", "USD"),
-    ("_pct_per_hour", "percent/h"),
-    ("_pct", "percent"),
-    ("_percent", "percent"),
-    ("_minutes", "min"),
-    ("_seconds", "s"),
-    ("_hours", "h"),
-    ("_days", "day"),
-    ("_degc", "degC"),
-    ("_bar", "bar"),
-    ("_t_per_h", "t/h"),
-    ("_m3_per_h", "meter**3/h"),
-    ("_bpd", "bbl/day"),
-    ("_kbd", "kbbl/day"),
-)
-_DIMENSIONLESS = re.compile(
-    r"(?:score|share|health|probability|confidence|ratio|zscore|index|rate|count|tags|rows|samples|number|factor|coverage|r2|depth)$"
-)
-_SHARES = re.compile(r"(?:score|share|health|probability|confidence|rate|coverage|fraction)$")
-_CHANGES = re.compile(
-    r"change|trend|deviation|delta|gain|saving|drift|error|slope|shift|move_by|bias"
-)
-_LIMITS = re.compile(
-    r"limit|low_low|high_high|^low$|^high$|threshold|bound|min_allowed|max_allowed|target|spec"
-)
 _NAMES = (
     "tag",
     "id",
@@ -133,29 +110,6 @@ _SPANS = re.compile(r"horizon|period|hours|days|minutes")
 MOST_NUMBERS = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One number that is known.
-
-    Attributes:
-        value: In ``unit``.
-        unit: As ``plant.units`` reads it; ``"1"`` where it has none, empty where that is not known.
-        subject: Key of what it is about.
-        words: Names of its fields, in lower case.
-        role: What sort of number it is.
-        source: Where it comes from: ``situation``, ``tag X at time``, ``forecasting.forecast``, a document.
-        share: Whether it is a share of one, which may be said in percent.
-    """
-
-    value: float
-    unit: str
-    subject: str
-    words: frozenset[str]
-    role: Role
-    source: str
-    share: bool = False
-
-
 @dataclass
 class Subject:
     """What facts are about, and how an answer may name it."""
@@ -171,7 +125,6 @@ class Evidence:
         self.facts: list[Fact] = []
         self.subjects: dict[str, Subject] = {}
         self.situation: Mapping[str, Any] = {}
-        self.texts: list[str] = []
         self._tags: dict[str, Tag] = {}
 
     @property
@@ -235,7 +188,6 @@ class Evidence:
 
     def add_passage(self, source: str, text: str) -> None:
         """A passage of a document: its numbers count as the document's."""
-        self.texts.append(text)
         for item in quantities(text, self.names):
             words = frozenset(_words(text[max(0, item.start - 80) : item.start]))
             self._add(item.value, pint_unit(item.unit), "", words, "passage", source)
@@ -248,7 +200,6 @@ class Evidence:
             text: What is said.
             subject: What it is about where it names no tag.
         """
-        self.texts.append(text)
         about = self._subject(subject).key if subject else ""
         for found in quantities(text, self.names):
             words = frozenset(_words(text[max(0, found.start - 80) : found.start]))
@@ -260,8 +211,8 @@ class Evidence:
         key = self._subject(subject).key if subject else ""
         words = frozenset(_words(what))
         name = "_".join(sorted(words))
-        role: Role = "limit" if "limit" in words else "change" if _CHANGES.search(name) else "value"
-        share = bool(_SHARES.search(what.strip().lower())) and 0 <= value <= 1
+        role: Role = "limit" if "limit" in words else "change" if CHANGES.search(name) else "value"
+        share = bool(SHARES.search(what.strip().lower())) and 0 <= value <= 1
         self._add(value, pint_unit(unit), key, words, role, source, share=share)
 
     def add_words(self, text: str) -> None:
@@ -342,7 +293,7 @@ class Evidence:
         if value != value or value in (float("inf"), float("-inf")) or not path:
             return
         name = path[-1].lower()
-        for suffix, own in _SUFFIXES:
+        for suffix, own in FIELD_UNITS:
             if name.endswith(suffix):
                 unit, name = own, name.removesuffix(suffix)
                 break
@@ -350,12 +301,12 @@ class Evidence:
             timed = re.match(r"(hours|minutes|seconds|days)_", name)
             if timed:
                 unit = {"hours": "h", "minutes": "min", "seconds": "s", "days": "day"}[timed[1]]
-            elif _DIMENSIONLESS.search(name):
+            elif DIMENSIONLESS.search(name):
                 unit = "1"
         role: Role = "value"
-        if _LIMITS.search(name):
+        if LIMITS.search(name):
             role = "limit"
-        elif _CHANGES.search("_".join(path[-2:]).lower()):
+        elif CHANGES.search("_".join(path[-2:]).lower()):
             role = "change"
         elif (
             unit == "1"
@@ -364,7 +315,7 @@ class Evidence:
         ):
             role = "count"
         words = frozenset(word for part in path[-2:] for word in _words(part))
-        share = bool(_SHARES.search(name)) and 0 <= value <= 1
+        share = bool(SHARES.search(name)) and 0 <= value <= 1
         if subject in ("", "situation"):
             parent = path[-2] if len(path) > 1 else ""
             key = f"field:{parent}.{name}" if parent else f"field:{name}"

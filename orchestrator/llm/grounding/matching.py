@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from orchestrator.llm.grounding.evidence import Fact
-from orchestrator.llm.grounding.quantities import Quantity, pint_unit
+from orchestrator.llm.grounding.facts import Fact
+from orchestrator.llm.grounding.quantities import Quantity
+from orchestrator.llm.grounding.unit_words import pint_unit
 from orchestrator.plant.units import conversion
 
 ROUGH = 0.05
@@ -21,7 +22,7 @@ MOST_OPERANDS = 40
 _DIFFERENCE = re.compile(
     r"\b(?:differ\w*|gap|margin to|headroom|away|short of|below|above|over|under|beyond|past|higher|lower\w*|more|less|"
     r"warmer|colder|hotter|cooler|greater|fewer|increas\w*|decreas\w*|declin\w*|drop\w*|fall\w*|fell|ris\w*|rose|gain\w*|lost|loss|"
-    r"climb\w*|chang\w*|up|down|widen\w*|narrow\w*|spread|distance|left|remaining|exceed\w*|ahead|behind|within|from|clos\w*|rais\w*|mov\w*|off|reduc\w*)\b",
+    r"climb\w*|chang\w*|up|down|widen\w*|narrow\w*|spread|distance|left|remaining|exceed\w*|ahead|behind|within|from|clos\w*|rais\w*|mov\w*|off|leav\w*|reduc\w*)\b",
     re.IGNORECASE,
 )
 _RATIO = re.compile(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.llm.grounding.check import Report
+from orchestrator.llm.grounding.report import Report
 
 MOST_TOLD = 12
 

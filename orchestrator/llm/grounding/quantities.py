@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
-from orchestrator.plant.units import normalise
+from orchestrator.llm.grounding.unit_words import PER, PER_PATTERN, read_unit, unit_after
 
 WRITTEN = {
     word: number
@@ -43,95 +43,6 @@ WRITTEN = {
 } | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
 TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
 SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9, "k": 1e3, "m": 1e6}
-
-UNITS: dict[str, str] = {
-    **dict.fromkeys(
-        ("°c", "degc", "deg c", "℃", "degrees celsius", "degree celsius", "celsius", "c"), "degC"
-    ),
-    **dict.fromkeys(("°f", "degf", "deg f", "℉", "degrees fahrenheit", "fahrenheit", "f"), "degF"),
-    **dict.fromkeys(("k", "kelvin", "kelvins"), "K"),
-    **dict.fromkeys(("degrees", "degree"), "degC"),
-    **dict.fromkeys(
-        ("%", "percent", "per cent", "pct", "percentage points", "percentage point", "pp"),
-        "percent",
-    ),
-    **dict.fromkeys(("wt%", "wt %", "% by weight", "mass %", "mass%"), "wt%"),
-    **dict.fromkeys(("vol%", "vol %", "% by volume"), "vol%"),
-    **dict.fromkeys(("mol%", "mol %"), "mol%"),
-    **dict.fromkeys(("bar", "bars"), "bar"),
-    "barg": "barg",
-    "bar(g)": "barg",
-    "bar gauge": "barg",
-    "bara": "bara",
-    "mbar": "mbar",
-    "kpa": "kPa",
-    "mpa": "MPa",
-    "pa": "Pa",
-    "psi": "psi",
-    "psig": "psig",
-    "psia": "psia",
-    "kg/cm2": "kg/cm2",
-    **dict.fromkeys(
-        ("m3", "m³", "m**3", "cubic metres", "cubic meters", "cubic metre"), "meter**3"
-    ),
-    **dict.fromkeys(("nm3", "nm³", "sm3", "sm³"), "sm3"),
-    **dict.fromkeys(("t", "tonne", "tonnes", "ton", "tons", "mt"), "t"),
-    "kt": "kt",
-    **dict.fromkeys(("kg", "kilogram", "kilograms"), "kg"),
-    **dict.fromkeys(("g", "gram", "grams"), "g"),
-    **dict.fromkeys(("bbl", "bbls", "barrel", "barrels"), "bbl"),
-    **dict.fromkeys(("kbbl", "thousand barrels"), "kbbl"),
-    **dict.fromkeys(("bpd", "b/d", "bbl/d"), "bbl/day"),
-    **dict.fromkeys(("kbd", "kb/d", "kbpd"), "kbbl/day"),
-    "tph": "t/h",
-    **dict.fromkeys(("usd", "$", "dollar", "dollars", "us dollars"), "USD"),
-    **dict.fromkeys(("cent", "cents"), "0.01*USD"),
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
-    **dict.fromkeys(("min", "mins", "minute", "minutes"), "min"),
-    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "h"),
-    **dict.fromkeys(("d", "day", "days"), "day"),
-    **dict.fromkeys(("week", "weeks"), "week"),
-    **dict.fromkeys(("month", "months"), "month"),
-    **dict.fromkeys(("year", "years"), "year"),
-    "w": "W",
-    "kw": "kW",
-    "mw": "MW",
-    "kwh": "kWh",
-    "mwh": "MWh",
-    "gj": "GJ",
-    "mj": "MJ",
-    "kj": "kJ",
-    "gcal": "Gcal",
-    "mmbtu": "MBtu",
-    "ppm": "ppm",
-    "ppmw": "ppm",
-    "mg/kg": "ppm",
-    "mm": "mm",
-    "cm": "cm",
-    "m": "m",
-    "cst": "cSt",
-    "rpm": "rpm",
-    "hz": "Hz",
-}
-"""Spellings, in lower case, and what :func:`orchestrator.plant.units.normalise` makes a unit of."""
-_CASED = {"C": "degC", "F": "degF", "K": "K", "MW": "MW", "mW": "mW", "Mpa": "MPa"}
-_SINGLE_CASED = {"c", "f", "k"}
-_PER = {
-    **dict.fromkeys(("bbl", "barrel"), "bbl"),
-    **dict.fromkeys(("h", "hr", "hour"), "h"),
-    **dict.fromkeys(("day", "d"), "day"),
-    **dict.fromkeys(("min", "minute"), "min"),
-    **dict.fromkeys(("s", "sec", "second"), "s"),
-    **dict.fromkeys(("week",), "week"),
-    **dict.fromkeys(("month",), "month"),
-    **dict.fromkeys(("year", "yr", "annum"), "year"),
-    **dict.fromkeys(("t", "tonne", "ton", "mt"), "t"),
-    **dict.fromkeys(("m3", "m³", "m**3", "cubic metre", "cubic meter"), "meter**3"),
-    **dict.fromkeys(("kg",), "kg"),
-    **dict.fromkeys(("gal", "gallon"), "gallon"),
-    **dict.fromkeys(("°c", "degc", "degree"), "delta_degC"),
-    **dict.fromkeys(("mmbtu",), "MBtu"),
-}
 
 _NUMBER = re.compile(
     r"(?<![\w.,/])(?P<sign>[+\-−–±]\s?)?(?P<money>(?:US)?\$|USD\s|€)?(?P<inner>[-−])?"
@@ -187,8 +98,8 @@ HEDGE = re.compile(
     re.IGNORECASE,
 )
 COMPARED = re.compile(
-    r"(?:\b(?P<more>above|over|exceed(?:s|ing|ed)?|more than|greater than|higher than|at least|beyond)|"
-    r"\b(?P<less>below|under|less than|lower than|at most|up to|fewer than|no more than)|(?P<gt>[>≥])|(?P<lt>[<≤]))\s*(?:\$|usd )?$",
+    r"(?:\b(?P<more>above|over|exceed(?:s|ing|ed)?|more than|greater than|higher than|at least|beyond|older than|longer than)|"
+    r"\b(?P<less>below|under|less than|lower than|at most|up to|fewer than|no more than|younger than|shorter than)|(?P<gt>[>≥])|(?P<lt>[<≤]))\s*(?:\$|usd )?$",
     re.IGNORECASE,
 )
 _NOT_A_COUNT = re.compile(
@@ -289,7 +200,7 @@ def _name_patterns(names: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
 
 def _number_with_unit(word: str) -> bool:
     found = re.fullmatch(r"\d+(?:\.\d+)?([A-Za-z°%/]+\d?(?:/[a-z]+)?)", word)
-    return found is not None and _read_unit(found[1], 0) is not None
+    return found is not None and read_unit(found[1], 0) is not None
 
 
 def _in_digits(clean: str, text: str, match: re.Match[str]) -> Quantity | None:
@@ -311,16 +222,16 @@ def _in_digits(clean: str, text: str, match: re.Match[str]) -> Quantity | None:
     scale = re.match(
         r"\s?(thousand|million|billion)\b|([kM])(?=\s*(?:USD|\$|€|/|bbl|\b))", clean[end:]
     )
-    if scale and not (scale[2] and _read_unit(clean, end) and not match["money"]):
+    if scale and not (scale[2] and read_unit(clean, end) and not match["money"]):
         factor = SCALES[(scale[1] or scale[2]).lower()]
         value, step, end = value * factor, step * factor, end + scale.end()
     bare = end
-    unit, end = _unit_after(clean, end)
+    unit, end = unit_after(clean, end)
     if match["money"] and not unit.startswith("USD"):
         end = bare
     if match["money"] and not unit.startswith("USD"):
-        per = _PER_PATTERN.match(clean, end)
-        unit, end = (f"USD/{_PER[per['per'].lower()]}", per.end()) if per else ("USD", end)
+        per = PER_PATTERN.match(clean, end)
+        unit, end = (f"USD/{PER[per['per'].lower()]}", per.end()) if per else ("USD", end)
     if sign in ("-", "−", "–") or match["inner"]:
         value = -value
     return Quantity(
@@ -367,7 +278,7 @@ def _in_words(clean: str, text: str, match: re.Match[str]) -> Quantity | None:
     if match["scale"]:
         factor = SCALES[match["scale"].strip().lower()]
         value, step = value * factor, step * factor
-    unit, end = _unit_after(clean, match.end())
+    unit, end = unit_after(clean, match.end())
     counted = not unit and COUNTED.match(clean[end:]) is not None
     negative = re.search(r"\b(minus|negative)\s$", clean[: match.start()], re.IGNORECASE)
     plain = word in ("one", "zero") or _NOT_A_COUNT.match(clean[end:]) is not None
@@ -384,47 +295,6 @@ def _in_words(clean: str, text: str, match: re.Match[str]) -> Quantity | None:
         hedged=HEDGE.search(clean[max(0, match.start() - 40) : match.start()]) is not None,
         counted=counted,
     )
-
-
-def _unit_after(clean: str, at: int) -> tuple[str, int]:
-    """The unit that begins at ``at``, a ``/h`` or ``per hour`` included, and where it ends."""
-    read = _read_unit(clean, at)
-    if read is None:
-        return "", at
-    unit, end = read
-    per = _PER_PATTERN.match(clean, end)
-    if per is not None:
-        unit, end = f"{unit}/{_PER[per['per'].lower()]}", per.end()
-    return unit, end
-
-
-_SPELLINGS = sorted(
-    (*UNITS, *(f"{u}/{p}" for u in ("kg", "bbl") for p in ("h", "d"))), key=len, reverse=True
-)
-_UNIT_PATTERN = re.compile(
-    rf"\s?-?(?P<unit>{'|'.join(re.escape(s) for s in sorted(UNITS, key=len, reverse=True))})(?![A-Za-zÀ-ÿ0-9_])",
-    re.IGNORECASE,
-)
-_PER_PATTERN = re.compile(
-    rf"\s?(?:/|per\s|an?\s|each\s|every\s)\s?(?P<per>{'|'.join(re.escape(s) for s in sorted(_PER, key=len, reverse=True))})(?![A-Za-z0-9_])",
-    re.IGNORECASE,
-)
-
-
-def _read_unit(clean: str, at: int) -> tuple[str, int] | None:
-    match = _UNIT_PATTERN.match(clean, at)
-    if match is None:
-        return None
-    written = match["unit"]
-    if written in _CASED:
-        return _CASED[written], match.end()
-    if written in _SINGLE_CASED or (
-        written in ("m", "g", "M", "D", "S", "H", "T", "W") and written.isupper()
-    ):
-        return None
-    if written == "m" and re.match(r"\s+[a-z]", clean[match.end() :]):
-        return None
-    return UNITS[written.lower()], match.end()
 
 
 def _with_shared_units(clean: str, found: list[Quantity]) -> list[Quantity]:
@@ -450,15 +320,3 @@ def _with_shared_units(clean: str, found: list[Quantity]) -> list[Quantity]:
                 first.counted,
             )
     return out
-
-
-def pint_unit(unit: str) -> str:
-    """A unit of any spelling as ``plant.units`` wants it, slashes worked through."""
-    if not unit or unit == "1":
-        return ""
-    if unit.lower() in UNITS:
-        return UNITS[unit.lower()]
-    head, slash, tail = unit.partition("/")
-    if slash and head.lower() in UNITS:
-        return f"{UNITS[head.lower()]}/{_PER.get(tail.lower(), tail)}"
-    return normalise(unit)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from pydantic import SecretStr
 
+from orchestrator.clock import PlantClock
 from orchestrator.config import Settings
 from orchestrator.config_file import load_settings
 from orchestrator.core.orchestrator import Orchestrator
@@ -42,6 +43,7 @@ PLANT = Plant(
         ),
     ),
 )
+NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
 LAST = {"TI042": 352.4, "FI101": 640.0}
 
 
@@ -81,6 +83,7 @@ async def filled_home(home: Path) -> AsyncIterator[Orchestrator]:
     """An orchestrator on the plant, with history."""
     async with await Orchestrator.open(settings_of(home, None)) as orchestrator:
         orchestrator.plant = PLANT
+        orchestrator.clock = PlantClock(NOW)
         if not orchestrator.historian.count():
             fill(orchestrator)
         yield orchestrator
@@ -97,7 +100,7 @@ async def loop_over(
         GatedRunner(orchestrator),
         Surroundings(
             PLANT,
-            lambda: datetime(2026, 3, 2, 6, tzinfo=UTC),
+            orchestrator.clock.now,
             orchestrator.historian.last_values,
         ),
         model,
