@@ -38,7 +38,7 @@ from orchestrator.core.understanding.spoken_slots import (
 
 CERTAIN, LEANING, ASKING = 0.95, 0.88, 0.9
 """Confidence of an answer without an operation, of a follow-up, and of a question back."""
-ASK_BELOW = 0.3
+ASK_BELOW = 0.2
 """Probability under which an operation is not guessed."""
 HINT = 0.12
 """Probability from which short words after another turn are taken to name an operation."""
@@ -188,6 +188,8 @@ class _Reader:
             name, share = clause.opinion.label, clause.opinion.share
             if is_why(clause.text) and any(op.startswith("forecasting.") for op in found):
                 name = "forecasting.explain"
+                if not content(clause.text):
+                    found.pop("forecasting.forecast", None)
             if "." not in name or share < ASK_BELOW or self._is_ruled_out(name):
                 continue
             if number and clauses[number - 1].opinion.label == "outside" and _leans(clause.text):

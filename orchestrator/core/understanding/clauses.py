@@ -41,6 +41,8 @@ _KEPT_TOGETHER = (
         r"(?:out|outs|products?|energy|demand|heat|losses|outputs?|down|low|tanks|draws?|builds?|less|balance|t\d\d)\b"
     ),
     re.compile(r"\bthen\s*[?!.]*$|\b(?:more|less|now) then\b|\bif\b[^,.;]{1,60}\bthen\b"),
+    re.compile(r"(?:^|[,.;] |\band |\bwhat )(?:if|suppose|supposing|say (?:we|i)|assum\w+|imagine|given|wenn|et si|si|se|als)\b[^.;?!]{3,80}?, "),
+    re.compile(r"\b[\w-]*\d[\w-]* (?:and|et|und|y|e|ve) [\w-]*\d"),
     re.compile(r"\band (?:a half|how much of each|by how much|when|why not|so on|what is it worth)\b|\bmore and more\b"),
 )
 

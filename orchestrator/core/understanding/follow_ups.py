@@ -17,6 +17,7 @@ FOLLOWING = frozenset(
     "let's lets let s next else be should time hours days want ahead out "
     "idem pareil meme aussi et pour plutot non oui und auch nochmal stattdessen nein doch fur ja dasselbe gleiche gleich "
     "mismo igual tambien y para mejor anche stesso invece si mesmo tambem ook hetzelfde graag ayni peki ya icin hayir olsun "
+    "why come pourquoi warum porque perche "
     "и тоже а для то же также нет 也 一样 那 呢 那么 换成 و نفس ماذا عن ل لا".split()
 )
 FOLLOW_UP = re.compile(
