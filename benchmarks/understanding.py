@@ -80,10 +80,9 @@ def family_of(case: Mapping[str, Any]) -> str:
 def is_selected_right(case: Mapping[str, Any], reading: Reading) -> bool:
     """Whether the selection is right, and a question back comes exactly where one is due."""
     expected, selected = set(case["expected"]), set(reading.operations)
-    return (
-        expected <= selected <= expected | set(case["allowed"])
-        and (reading.clarify is not None) == bool(case.get("clarify", False))
-    )
+    return expected <= selected <= expected | set(case["allowed"]) and (
+        reading.clarify is not None
+    ) == bool(case.get("clarify", False))
 
 
 def has_right_slots(case: Mapping[str, Any], reading: Reading) -> bool:

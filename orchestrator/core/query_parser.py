@@ -173,7 +173,9 @@ class _Reader:
         if wanted:
             kind = overstep or self._kind(("injection", "order"))
             return self._run(wanted, answer=ANSWERS[ANSWER_OF[kind]] if kind else None)
-        if self._apart.ruled_out and not any(c.opinion.label in NO_OPERATION for c in self._apart.wanted):
+        if self._apart.ruled_out and not any(
+            c.opinion.label in NO_OPERATION for c in self._apart.wanted
+        ):
             return self._nothing("What you rule out is not run, and nothing else is asked for.")
         kind = overstep or self._kind(NO_OPERATION)
         if kind is None and any(_rather_outside(clause) for clause in self._apart.wanted):
@@ -232,7 +234,9 @@ class _Reader:
         if asks_quality(self._text, about):
             return self._run({"etl.validate": LEANING})
         if about and not content(self._text) and leans(self._text):
-            again = tuple(name for name in same_again(self._text, about) if not self._is_ruled_out(name))
+            again = tuple(
+                name for name in same_again(self._text, about) if not self._is_ruled_out(name)
+            )
             if again:
                 return self._run(dict.fromkeys(again, LEANING), bare=True)
         if wanted:
@@ -253,7 +257,9 @@ class _Reader:
             return self._run({best[0]: best[1]})
         return None
 
-    def _run(self, wanted: Mapping[str, float], *, answer: str | None = None, bare: bool = False) -> Reading:
+    def _run(
+        self, wanted: Mapping[str, float], *, answer: str | None = None, bare: bool = False
+    ) -> Reading:
         operations = tuple(sorted(wanted, key=rank))
         said = spoken_slots(self._text, operations, self._before, self._about)
         if self._turn is not None:
@@ -288,7 +294,9 @@ class _Reader:
         return replaced(carried, said)
 
     def _answered(self, kind: str) -> Reading:
-        said = spoken_slots(self._text, (HISTORY,) if kind == HISTORY else (), self._before, self._about)
+        said = spoken_slots(
+            self._text, (HISTORY,) if kind == HISTORY else (), self._before, self._about
+        )
         reading = self._nothing(ANSWERS[ANSWER_OF[kind]], said)
         if kind != HISTORY:
             return reading
@@ -333,7 +341,9 @@ class _Reader:
 
 def _rather_outside(clause: Clause) -> bool:
     """Whether an unsure clause that names nothing of the plant or market is likely not of the field."""
-    elsewhere = sum(share for name, share in clause.opinion.ranked if name in ("outside", "injection"))
+    elsewhere = sum(
+        share for name, share in clause.opinion.ranked if name in ("outside", "injection")
+    )
     return (
         clause.opinion.share < SURELY_OURS
         and elsewhere >= LIKELY_OUTSIDE

@@ -52,8 +52,6 @@ _DOWN = re.compile(r"less|lower|fewer|de moins|cut|drop|reduc|decreas|down|los")
 _PERCENT = re.compile(r"percent|pct")
 
 
-
-
 def fold(text: str) -> str:
     """Lower case, without accents, with plain quotes and single spaces; Chinese and Latin words apart."""
     decomposed = unicodedata.normalize("NFKD", text.translate(_OTHERS).lower()).translate(_OTHERS)

@@ -73,11 +73,17 @@ def opinion(folded: str) -> Opinion:
     shares /= shares.sum()
     several = float(shares[known.labels.index(SEVERAL)])
     single = shares / (1.0 - min(several, MOST_SEVERAL))
-    ranked = tuple((known.labels[i], float(single[i])) for i in np.argsort(-single) if known.labels[i] != SEVERAL)
+    ranked = tuple(
+        (known.labels[i], float(single[i]))
+        for i in np.argsort(-single)
+        if known.labels[i] != SEVERAL
+    )
     return Opinion(ranked[0][0], ranked[0][1], ranked, several)
 
 
-def save(labels: list[str], table: NDArray[np.float64], bias: NDArray[np.float64], file: Path) -> None:
+def save(
+    labels: list[str], table: NDArray[np.float64], bias: NDArray[np.float64], file: Path
+) -> None:
     """Keep weights (buckets by labels) as 8-bit integers, without the rows that are all zero."""
     scale = np.abs(table).max(axis=0) / 127
     small = np.rint(table / scale).astype(np.int8)

@@ -41,9 +41,13 @@ _KEPT_TOGETHER = (
         r"(?:out|outs|products?|energy|demand|heat|losses|outputs?|down|low|tanks|draws?|builds?|less|balance|t\d\d)\b"
     ),
     re.compile(r"\bthen\s*[?!.]*$|\b(?:more|less|now) then\b|\bif\b[^,.;]{1,60}\bthen\b"),
-    re.compile(r"(?:^|[,.;] |\band |\bwhat )(?:if|suppose|supposing|say (?:we|i)|assum\w+|imagine|given|wenn|et si|si|se|als)\b[^.;?!]{3,80}?, "),
+    re.compile(
+        r"(?:^|[,.;] |\band |\bwhat )(?:if|suppose|supposing|say (?:we|i)|assum\w+|imagine|given|wenn|et si|si|se|als)\b[^.;?!]{3,80}?, "
+    ),
     re.compile(r"\b[\w-]*\d[\w-]* (?:and|et|und|y|e|ve) [\w-]*\d"),
-    re.compile(r"\band (?:a half|how much of each|by how much|when|why not|so on|what is it worth)\b|\bmore and more\b"),
+    re.compile(
+        r"\band (?:a half|how much of each|by how much|when|why not|so on|what is it worth)\b|\bmore and more\b"
+    ),
 )
 
 
@@ -114,7 +118,9 @@ def _atoms(text: str) -> list[Atom]:
     kept = [found.span() for pattern in _KEPT_TOGETHER for found in pattern.finditer(text)]
     atoms: list[Atom] = []
     start = 0
-    for low, high, mark in [(m.start(), m.end(), m[0]) for m in _SPLIT.finditer(text)] + [(len(text), len(text), "")]:
+    for low, high, mark in [(m.start(), m.end(), m[0]) for m in _SPLIT.finditer(text)] + [
+        (len(text), len(text), "")
+    ]:
         if any(begin <= low < end for begin, end in kept):
             continue
         if len(atoms) == MOST_ATOMS - 1 and low < len(text):
@@ -147,7 +153,9 @@ def _only_supposed(order: str, following: str) -> bool:
 
 def _blank(text: str, ruled_out: set[str]) -> str:
     """As many blanks as ``text`` is long, where it names operations, which are then ruled out."""
-    bare = re.sub(r"^(?:but |and )?(?:instead of|rather than|not|no|without|minus the)\s+", "", text)
+    bare = re.sub(
+        r"^(?:but |and )?(?:instead of|rather than|not|no|without|minus the)\s+", "", text
+    )
     return " " * len(text) if _rules_out(bare, ruled_out) else text
 
 
@@ -170,7 +178,7 @@ def _joined(text: str, atoms: Sequence[Atom]) -> list[Clause]:
 
     def joint(at: int) -> float:
         """How strongly the words before atom ``at`` part it from the one before."""
-        if not text[: atoms[at].start].rstrip().endswith(","):
+        if not text[: atoms[at].start].rstrip().endswith((",", ":")):
             return 1.0
         return COMMA if content(atoms[at].text) and content(atoms[at - 1].text) else 0.0
 

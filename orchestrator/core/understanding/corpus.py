@@ -13,10 +13,35 @@ from orchestrator.yaml_files import read_yaml
 CORPUS = Path(__file__).with_name("corpus")
 _CHOICE = re.compile(r"\(([^()]*)\)")
 _FILLING = re.compile(r"\{([a-z]+)\}")
-_POLITE_BEFORE = ("please ", "can you ", "could you please ", "hey, ", "quick one: ", "pls ", "ok ", "i would like you to ")
+_POLITE_BEFORE = (
+    "please ",
+    "can you ",
+    "could you please ",
+    "hey, ",
+    "quick one: ",
+    "pls ",
+    "ok ",
+    "i would like you to ",
+)
 _POLITE_AFTER = (" please", " pls", " thanks", ", thank you", " asap", "?", "!!", " now please")  # fmt: skip
 _CHANCE_OF_POLITE, _CHANCE_OF_ASIDE = 0.15, 0.08
-_JOINTS = (" and ", ", and ", ", then ", "; ", ". ", " plus ", " and then ", ", also ", " et ", " und ", " y ", ", ", "? and ", " and tell me ", ", after that ")
+_JOINTS = (
+    " and ",
+    ", and ",
+    ", then ",
+    "; ",
+    ". ",
+    " plus ",
+    " and then ",
+    ", also ",
+    " et ",
+    " und ",
+    " y ",
+    ", ",
+    "? and ",
+    " and tell me ",
+    ", after that ",
+)
 SEVERAL = "several"
 """Label of a sentence with two wants; a reader that sees it takes the sentence apart."""
 FOLDS = 5
@@ -65,7 +90,11 @@ def sentences(most: int, joined: int, seed: int = 1) -> Iterator[Sentence]:
         of_fold = by_fold[number % FOLDS]
         first, second = rng.choice(of_fold), rng.choice(of_fold)
         if first.label != second.label:
-            yield Sentence(rng.choice(_JOINTS).join((first.text.rstrip("?. "), second.text)), SEVERAL, first.line)
+            yield Sentence(
+                rng.choice(_JOINTS).join((first.text.rstrip("?. "), second.text)),
+                SEVERAL,
+                first.line,
+            )
 
 
 def _plain(most: int, rng: random.Random) -> Iterator[Sentence]:

@@ -77,7 +77,9 @@ _NO_LENGTH = re.compile(
     r"^ ?-?(?:grid|averages?\b|avg|means?\b|intervals?|periods?\b|steps?\b|base|basis|raster|range|norm|moving|rolling|old\b|"
     r"of (?:cover|supply|stock|storage|data in)|sampl\w+|resolution|high\b|low\b|seasonal)"
 )
-_NO_COUNT = re.compile(r"(?:\b(?:per|every|each|par|pro|por|twice|once|times|how many|many|few|to|onto|into|at|on)|/)(?: an?)? ?$")
+_NO_COUNT = re.compile(
+    r"(?:\b(?:per|every|each|par|pro|por|twice|once|times|how many|many|few|to|onto|into|at|on)|/)(?: an?)? ?$"
+)
 LONG = 720.0
 
 
@@ -140,7 +142,10 @@ def _direction(before: str, after: str, within: str) -> bool | None:
 def _is_length(before: str, after: str) -> bool:
     """Whether ``a week`` counts a time, and does not say how often (``20 dollars a day``)."""
     return bool(
-        re.search(r"(?:\b(?:for|over|take|of|about|only|just|say|make it|than|half|and|sur|pour|pendant|fur|por|per|voor)|^|[,:;?!]) ?$", before)
+        re.search(
+            r"(?:\b(?:for|over|take|of|about|only|just|say|make it|than|half|and|sur|pour|pendant|fur|por|per|voor)|^|[,:;?!]) ?$",
+            before,
+        )
     ) and not re.match(r"^ ?(?:ago|earlier)", after)
 
 

@@ -103,7 +103,9 @@ def _concepts(tokens: list[str]) -> list[str]:
 
 
 def _shape(tokens: list[str], least_lines: int) -> list[str]:
-    content = [token for token in tokens if token not in FILLERS and token not in _NAMES and len(token) > 1]
+    content = [
+        token for token in tokens if token not in FILLERS and token not in _NAMES and len(token) > 1
+    ]
     known = [token for token in content if concepts_of(token)]
     strange = min(sum(lines_with(token) < least_lines for token in content), 3)
     held = sorted({token for token in tokens if token in MASKS})

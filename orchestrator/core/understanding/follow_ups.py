@@ -38,9 +38,18 @@ _QUALITY = re.compile(
     r"\b(?:good|ok|okay|right|fine|trust\w*|usable|complete|plausible|clean|correct|valid|sound|sane|bon\w*|gut|bien|bueno\w*)\b"
 )
 _LOADED = frozenset({"etl.ingest", HISTORY})
-_NO_WHY = re.compile(r"\b(?:nothing|refus\w*|skipp\w*|recommend\w*|optimi\w+|alarm\w*|alert\w*|decid\w*|run)\b")
+_NO_WHY = re.compile(
+    r"\b(?:nothing|refus\w*|skipp\w*|recommend\w*|optimi\w+|alarm\w*|alert\w*|decid\w*|run)\b"
+)
 _TO_FORECAST = frozenset(
-    {"forecasting.soft_sensor", "etl.validate", "etl.clean", "etl.ingest", HISTORY, "forecasting.time_to_limit"}
+    {
+        "forecasting.soft_sensor",
+        "etl.validate",
+        "etl.clean",
+        "etl.ingest",
+        HISTORY,
+        "forecasting.time_to_limit",
+    }
 )
 _NAMES = frozenset(MASKS) | frozenset(TIME_MASKS)
 
@@ -62,12 +71,21 @@ def is_why(text: str) -> bool:
 
 def asks_quality(text: str, about: Sequence[str]) -> bool:
     """Whether the words ask if what was just loaded or shown can be trusted."""
-    return bool(about) and set(about) <= _LOADED and not content(text) and _QUALITY.search(text) is not None and "?" in text
+    return (
+        bool(about)
+        and set(about) <= _LOADED
+        and not content(text)
+        and _QUALITY.search(text) is not None
+        and "?" in text
+    )
 
 
 def leans(text: str) -> bool:
     """Whether the words hold something to change of the turn before, or ask for the same again."""
-    return LEANING_WORDS.search(text) is not None or re.search(r"\bx(?!now|past)[a-z]+\b", mask(text)) is not None
+    return (
+        LEANING_WORDS.search(text) is not None
+        or re.search(r"\bx(?!now|past)[a-z]+\b", mask(text)) is not None
+    )
 
 
 def same_again(text: str, about: Sequence[str]) -> tuple[str, ...]:
@@ -76,7 +94,9 @@ def same_again(text: str, about: Sequence[str]) -> tuple[str, ...]:
     ahead = re.search(r"\bx(?:ahead|future)\b", masked) is not None
     if ahead and set(about) <= _TO_FORECAST:
         return ("forecasting.forecast",)
-    at_present = re.search(r"\bxnow\b", masked) is not None and re.search(r"\bxprop\b", masked) is not None
+    at_present = (
+        re.search(r"\bxnow\b", masked) is not None and re.search(r"\bxprop\b", masked) is not None
+    )
     if at_present and set(about) <= {"forecasting.forecast"}:
         return ("forecasting.soft_sensor",)
     return tuple(name for name in about if name != HISTORY)

@@ -7,7 +7,19 @@ from __future__ import annotations
 
 _NO_TIME = "".join(
     f"(?<!{word} )"
-    for word in ("s", "hour", "day", "week", "month", "year", "min", "minute", "h", "while", "xback")
+    for word in (
+        "s",
+        "hour",
+        "day",
+        "week",
+        "month",
+        "year",
+        "min",
+        "minute",
+        "h",
+        "while",
+        "xback",
+    )
 )
 """In front of AGO (atmospheric gas oil), so that ``6 hours ago`` names no product."""
 PRODUCTS: tuple[tuple[str, str], ...] = (

@@ -25,8 +25,18 @@ NAMES = {
     "optimization.what_if": "the effect of a change",
     "optimization.sensitivity": "what a limit costs",
 }
-OF_PRODUCT = ("analysis.prices", "analysis.stocks", "forecasting.forecast", "forecasting.soft_sensor")
-OF_PROPERTY = ("forecasting.soft_sensor", "forecasting.forecast", "optimization.setpoints", "optimization.blend")
+OF_PRODUCT = (
+    "analysis.prices",
+    "analysis.stocks",
+    "forecasting.forecast",
+    "forecasting.soft_sensor",
+)
+OF_PROPERTY = (
+    "forecasting.soft_sensor",
+    "forecasting.forecast",
+    "optimization.setpoints",
+    "optimization.blend",
+)
 OF_TAG = ("forecasting.forecast", "etl.validate", "etl.clean")
 OF_EQUIPMENT = ("forecasting.time_to_limit", "forecasting.forecast", "etl.validate")
 OF_UNIT = ("forecasting.forecast", "etl.validate", "etl.reconcile", "optimization.setpoints")

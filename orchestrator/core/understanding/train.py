@@ -43,7 +43,9 @@ def weights_of(lines: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.asarray(1.0 / np.sqrt(counts[lines]))
 
 
-def fit(rows: csr_matrix, labels: NDArray[np.str_], weight: NDArray[np.float64]) -> LogisticRegression:
+def fit(
+    rows: csr_matrix, labels: NDArray[np.str_], weight: NDArray[np.float64]
+) -> LogisticRegression:
     """A classifier of these rows."""
     model = LogisticRegression(C=INVERSE_PENALTY, max_iter=_STEPS, tol=_TOLERANCE)
     return model.fit(rows, labels, sample_weight=weight)
@@ -65,7 +67,10 @@ def check() -> None:
     right = 0
     mistaken: Counter[tuple[str, str]] = Counter()
     for number in range(FOLDS):
-        learn, ask = np.flatnonzero(lines % FOLDS != number), np.flatnonzero(lines % FOLDS == number)
+        learn, ask = (
+            np.flatnonzero(lines % FOLDS != number),
+            np.flatnonzero(lines % FOLDS == number),
+        )
         said = fit(rows[learn], labels[learn], weight[learn]).predict(rows[ask])
         right += int((said == labels[ask]).sum())
         mistaken.update(
@@ -89,7 +94,9 @@ def _arrays(
 def main() -> None:
     """Train, or check."""
     parser = argparse.ArgumentParser(description="Train the reader of requests from its sentences.")
-    parser.add_argument("--check", action="store_true", help="cross-validate instead of keeping weights")
+    parser.add_argument(
+        "--check", action="store_true", help="cross-validate instead of keeping weights"
+    )
     parser.add_argument("--file", type=Path, default=WEIGHTS, help="where to keep the weights")
     chosen = parser.parse_args()
     if chosen.check:
