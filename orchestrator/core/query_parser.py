@@ -17,6 +17,7 @@ from orchestrator.core.plan import rank
 from orchestrator.core.query_patterns import ANSWERS
 from orchestrator.core.slots import fold
 from orchestrator.core.understanding.clauses import Clause, Clauses, take_apart
+from orchestrator.core.understanding.concepts import concepts_of
 from orchestrator.core.understanding.follow_ups import (
     FOLLOW_UP,
     HISTORY,
@@ -26,6 +27,7 @@ from orchestrator.core.understanding.follow_ups import (
     leans,
     same_again,
 )
+from orchestrator.core.understanding.lexicon import lines_with
 from orchestrator.core.understanding.oversteps import GO_AHEAD
 from orchestrator.core.understanding.questions import candidates, question
 from orchestrator.core.understanding.spoken_slots import (
@@ -227,7 +229,7 @@ class _Reader:
         if is_why(self._text):
             if any(name.startswith("forecasting.") for name in about):
                 return self._run({"forecasting.explain": LEANING})
-            if not wanted or len(self._text.split()) <= 2:  # noqa: PLR2004
+            if not wanted or len(self._text.split()) <= 2:
                 return self._answered("system")
         if GO_AHEAD.match(self._text) and any(name.startswith("optimization.") for name in about):
             return self._answered("order")
@@ -248,7 +250,7 @@ class _Reader:
         best: tuple[str, float] = ("", 0.0)
         for clause in self._apart.wanted:
             label, share = clause.opinion.label, clause.opinion.share
-            if label in SAID_BY_NAME or label == "outside" and share >= SURELY_OUTSIDE:
+            if label in SAID_BY_NAME or (label == "outside" and share >= SURELY_OUTSIDE):
                 continue
             for name, share in clause.opinion.ranked:
                 if "." in name and share > best[1] and not self._is_ruled_out(name):
@@ -341,14 +343,14 @@ class _Reader:
 
 def _rather_outside(clause: Clause) -> bool:
     """Whether an unsure clause that names nothing of the plant or market is likely not of the field."""
+    if clause.opinion.share >= SURELY_OURS or spoken_slots(clause.text, (), {}, ()):
+        return False
     elsewhere = sum(
         share for name, share in clause.opinion.ranked if name in ("outside", "injection")
     )
-    return (
-        clause.opinion.share < SURELY_OURS
-        and elsewhere >= LIKELY_OUTSIDE
-        and not spoken_slots(clause.text, (), {}, ())
-    )
+    words = content(clause.text)
+    strange = [word for word in words if not lines_with(word) and not concepts_of(word)]
+    return elsewhere >= LIKELY_OUTSIDE or 2 * len(strange) >= len(words) > 0
 
 
 def _leans(text: str) -> bool:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.core.understanding.corpus import SEVERAL
+from orchestrator.core.understanding.corpus import SEVERAL, digest
 from orchestrator.core.understanding.features import features_of
 
 WEIGHTS = Path(__file__).with_name("weights.npz")
@@ -31,11 +31,13 @@ class Weights(NamedTuple):
         labels: Labels, in the order of the columns.
         table: Weights, buckets by labels.
         bias: One a label.
+        learned_from: Digest of the sentences and concepts.
     """
 
     labels: tuple[str, ...]
     table: NDArray[np.float32]
     bias: NDArray[np.float32]
+    learned_from: str
 
 
 class Opinion(NamedTuple):
@@ -60,7 +62,12 @@ def weights() -> Weights:
     with np.load(WEIGHTS, allow_pickle=False) as kept:
         table = np.zeros((int(kept["buckets"]), len(kept["labels"])), dtype=np.float32)
         table[kept["rows"]] = kept["values"].astype(np.float32) * kept["scale"]
-        return Weights(tuple(str(label) for label in kept["labels"]), table, kept["bias"])
+        return Weights(
+            tuple(str(label) for label in kept["labels"]),
+            table,
+            kept["bias"],
+            str(kept["learned_from"]),
+        )
 
 
 @lru_cache(maxsize=4096)
@@ -95,5 +102,6 @@ def save(
         values=small[rows],
         scale=scale.astype(np.float32),
         bias=bias.astype(np.float32),
+        learned_from=np.array(digest()),
         buckets=np.array(len(table)),
     )

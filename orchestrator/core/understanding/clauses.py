@@ -49,6 +49,8 @@ _KEPT_TOGETHER = (
         r"\band (?:a half|how much of each|by how much|when|why not|so on|what is it worth)\b|\bmore and more\b"
     ),
 )
+_EITHER = re.compile(r"^\w+ or \w+\s*\??$")
+"""``tight or ample?`` asks the clause before more closely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +175,11 @@ def _rules_out(text: str, ruled_out: set[str]) -> bool:
 def _joined(text: str, atoms: Sequence[Atom]) -> list[Clause]:
     """The most likely way to join neighbouring atoms into clauses."""
 
+    def words(start: int, end: int) -> str:
+        return text[atoms[start].start : atoms[end - 1].end].strip(" ,")
+
     def said(start: int, end: int) -> Opinion:
-        return opinion(text[atoms[start].start : atoms[end - 1].end].strip(" ,"))
+        return opinion(words(start, end))
 
     def joint(at: int) -> float:
         """How strongly the words before atom ``at`` part it from the one before."""
@@ -185,7 +190,10 @@ def _joined(text: str, atoms: Sequence[Atom]) -> list[Clause]:
     def worth(start: int, end: int) -> float:
         """Log probability that atoms ``start`` to ``end`` want one thing."""
         several = max(
-            (joint(at) * _differ(said(start, at), said(at, end)) for at in range(start + 1, end)),
+            (
+                joint(at) * _differ(said(start, at), said(at, end), words(at, end))
+                for at in range(start + 1, end)
+            ),
             default=0.0,
         )
         whole = said(start, end)
@@ -200,14 +208,15 @@ def _joined(text: str, atoms: Sequence[Atom]) -> list[Clause]:
     end = len(atoms)
     while end:
         start = best[end][1]
-        words = text[atoms[start].start : atoms[end - 1].end].strip(" ,")
-        clauses.append(Clause(words, opinion(words)))
+        clauses.append(Clause(words(start, end), said(start, end)))
         end = start
     return clauses[::-1]
 
 
-def _differ(first: Opinion, second: Opinion) -> float:
+def _differ(first: Opinion, second: Opinion, second_text: str) -> float:
     """Probability that two parts want two different operations."""
+    if _EITHER.match(second_text):
+        return 0.0
     if first.label == second.label or "." not in first.label or "." not in second.label:
         return 0.0
     return first.share * second.share

@@ -100,7 +100,7 @@ def bare_change(
 
 def refers(text: str, named: Sequence[str]) -> list[str]:
     """Tags of the turns before to which ``the second one`` or ``both`` refers."""
-    if len(named) < 2:  # noqa: PLR2004
+    if len(named) < 2:
         return []
     if re.search(r"\b(?:both|les deux|beide|ambos|ambas|entrambi)\b|两个", text):
         return list(named[-2:])
@@ -110,11 +110,11 @@ def refers(text: str, named: Sequence[str]) -> list[str]:
     ) and not re.search(r"\bseconds\b", text):
         return [named[1]]
     if re.search(
-        r"\b(?:first|former|premier\w*|erste\w*|primer[oa]?|prim[oa]|eerste) (?:one|tag|sensor)\b|\bthe former\b|第一",
+        r"\b(?:first|former|premier\w*|erste\w*|primer[oa]?|prim[oa]|eerste) (?:one|tag|sensor)\b|\bthe (?:former|first)(?= ?(?:$|[,.?!]| please| only| too| then))|第一",
         text,
     ):
         return [named[0]]
-    if re.search(r"\b(?:third|troisieme|dritte\w*) (?:one|tag|sensor)\b", text) and len(named) > 2:  # noqa: PLR2004
+    if re.search(r"\b(?:third|troisieme|dritte\w*) (?:one|tag|sensor)\b", text) and len(named) > 2:
         return [named[2]]
     return []
 
