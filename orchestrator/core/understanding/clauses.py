@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from orchestrator.core.understanding.classifier import Opinion, opinion
+from orchestrator.core.understanding.concepts import concepts_of
 from orchestrator.core.understanding.follow_ups import content
 from orchestrator.core.understanding.oversteps import (
     ALL_MOVES,
@@ -19,12 +20,30 @@ from orchestrator.core.understanding.oversteps import (
 )
 
 MOST_ATOMS, LONGEST_CLAUSE = 9, 5
-PRICE_OF_A_CLAUSE = 0.35
+PRICE_OF_A_CLAUSE = 0.2
 """What one more clause costs, in units of log probability."""
 LEAST_SHARE, SURELY_DATA = 1e-6, 0.9
 COMMA = 0.6
 """How much less a comma parts two wants than a word or a full stop does."""
 MOVES = frozenset({"optimization.setpoints", "optimization.plan", "optimization.blend"})
+BY_CONCEPT = {
+    "FORECAST": "forecasting.forecast",
+    "WHY": "forecasting.explain",
+    "BALANCE": "etl.reconcile",
+    "CLEAN": "etl.clean",
+    "LOAD": "etl.ingest",
+    "PRICE": "analysis.prices",
+    "CRACK": "analysis.cracks",
+    "STOCK": "analysis.stocks",
+    "DEMAND": "analysis.demand",
+    "MARKET": "analysis.market",
+    "PLAN": "optimization.plan",
+    "BLEND": "optimization.blend",
+    "SETPOINT": "optimization.setpoints",
+}
+"""Operations that a negated word rules out by itself."""
+MOST_NEGATED = 4
+"""Words of a negated clause up to which a single one rules out its operation."""
 RULED_OUT_FROM = 0.25
 """A negated clause rules out each operation that it names with at least this probability."""
 
@@ -166,6 +185,9 @@ def _rules_out(text: str, ruled_out: set[str]) -> bool:
     found = {
         name for name, share in opinion(text).ranked[:4] if "." in name and share >= RULED_OUT_FROM
     }
+    words = content(text)
+    if len(words) <= MOST_NEGATED:
+        found |= {BY_CONCEPT[c] for word in words for c in concepts_of(word) if c in BY_CONCEPT}
     if ALL_MOVES.search(text):
         found |= MOVES
     ruled_out |= found
@@ -191,7 +213,7 @@ def _joined(text: str, atoms: Sequence[Atom]) -> list[Clause]:
         """Log probability that atoms ``start`` to ``end`` want one thing."""
         several = max(
             (
-                joint(at) * _differ(said(start, at), said(at, end), words(at, end))
+                joint(at) * _differ(said(start, at), said(at, end), said(start, end), words(at, end))
                 for at in range(start + 1, end)
             ),
             default=0.0,
@@ -213,10 +235,9 @@ def _joined(text: str, atoms: Sequence[Atom]) -> list[Clause]:
     return clauses[::-1]
 
 
-def _differ(first: Opinion, second: Opinion, second_text: str) -> float:
-    """Probability that two parts want two different operations."""
-    if _EITHER.match(second_text):
+def _differ(first: Opinion, second: Opinion, whole: Opinion, second_text: str) -> float:
+    """Probability that two parts want something else than the whole is read as."""
+    if _EITHER.match(second_text) or "." not in first.label or "." not in second.label:
         return 0.0
-    if first.label == second.label or "." not in first.label or "." not in second.label:
-        return 0.0
-    return first.share * second.share
+    agree = first.label == second.label
+    return 0.0 if agree and whole.label == first.label else first.share * second.share

@@ -71,4 +71,4 @@ def test_an_overstep_beside_a_want_is_a_clause_of_its_own(text: str, overstep: s
 
 def test_names_and_times_are_masked() -> None:
     masked = mask(fold("T95 of the diesel from 12FI330 in 6 hours, E-101, Brent, 350"))
-    assert masked == "xprop of the xprod from xtag in xahead , xequip , xgrade, xnum"
+    assert masked == "xprop of the xprod from xtag in xahead , xequip , xgrade , xnum"
