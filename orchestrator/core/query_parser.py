@@ -45,9 +45,11 @@ ASK_BELOW = 0.2
 HINT = 0.12
 """Probability from which short words after another turn are taken to name an operation."""
 SURELY_OUTSIDE = 0.6
-SURELY_OURS, LIKELY_OUTSIDE = 0.7, 0.2
+SURELY_OURS, HALF, LIKELY_OUTSIDE = 0.7, 0.5, 0.2
 SAID_BY_NAME = frozenset({"injection", "order", "system", "history", "greeting"})
 LEAST_RIVAL = 0.05
+BARE_WHY = 4
+"""Words of a ``why`` up to which it asks the reason of what was stated before, and that itself is no want."""
 MOST_RIVALS = 3
 MOST_NAMED = 8
 LONGEST_TEXT = 1000
@@ -192,8 +194,8 @@ class _Reader:
             name, share = clause.opinion.label, clause.opinion.share
             if is_why(clause.text) and any(op.startswith("forecasting.") for op in found):
                 name = "forecasting.explain"
-                if not content(clause.text):
-                    found.pop("forecasting.forecast", None)
+                if len(clause.text.split()) <= BARE_WHY:
+                    found.clear()
             if "." not in name or share < ASK_BELOW or self._is_ruled_out(name):
                 continue
             if number and clauses[number - 1].opinion.label == "outside" and _leans(clause.text):
@@ -350,7 +352,8 @@ def _rather_outside(clause: Clause) -> bool:
     )
     words = content(clause.text)
     strange = [word for word in words if not lines_with(word) and not concepts_of(word)]
-    return elsewhere >= LIKELY_OUTSIDE or 2 * len(strange) >= len(words) > 0
+    unknown = clause.opinion.share < HALF and 2 * len(strange) >= len(words) > 0
+    return elsewhere >= LIKELY_OUTSIDE or unknown
 
 
 def _leans(text: str) -> bool:

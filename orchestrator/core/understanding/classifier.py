@@ -13,15 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.core.understanding.corpus import SEVERAL, digest
+from orchestrator.core.understanding.corpus import digest
 from orchestrator.core.understanding.features import features_of
 
 WEIGHTS = Path(__file__).with_name("weights.npz")
-TEMPERATURE = 1.0
-"""Divides the logits; above 1 makes the probabilities less sure."""
-
-
-MOST_SEVERAL = 0.999
 
 
 class Weights(NamedTuple):
@@ -45,15 +40,13 @@ class Opinion(NamedTuple):
 
     Attributes:
         label: The most likely label.
-        share: Its probability, if the clause wants one thing.
+        share: Its probability.
         ranked: All labels with their probabilities, the most likely first.
-        several: Probability that the clause wants several things.
     """
 
     label: str
     share: float
     ranked: tuple[tuple[str, float], ...]
-    several: float
 
 
 @cache
@@ -75,17 +68,11 @@ def opinion(folded: str) -> Opinion:
     """What folded text may want."""
     known = weights()
     found = features_of(folded)
-    logits = (found.value @ known.table[found.index] + known.bias) / TEMPERATURE
+    logits = found.value @ known.table[found.index] + known.bias
     shares = np.exp(logits - logits.max())
     shares /= shares.sum()
-    several = float(shares[known.labels.index(SEVERAL)])
-    single = shares / (1.0 - min(several, MOST_SEVERAL))
-    ranked = tuple(
-        (known.labels[i], float(single[i]))
-        for i in np.argsort(-single)
-        if known.labels[i] != SEVERAL
-    )
-    return Opinion(ranked[0][0], ranked[0][1], ranked, several)
+    ranked = tuple((known.labels[i], float(shares[i])) for i in np.argsort(-shares))
+    return Opinion(ranked[0][0], ranked[0][1], ranked)
 
 
 def save(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from orchestrator.core.understanding.classifier import Opinion, opinion
 from orchestrator.core.understanding.concepts import concepts_of
-from orchestrator.core.understanding.follow_ups import content
+from orchestrator.core.understanding.follow_ups import content, is_why
 from orchestrator.core.understanding.oversteps import (
     ALL_MOVES,
     NEGATED_INSIDE,
@@ -213,13 +213,14 @@ def _joined(text: str, atoms: Sequence[Atom]) -> list[Clause]:
         """Log probability that atoms ``start`` to ``end`` want one thing."""
         several = max(
             (
-                joint(at) * _differ(said(start, at), said(at, end), said(start, end), words(at, end))
+                joint(at)
+                * _differ(said(start, at), said(at, end), said(start, end), words(at, end))
                 for at in range(start + 1, end)
             ),
             default=0.0,
         )
         whole = said(start, end)
-        one = whole.share * (1 - whole.several) * (1 - several)
+        one = whole.share * (1 - several)
         return math.log(max(one, LEAST_SHARE)) - PRICE_OF_A_CLAUSE
 
     best: list[tuple[float, int]] = [(0.0, 0)]
@@ -237,6 +238,8 @@ def _joined(text: str, atoms: Sequence[Atom]) -> list[Clause]:
 
 def _differ(first: Opinion, second: Opinion, whole: Opinion, second_text: str) -> float:
     """Probability that two parts want something else than the whole is read as."""
+    if first.label.startswith("forecasting.") and is_why(second_text):
+        return first.share if whole.label != "forecasting.explain" else 0.0
     if _EITHER.match(second_text) or "." not in first.label or "." not in second.label:
         return 0.0
     agree = first.label == second.label

@@ -22,7 +22,7 @@ from orchestrator.core.understanding.classifier import WEIGHTS, save
 from orchestrator.core.understanding.corpus import FOLDS, Sentence, sentences
 from orchestrator.core.understanding.features import BUCKETS, features_of
 
-VARIANTS, JOINED = 12, 2500
+VARIANTS = 14
 INVERSE_PENALTY = 20.0
 MOST_SHOWN = 25
 _STEPS, _TOLERANCE = 80, 1e-3
@@ -53,7 +53,7 @@ def fit(
 
 def train(file: Path) -> None:
     """Train on all sentences and keep the weights in ``file``."""
-    known = list(sentences(VARIANTS, JOINED))
+    known = list(sentences(VARIANTS))
     rows, labels, lines = _arrays(known)
     model = fit(rows, labels, weights_of(lines))
     save([str(label) for label in model.classes_], model.coef_.T, model.intercept_, file)
@@ -62,7 +62,7 @@ def train(file: Path) -> None:
 
 def check() -> None:
     """Print the share of right labels on lines that were left out, and the common mistakes."""
-    rows, labels, lines = _arrays(list(sentences(VARIANTS, JOINED)))
+    rows, labels, lines = _arrays(list(sentences(VARIANTS)))
     weight = weights_of(lines)
     right = 0
     mistaken: Counter[tuple[str, str]] = Counter()

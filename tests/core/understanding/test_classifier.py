@@ -13,7 +13,7 @@ from orchestrator.core.plan import ORDER
 from orchestrator.core.query_parser import QueryRequest, read_query
 from orchestrator.core.slots import fold
 from orchestrator.core.understanding.classifier import WEIGHTS, opinion, save, weights
-from orchestrator.core.understanding.corpus import SEVERAL, digest, labels, sentences, slipped
+from orchestrator.core.understanding.corpus import digest, labels, sentences, slipped
 from orchestrator.core.understanding.questions import NAMES
 
 EXAMPLES = Path(__file__).parents[3].parent / "shared/cases/selection"
@@ -25,7 +25,7 @@ def test_the_weights_were_trained_on_the_sentences_of_the_package() -> None:
     assert weights().learned_from == digest(), (
         "train again: python -m orchestrator.core.understanding.train"
     )
-    assert set(weights().labels) == {*labels(), SEVERAL}
+    assert set(weights().labels) == set(labels())
     assert WEIGHTS.stat().st_size < LARGEST
 
 
@@ -33,20 +33,22 @@ def test_every_label_is_an_operation_or_a_kind_of_words_that_runs_none() -> None
     operations = {label for label in labels() if "." in label}
     assert operations == set(ORDER) - {"analysis.update"}
     assert set(NAMES) == operations
-    assert {"history", "order", "injection", "system", "greeting", "outside", "vague"} < set(labels())
+    assert {"history", "order", "injection", "system", "greeting", "outside", "vague"} < set(
+        labels()
+    )
 
 
 def test_there_are_many_sentences_and_they_are_read_as_labelled() -> None:
-    known = list(sentences(most=1, joined=0, seed=7))
+    known = list(sentences(most=1, seed=7))
     assert len({sentence.line for sentence in known}) > LEAST_LINES
     right = [opinion(fold(s.text)).label == s.label for s in known[:: len(known) // 400]]
     assert np.mean(right) > 0.9
 
 
 def test_the_same_seed_gives_the_same_sentences() -> None:
-    first = [s.text for s in sentences(most=2, joined=20, seed=3)]
-    assert first == [s.text for s in sentences(most=2, joined=20, seed=3)]
-    assert first != [s.text for s in sentences(most=2, joined=20, seed=4)]
+    first = [s.text for s in sentences(most=2, seed=3)]
+    assert first == [s.text for s in sentences(most=2, seed=3)]
+    assert first != [s.text for s in sentences(most=2, seed=4)]
 
 
 def test_no_wording_of_the_reference_cases_is_learned() -> None:
@@ -60,7 +62,7 @@ def test_no_wording_of_the_reference_cases_is_learned() -> None:
         for turn in (json.loads(line).get("turns") or [json.loads(line)])
         if len(turn.get("text", "").split()) > 3
     }
-    learned = {fold(s.text).strip("?!. ") for s in sentences(most=30, joined=0)}
+    learned = {fold(s.text).strip("?!. ") for s in sentences(most=30)}
     assert told & learned == set()
 
 
@@ -74,7 +76,7 @@ def test_kept_weights_come_back_within_their_step(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     table = np.zeros((50, 3))
     table[::7] = rng.normal(size=(8, 3))
-    save(["a", "b", "several"], table, np.zeros(3), tmp_path / "small.npz")
+    save(["a", "b", "c"], table, np.zeros(3), tmp_path / "small.npz")
     with np.load(tmp_path / "small.npz") as kept:
         assert len(kept["rows"]) == 8
         back = kept["values"] * kept["scale"]
@@ -93,7 +95,7 @@ def test_a_slip_of_the_finger_changes_one_longer_word(seed: int) -> None:
 
 
 def test_a_request_is_read_in_milliseconds() -> None:
-    texts = [s.text for s in sentences(most=1, joined=200, seed=11)][::15]
+    texts = [s.text for s in sentences(most=1, seed=11)][::15]
     read_query(QueryRequest("warm up"))
     seconds = []
     for text in texts:
