@@ -33,7 +33,7 @@ class ChatSettings(Section):
     def _zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, KeyError) as error:
             raise ValueError(
                 f"no time zone {value!r}; give an IANA name such as Europe/Berlin"
             ) from error

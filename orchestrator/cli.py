@@ -22,6 +22,7 @@ from orchestrator.commands import (
 )
 from orchestrator.commands import chat as chatting
 from orchestrator.commands import decide as deciding
+from orchestrator.commands import evaluate as evaluating
 from orchestrator.commands import model as refinery_model
 from orchestrator.commands import models as modelling
 from orchestrator.commands import monitor as monitoring
@@ -88,6 +89,7 @@ app.add_typer(tagging.app, name="tags", rich_help_panel=SETTING)
 app.add_typer(twinning.app, name="twin", rich_help_panel=SETTING)
 app.add_typer(refinery_model.app, name="model", rich_help_panel=SETTING)
 app.add_typer(modelling.app, name="models", rich_help_panel=SETTING)
+app.add_typer(evaluating.app, name="eval", rich_help_panel=SETTING)
 app.command(rich_help_panel=SETTING)(doctor.doctor)
 
 

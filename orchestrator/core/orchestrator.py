@@ -27,6 +27,7 @@ from orchestrator.core.events import EventBus
 from orchestrator.core.home import MONITORING_MODELS
 from orchestrator.core.live_advice import LiveAdvice
 from orchestrator.core.live_loop import LiveLoop
+from orchestrator.core.meant_tags import MeantTags
 from orchestrator.core.model_desk import ModelDesk
 from orchestrator.core.module_coordinator import ModuleCoordinator
 from orchestrator.core.operator_parts import open_operator
@@ -125,6 +126,7 @@ class Orchestrator:
         self.sessions = SessionBook(
             self.store.sessions, self.cache, life=timedelta(days=settings.chat.session_days)
         )
+        self.meant_tags = MeantTags(self.plant, self.historian, self.registry)
         self.second_reader: SecondReader | None = None
         self.values = ValueAnswers(self.plant, self.historian, self.monitor)
         self.estimates = Estimates(self.registry)
@@ -392,7 +394,10 @@ class Orchestrator:
             if not heard and self.advice.unsure(decision, asked=advise):
                 asked = Asked(basis, now, request, dry_run=dry_run, as_given=given)
                 decision = await self.advice.advised(decision, asked, asked=advise)
-            return decision if query is None else await self.values.complete(decision, query, now)
+            if query is None:
+                return decision
+            decision = self.meant_tags.complete(decision, query)
+            return await self.values.complete(decision, query, now)
 
         session = None
         if query is not None and session_id:

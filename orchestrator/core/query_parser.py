@@ -17,6 +17,7 @@ from orchestrator.core.plan import rank
 from orchestrator.core.query_patterns import ANSWERS
 from orchestrator.core.slots import fold
 from orchestrator.core.understanding.clauses import Clause, Clauses, take_apart
+from orchestrator.core.understanding.concepts import concepts_of
 from orchestrator.core.understanding.follow_ups import (
     FOLLOW_UP,
     HISTORY,
@@ -26,6 +27,7 @@ from orchestrator.core.understanding.follow_ups import (
     leans,
     same_again,
 )
+from orchestrator.core.understanding.lexicon import lines_with
 from orchestrator.core.understanding.oversteps import GO_AHEAD
 from orchestrator.core.understanding.questions import candidates, question
 from orchestrator.core.understanding.spoken_slots import (
@@ -38,14 +40,16 @@ from orchestrator.core.understanding.spoken_slots import (
 
 CERTAIN, LEANING, ASKING = 0.95, 0.88, 0.9
 """Confidence of an answer without an operation, of a follow-up, and of a question back."""
-ASK_BELOW = 0.3
+ASK_BELOW = 0.2
 """Probability under which an operation is not guessed."""
 HINT = 0.12
 """Probability from which short words after another turn are taken to name an operation."""
 SURELY_OUTSIDE = 0.6
-SURELY_OURS, LIKELY_OUTSIDE = 0.7, 0.2
+SURELY_OURS, HALF, LIKELY_OUTSIDE = 0.7, 0.5, 0.2
 SAID_BY_NAME = frozenset({"injection", "order", "system", "history", "greeting"})
 LEAST_RIVAL = 0.05
+BARE_WHY = 4
+"""Words of a ``why`` up to which it asks the reason of what was stated before, and that itself is no want."""
 MOST_RIVALS = 3
 MOST_NAMED = 8
 LONGEST_TEXT = 1000
@@ -191,6 +195,8 @@ class _Reader:
             name, share = clause.opinion.label, clause.opinion.share
             if is_why(clause.text) and any(op.startswith("forecasting.") for op in found):
                 name = "forecasting.explain"
+                if len(clause.text.split()) <= BARE_WHY:
+                    found.clear()
             if "." not in name or share < ASK_BELOW or self._is_ruled_out(name):
                 continue
             if number and clauses[number - 1].opinion.label == "outside" and _leans(clause.text):
@@ -226,7 +232,7 @@ class _Reader:
         if is_why(self._text):
             if any(name.startswith("forecasting.") for name in about):
                 return self._run({"forecasting.explain": LEANING})
-            if not wanted or len(self._text.split()) <= 2:  # noqa: PLR2004
+            if not wanted or len(self._text.split()) <= 2:
                 return self._answered("system")
         if GO_AHEAD.match(self._text) and any(name.startswith("optimization.") for name in about):
             return self._answered("order")
@@ -247,7 +253,7 @@ class _Reader:
         best: tuple[str, float] = ("", 0.0)
         for clause in self._apart.wanted:
             label, share = clause.opinion.label, clause.opinion.share
-            if label in SAID_BY_NAME or label == "outside" and share >= SURELY_OUTSIDE:
+            if label in SAID_BY_NAME or (label == "outside" and share >= SURELY_OUTSIDE):
                 continue
             for name, share in clause.opinion.ranked:
                 if "." in name and share > best[1] and not self._is_ruled_out(name):
@@ -340,14 +346,15 @@ class _Reader:
 
 def _rather_outside(clause: Clause) -> bool:
     """Whether an unsure clause that names nothing of the plant or market is likely not of the field."""
+    if clause.opinion.share >= SURELY_OURS or spoken_slots(clause.text, (), {}, ()):
+        return False
     elsewhere = sum(
         share for name, share in clause.opinion.ranked if name in ("outside", "injection")
     )
-    return (
-        clause.opinion.share < SURELY_OURS
-        and elsewhere >= LIKELY_OUTSIDE
-        and not spoken_slots(clause.text, (), {}, ())
-    )
+    words = content(clause.text)
+    strange = [word for word in words if not lines_with(word) and not concepts_of(word)]
+    unknown = clause.opinion.share < HALF and 2 * len(strange) >= len(words) > 0
+    return elsewhere >= LIKELY_OUTSIDE or unknown
 
 
 def _leans(text: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.core.plan import rank
-from orchestrator.core.query_parser import ASK_BELOW, Reading, Turn
+from orchestrator.core.query_parser import Reading, Turn
 from orchestrator.core.query_patterns import ANSWERS
 from orchestrator.core.slots import fold
 from orchestrator.core.understanding.spoken_slots import spoken_slots
@@ -71,6 +71,8 @@ def join_readings(
     if reading.answer in REFUSED:
         return reading
     proposed = tuple(sorted({name for name in proposal.operations if name in operations}, key=rank))
+    if proposal.clarify and not proposed and reading.clarify:
+        return replace(reading, clarify=proposal.clarify)
     if set(proposed) == set(reading.operations):
         sure = max(reading.confidence, AGREED) if proposed else reading.confidence
         slots = _held(proposal.slots, reading, text, proposed)
@@ -90,8 +92,6 @@ def join_readings(
             pending={},
             confidence=DECIDED,
         )
-    if proposal.clarify and (reading.clarify or reading.confidence < ASK_BELOW):
-        return replace(reading, operations=(), clarify=proposal.clarify, answer=None)
     return reading
 
 

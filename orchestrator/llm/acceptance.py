@@ -59,7 +59,7 @@ def accept(
         )
     if not answer:
         return _salvaged(reasoning, schema if salvage else None)
-    flags = []
+    flags = ["content_before_reasoning"] if received.echoed else []
     value = None
     if schema is not None:
         found = read_object(answer, schema)

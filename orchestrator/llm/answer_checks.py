@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from orchestrator.llm.failures import Failure
 
 _TOOL_TOKENS = re.compile(r"<[|｜]\s*tool[▁_ ]\w+|<tool_call>|<function=", re.IGNORECASE)
-_END_TOKENS = re.compile(r"(?:<[|｜](?:end[▁_ ]of[▁_ ]sentence|im_end|eot_id)[|｜]>\s*)+$")
+_END_TOKENS = re.compile(
+    r"(?:<[|｜](?:end[▁_ ]of[▁_ ]sentence|endoftext|im_end|eot_id|end)[|｜]>\s*)+$"
+)
 _REFUSALS = re.compile(
     r"\bas an ai\b|\bi(?:'m| am) (?:sorry|unable|not able)\b.{0,40}\b(?:but|to|can)\b"
     r"|\bi (?:cannot|can't|do not|don't) (?:have )?(?:access|assist|help)",

@@ -87,7 +87,7 @@ class Endpoint:
         splitter = ReasoningSplitter(self.capabilities.starts_in_reasoning)
         fields = self.capabilities.reasoning_fields
         watch = RepetitionWatch()
-        done = False
+        done = thought = False
         async for together in events:
             some: Pieces = []
             for data in together:
@@ -98,7 +98,11 @@ class Endpoint:
                 reasoning, content = read_message(received, document, "delta", fields)
                 if reasoning:
                     watch.see(reasoning)
-                    splitter.reasoning_elsewhere()
+                    if not thought:
+                        # R1 thinks before it answers: content before that is the question, sent back
+                        # (as ``transformers serve`` does), or a preface.
+                        thought, splitter = True, ReasoningSplitter(starts_in_reasoning=False)
+                        received.echoed = received.drop_content()
                     some.append(("reasoning", reasoning))
                 if content:
                     watch.see(content)

@@ -58,6 +58,7 @@ class Received:
     usage: Usage | None = None
     refusal: str = ""
     begun: bool = False
+    echoed: bool = False
     _content: list[str] = field(default_factory=list)
     _reasoning: list[str] = field(default_factory=list)
 
@@ -67,6 +68,12 @@ class Received:
             self._reasoning.append(reasoning)
         if content:
             self._content.append(content)
+
+    def drop_content(self) -> bool:
+        """Forget the content until now, for it was no answer; whether there was any."""
+        had = bool("".join(self._content).strip())
+        self._content.clear()
+        return had
 
     @property
     def content(self) -> str:

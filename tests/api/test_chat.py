@@ -167,3 +167,14 @@ def test_with_a_key_it_streams_and_a_repeat_runs_nothing_again(chatty: Running) 
     again = say(chatty.http, "is the data good?", "keyed", headers=key)
     assert again.events == told.events
     assert len(chatty.http.get("/sessions/keyed").json()["history"]) == 1
+
+
+def test_a_property_in_words_is_taken_for_the_plants_own_tag(chatty: Running) -> None:
+    told = say(chatty.http, "check the data of the diesel T95")
+    (decision,) = told.of("decision")
+    assert '"diesel T95" is taken for AI304' in decision["notes"]
+    stored = chatty.http.get(f"/decisions/{decision['id']}").json()["decision"]
+    assert stored["actions"][0]["parameters"]["tags"] == ["AI304"]
+    # No sample of a tag of it is held, so nothing is guessed.
+    other = say(chatty.http, "check the data of the kerosene flash point")
+    assert "taken for" not in " ".join(other.of("decision")[0]["notes"])

@@ -341,6 +341,27 @@ async def test_events_of_other_forms_are_passed_over() -> None:
     assert text_of(await listen([script]), "answer") == "ok"
 
 
+async def test_a_question_that_is_sent_back_before_the_reasoning_is_no_answer() -> None:
+    deltas = [
+        {"content": '<|user|>Answer so: {"action": "plan"}<|assistant|>'},
+        {"reasoning_content": "hm"},
+        {"content": GOOD},
+        {"content": "<|end|>"},
+    ]
+    events = [event({"choices": [{"index": 0, "delta": delta}]}) for delta in deltas]
+    events.append(event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}))
+    script = [Raw(tuple(events), content_type="text/event-stream")]
+    reply, _ = await ask(script)
+    assert reply.value == Choice(action="wait", hours=2.5, reason="steady")
+    assert reply.text == GOOD
+    assert reply.reasoning == "hm"
+    assert "content_before_reasoning" in reply.flags
+    pieces = await listen(script)
+    assert text_of(pieces, "answer") == f"{GOOD}<|end|>"
+    assert pieces[-1].reply is not None
+    assert pieces[-1].reply.text == GOOD
+
+
 async def test_an_unknown_finish_reason_is_an_end_and_a_known_bad_one_is_not() -> None:
     reply, _ = await ask([Say(GOOD, finish="eos")])
     assert reply.value is not None

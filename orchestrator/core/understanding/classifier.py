@@ -13,15 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.core.understanding.corpus import SEVERAL
+from orchestrator.core.understanding.corpus import digest
 from orchestrator.core.understanding.features import features_of
 
 WEIGHTS = Path(__file__).with_name("weights.npz")
-TEMPERATURE = 1.0
-"""Divides the logits; above 1 makes the probabilities less sure."""
-
-
-MOST_SEVERAL = 0.999
 
 
 class Weights(NamedTuple):
@@ -31,11 +26,13 @@ class Weights(NamedTuple):
         labels: Labels, in the order of the columns.
         table: Weights, buckets by labels.
         bias: One a label.
+        learned_from: Digest of the sentences and concepts.
     """
 
     labels: tuple[str, ...]
     table: NDArray[np.float32]
     bias: NDArray[np.float32]
+    learned_from: str
 
 
 class Opinion(NamedTuple):
@@ -43,15 +40,13 @@ class Opinion(NamedTuple):
 
     Attributes:
         label: The most likely label.
-        share: Its probability, if the clause wants one thing.
+        share: Its probability.
         ranked: All labels with their probabilities, the most likely first.
-        several: Probability that the clause wants several things.
     """
 
     label: str
     share: float
     ranked: tuple[tuple[str, float], ...]
-    several: float
 
 
 @cache
@@ -60,7 +55,12 @@ def weights() -> Weights:
     with np.load(WEIGHTS, allow_pickle=False) as kept:
         table = np.zeros((int(kept["buckets"]), len(kept["labels"])), dtype=np.float32)
         table[kept["rows"]] = kept["values"].astype(np.float32) * kept["scale"]
-        return Weights(tuple(str(label) for label in kept["labels"]), table, kept["bias"])
+        return Weights(
+            tuple(str(label) for label in kept["labels"]),
+            table,
+            kept["bias"],
+            str(kept["learned_from"]),
+        )
 
 
 @lru_cache(maxsize=4096)
@@ -68,16 +68,16 @@ def opinion(folded: str) -> Opinion:
     """What folded text may want."""
     known = weights()
     found = features_of(folded)
-    logits = (found.value @ known.table[found.index] + known.bias) / TEMPERATURE
+    logits = found.value @ known.table[found.index] + known.bias
     shares = np.exp(logits - logits.max())
     shares /= shares.sum()
-    several = float(shares[known.labels.index(SEVERAL)])
-    single = shares / (1.0 - min(several, MOST_SEVERAL))
-    ranked = tuple((known.labels[i], float(single[i])) for i in np.argsort(-single) if known.labels[i] != SEVERAL)
-    return Opinion(ranked[0][0], ranked[0][1], ranked, several)
+    ranked = tuple((known.labels[i], float(shares[i])) for i in np.argsort(-shares))
+    return Opinion(ranked[0][0], ranked[0][1], ranked)
 
 
-def save(labels: list[str], table: NDArray[np.float64], bias: NDArray[np.float64], file: Path) -> None:
+def save(
+    labels: list[str], table: NDArray[np.float64], bias: NDArray[np.float64], file: Path
+) -> None:
     """Keep weights (buckets by labels) as 8-bit integers, without the rows that are all zero."""
     scale = np.abs(table).max(axis=0) / 127
     small = np.rint(table / scale).astype(np.int8)
@@ -89,5 +89,6 @@ def save(labels: list[str], table: NDArray[np.float64], bias: NDArray[np.float64
         values=small[rows],
         scale=scale.astype(np.float32),
         bias=bias.astype(np.float32),
+        learned_from=np.array(digest()),
         buckets=np.array(len(table)),
     )

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from orchestrator.core.understanding.classifier import Opinion, opinion
-from orchestrator.core.understanding.follow_ups import content
+from orchestrator.core.understanding.concepts import concepts_of
+from orchestrator.core.understanding.follow_ups import content, is_why
 from orchestrator.core.understanding.oversteps import (
     ALL_MOVES,
     NEGATED_INSIDE,
@@ -19,12 +20,30 @@ from orchestrator.core.understanding.oversteps import (
 )
 
 MOST_ATOMS, LONGEST_CLAUSE = 9, 5
-PRICE_OF_A_CLAUSE = 0.35
+PRICE_OF_A_CLAUSE = 0.2
 """What one more clause costs, in units of log probability."""
 LEAST_SHARE, SURELY_DATA = 1e-6, 0.9
 COMMA = 0.6
 """How much less a comma parts two wants than a word or a full stop does."""
 MOVES = frozenset({"optimization.setpoints", "optimization.plan", "optimization.blend"})
+BY_CONCEPT = {
+    "FORECAST": "forecasting.forecast",
+    "WHY": "forecasting.explain",
+    "BALANCE": "etl.reconcile",
+    "CLEAN": "etl.clean",
+    "LOAD": "etl.ingest",
+    "PRICE": "analysis.prices",
+    "CRACK": "analysis.cracks",
+    "STOCK": "analysis.stocks",
+    "DEMAND": "analysis.demand",
+    "MARKET": "analysis.market",
+    "PLAN": "optimization.plan",
+    "BLEND": "optimization.blend",
+    "SETPOINT": "optimization.setpoints",
+}
+"""Operations that a negated word rules out by itself."""
+MOST_NEGATED = 4
+"""Words of a negated clause up to which a single one rules out its operation."""
 RULED_OUT_FROM = 0.25
 """A negated clause rules out each operation that it names with at least this probability."""
 
@@ -41,8 +60,16 @@ _KEPT_TOGETHER = (
         r"(?:out|outs|products?|energy|demand|heat|losses|outputs?|down|low|tanks|draws?|builds?|less|balance|t\d\d)\b"
     ),
     re.compile(r"\bthen\s*[?!.]*$|\b(?:more|less|now) then\b|\bif\b[^,.;]{1,60}\bthen\b"),
-    re.compile(r"\band (?:a half|how much of each|by how much|when|why not|so on|what is it worth)\b|\bmore and more\b"),
+    re.compile(
+        r"(?:^|[,.;] |\band |\bwhat )(?:if|suppose|supposing|say (?:we|i)|assum\w+|imagine|given|wenn|et si|si|se|als)\b[^.;?!]{3,80}?, "
+    ),
+    re.compile(r"\b[\w-]*\d[\w-]* (?:and|et|und|y|e|ve) [\w-]*\d"),
+    re.compile(
+        r"\band (?:a half|how much of each|by how much|when|why not|so on|what is it worth)\b|\bmore and more\b"
+    ),
 )
+_EITHER = re.compile(r"^\w+ or \w+\s*\??$")
+"""``tight or ample?`` asks the clause before more closely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +139,9 @@ def _atoms(text: str) -> list[Atom]:
     kept = [found.span() for pattern in _KEPT_TOGETHER for found in pattern.finditer(text)]
     atoms: list[Atom] = []
     start = 0
-    for low, high, mark in [(m.start(), m.end(), m[0]) for m in _SPLIT.finditer(text)] + [(len(text), len(text), "")]:
+    for low, high, mark in [(m.start(), m.end(), m[0]) for m in _SPLIT.finditer(text)] + [
+        (len(text), len(text), "")
+    ]:
         if any(begin <= low < end for begin, end in kept):
             continue
         if len(atoms) == MOST_ATOMS - 1 and low < len(text):
@@ -145,7 +174,9 @@ def _only_supposed(order: str, following: str) -> bool:
 
 def _blank(text: str, ruled_out: set[str]) -> str:
     """As many blanks as ``text`` is long, where it names operations, which are then ruled out."""
-    bare = re.sub(r"^(?:but |and )?(?:instead of|rather than|not|no|without|minus the)\s+", "", text)
+    bare = re.sub(
+        r"^(?:but |and )?(?:instead of|rather than|not|no|without|minus the)\s+", "", text
+    )
     return " " * len(text) if _rules_out(bare, ruled_out) else text
 
 
@@ -154,6 +185,9 @@ def _rules_out(text: str, ruled_out: set[str]) -> bool:
     found = {
         name for name, share in opinion(text).ranked[:4] if "." in name and share >= RULED_OUT_FROM
     }
+    words = content(text)
+    if len(words) <= MOST_NEGATED:
+        found |= {BY_CONCEPT[c] for word in words for c in concepts_of(word) if c in BY_CONCEPT}
     if ALL_MOVES.search(text):
         found |= MOVES
     ruled_out |= found
@@ -163,23 +197,30 @@ def _rules_out(text: str, ruled_out: set[str]) -> bool:
 def _joined(text: str, atoms: Sequence[Atom]) -> list[Clause]:
     """The most likely way to join neighbouring atoms into clauses."""
 
+    def words(start: int, end: int) -> str:
+        return text[atoms[start].start : atoms[end - 1].end].strip(" ,")
+
     def said(start: int, end: int) -> Opinion:
-        return opinion(text[atoms[start].start : atoms[end - 1].end].strip(" ,"))
+        return opinion(words(start, end))
 
     def joint(at: int) -> float:
         """How strongly the words before atom ``at`` part it from the one before."""
-        if not text[: atoms[at].start].rstrip().endswith(","):
+        if not text[: atoms[at].start].rstrip().endswith((",", ":")):
             return 1.0
         return COMMA if content(atoms[at].text) and content(atoms[at - 1].text) else 0.0
 
     def worth(start: int, end: int) -> float:
         """Log probability that atoms ``start`` to ``end`` want one thing."""
         several = max(
-            (joint(at) * _differ(said(start, at), said(at, end)) for at in range(start + 1, end)),
+            (
+                joint(at)
+                * _differ(said(start, at), said(at, end), said(start, end), words(at, end))
+                for at in range(start + 1, end)
+            ),
             default=0.0,
         )
         whole = said(start, end)
-        one = whole.share * (1 - whole.several) * (1 - several)
+        one = whole.share * (1 - several)
         return math.log(max(one, LEAST_SHARE)) - PRICE_OF_A_CLAUSE
 
     best: list[tuple[float, int]] = [(0.0, 0)]
@@ -190,14 +231,16 @@ def _joined(text: str, atoms: Sequence[Atom]) -> list[Clause]:
     end = len(atoms)
     while end:
         start = best[end][1]
-        words = text[atoms[start].start : atoms[end - 1].end].strip(" ,")
-        clauses.append(Clause(words, opinion(words)))
+        clauses.append(Clause(words(start, end), said(start, end)))
         end = start
     return clauses[::-1]
 
 
-def _differ(first: Opinion, second: Opinion) -> float:
-    """Probability that two parts want two different operations."""
-    if first.label == second.label or "." not in first.label or "." not in second.label:
+def _differ(first: Opinion, second: Opinion, whole: Opinion, second_text: str) -> float:
+    """Probability that two parts want something else than the whole is read as."""
+    if first.label.startswith("forecasting.") and is_why(second_text):
+        return first.share if whole.label != "forecasting.explain" else 0.0
+    if _EITHER.match(second_text) or "." not in first.label or "." not in second.label:
         return 0.0
-    return first.share * second.share
+    agree = first.label == second.label
+    return 0.0 if agree and whole.label == first.label else first.share * second.share

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,14 +14,20 @@ from orchestrator.yaml_files import read_yaml
 CORPUS = Path(__file__).with_name("corpus")
 _CHOICE = re.compile(r"\(([^()]*)\)")
 _FILLING = re.compile(r"\{([a-z]+)\}")
-_POLITE_BEFORE = ("please ", "can you ", "could you please ", "hey, ", "quick one: ", "pls ", "ok ", "i would like you to ")
+_POLITE_BEFORE = (
+    "please ",
+    "can you ",
+    "could you please ",
+    "hey, ",
+    "quick one: ",
+    "pls ",
+    "ok ",
+    "i would like you to ",
+)
 _POLITE_AFTER = (" please", " pls", " thanks", ", thank you", " asap", "?", "!!", " now please")  # fmt: skip
 _CHANCE_OF_POLITE, _CHANCE_OF_ASIDE = 0.15, 0.08
-_JOINTS = (" and ", ", and ", ", then ", "; ", ". ", " plus ", " and then ", ", also ", " et ", " und ", " y ", ", ", "? and ", " and tell me ", ", after that ")
-SEVERAL = "several"
-"""Label of a sentence with two wants; a reader that sees it takes the sentence apart."""
 FOLDS = 5
-"""Sentences that join two lines join lines of one fold: those whose numbers leave the same remainder."""
+"""A line lies in the fold of its number's remainder, and so does the remark that is put beside it."""
 _LEAST_LETTERS = 5
 
 
@@ -32,40 +39,39 @@ class Sentence(NamedTuple):
     line: int
 
 
+def digest() -> str:
+    """A digest of all that is learned from; weights with another one are out of date."""
+    files = sorted(
+        (*CORPUS.glob("*.txt"), CORPUS / "fillings.yaml", CORPUS.with_name("concepts.yaml"))
+    )
+    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
 def labels() -> list[str]:
     """All labels: operations, and kinds of words that run none."""
     return sorted(file.stem for file in CORPUS.glob("*.txt"))
 
 
-def sentences(most: int, joined: int, seed: int = 1) -> Iterator[Sentence]:
-    """Variants of every line, and sentences that join two lines.
+def sentences(most: int, seed: int = 1) -> Iterator[Sentence]:
+    """Variants of every line.
 
     Args:
         most: Variants of a line with many choices; one with few has fewer. Some are polite, some have
             a remark before or after, one has a slip of the finger.
-        joined: Sentences with two wants.
         seed: Of the choices.
     """
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - it varies sentences
     plain = list(_plain(most, rng))
-    by_fold: list[list[Sentence]] = [[] for _ in range(FOLDS)]
-    asides: list[list[Sentence]] = [[] for _ in range(FOLDS)]
+    asides: list[list[str]] = [[] for _ in range(FOLDS)]
     for sentence in plain:
         if sentence.label == "aside":
-            asides[sentence.line % FOLDS].append(sentence)
-        elif "." in sentence.label or sentence.label == "history":
-            by_fold[sentence.line % FOLDS].append(sentence)
+            asides[sentence.line % FOLDS].append(sentence.text)
     for sentence in plain:
         yield sentence
         if "." in sentence.label and rng.random() < _CHANCE_OF_ASIDE:
-            remark = rng.choice(asides[sentence.line % FOLDS]).text
+            remark = rng.choice(asides[sentence.line % FOLDS])
             pair = (sentence.text, remark) if rng.random() < 1 / 2 else (remark, sentence.text)
             yield sentence._replace(text=rng.choice((", ", ". ", "; ", " - ")).join(pair))
-    for number in range(joined):
-        of_fold = by_fold[number % FOLDS]
-        first, second = rng.choice(of_fold), rng.choice(of_fold)
-        if first.label != second.label:
-            yield Sentence(rng.choice(_JOINTS).join((first.text.rstrip("?. "), second.text)), SEVERAL, first.line)
 
 
 def _plain(most: int, rng: random.Random) -> Iterator[Sentence]:

@@ -37,8 +37,8 @@ _UNITS: tuple[tuple[float, str], ...] = (
     (1 / 60, r"min(?:ute)?s?\b|minuten\b|minutos?\b|minuti\b|dakika\w*|мин\w*|分钟|دقيقة|دقائق"),
     (
         1,
-        r"h(?:ou)?rs?\b|h\b|heures?\b|stunden?\b|std\b|horas?\b|or[ae]\b|uur\b|uren\b|saat\w*|час\w*|"
-        r"个?小时|ساعات|ساعة|ساعه",
+        (r"h(?:ou)?rs?\b|h\b|heures?\b|stunden?\b|std\b|horas?\b|or[ae]\b|uur\b|uren\b|saat\w*|час\w*|"
+        r"个?小时|ساعات|ساعة|ساعه"),
     ),
     (24, r"d\b|days?\b|jours?\b|tage?n?\b|dias?\b|giorn[io]\b|dag(?:en)?\b|gun\w*|дн\w+|день\b|сут\w+|天|日(?!志)|ايام|يوما?\b"),
     (168, r"weeks?\b|wks?\b|semaines?\b|wochen?\b|semanas?\b|settiman[ae]\b|week\b|weken\b|hafta\w*|недел\w+|周|个?星期|اسابيع|اسبوع\w*"),
@@ -77,7 +77,9 @@ _NO_LENGTH = re.compile(
     r"^ ?-?(?:grid|averages?\b|avg|means?\b|intervals?|periods?\b|steps?\b|base|basis|raster|range|norm|moving|rolling|old\b|"
     r"of (?:cover|supply|stock|storage|data in)|sampl\w+|resolution|high\b|low\b|seasonal)"
 )
-_NO_COUNT = re.compile(r"(?:\b(?:per|every|each|par|pro|por|twice|once|times|how many|many|few|to|onto|into|at|on)|/)(?: an?)? ?$")
+_NO_COUNT = re.compile(
+    r"(?:\b(?:per|every|each|par|pro|por|twice|once|times|how many|many|few|to|onto|into|at|on)|/)(?: an?)? ?$"
+)
 LONG = 720.0
 
 
@@ -111,7 +113,7 @@ def find_durations(text: str) -> Iterator[Duration]:
         if _NO_LENGTH.match(after) or (_NO_COUNT.search(before) and back is None):
             continue
         if word in ONLY_BEFORE_A_UNIT and (
-            word == "on" and size != 1 or back is None and not _is_length(before, after)
+            (word == "on" and size != 1) or (back is None and not _is_length(before, after))
         ):
             continue
         if word in ONLY_BEFORE_A_UNIT and size >= LONG and back is False and before.endswith("in "):
@@ -140,7 +142,10 @@ def _direction(before: str, after: str, within: str) -> bool | None:
 def _is_length(before: str, after: str) -> bool:
     """Whether ``a week`` counts a time, and does not say how often (``20 dollars a day``)."""
     return bool(
-        re.search(r"(?:\b(?:for|over|take|of|about|only|just|say|make it|than|half|and|sur|pour|pendant|fur|por|per|voor)|^|[,:;?!]) ?$", before)
+        re.search(
+            r"(?:\b(?:for|over|take|of|about|only|just|say|make it|than|half|and|sur|pour|pendant|fur|por|per|voor)|^|[,:;?!]) ?$",
+            before,
+        )
     ) and not re.match(r"^ ?(?:ago|earlier)", after)
 
 

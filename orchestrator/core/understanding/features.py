@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import zlib
 from functools import lru_cache
@@ -23,10 +24,105 @@ _TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+|[^\W_]+|[?%+]")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _NAMES = frozenset(MASKS) | frozenset(TIME_MASKS)
 FILLERS = frozenset(
-    "a an the of for on in at to and or is are was were be me my our we i you it its this that please pls with by "
-    "do does did can could would will give show tell what which how much have has had some any us from "
-    "le la les de du des un une pour sur et est der die das den dem des ein eine fur und ist el los las del para y "
-    "o os as da do il lo gli per di e het een van voor en is".split()
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "for",
+        "on",
+        "in",
+        "at",
+        "to",
+        "and",
+        "or",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "me",
+        "my",
+        "our",
+        "we",
+        "i",
+        "you",
+        "it",
+        "its",
+        "this",
+        "that",
+        "please",
+        "pls",
+        "with",
+        "by",
+        "do",
+        "does",
+        "did",
+        "can",
+        "could",
+        "would",
+        "will",
+        "give",
+        "show",
+        "tell",
+        "what",
+        "which",
+        "how",
+        "much",
+        "have",
+        "has",
+        "had",
+        "some",
+        "any",
+        "us",
+        "from",
+        "le",
+        "la",
+        "les",
+        "de",
+        "du",
+        "des",
+        "un",
+        "une",
+        "pour",
+        "sur",
+        "et",
+        "est",
+        "der",
+        "die",
+        "das",
+        "den",
+        "dem",
+        "des",
+        "ein",
+        "eine",
+        "fur",
+        "und",
+        "ist",
+        "el",
+        "los",
+        "las",
+        "del",
+        "para",
+        "y",
+        "o",
+        "os",
+        "as",
+        "da",
+        "do",
+        "il",
+        "lo",
+        "gli",
+        "per",
+        "di",
+        "e",
+        "het",
+        "een",
+        "van",
+        "voor",
+        "en",
+        "is",
+    ]
 )
 
 
@@ -74,7 +170,7 @@ def _bucket(name: str) -> int:
 
 def _words(tokens: list[str]) -> list[str]:
     names = [f"w:{token}" for token in tokens]
-    names += [f"b:{a} {b}" for a, b in zip(tokens, tokens[1:], strict=False)]
+    names += [f"b:{a} {b}" for a, b in itertools.pairwise(tokens)]
     names += [f"s:{a} {b}" for a, b in zip(tokens, tokens[2:], strict=False)]
     names += [f"t:{' '.join(tokens[i : i + 3])}" for i in range(len(tokens) - 2)]
     if tokens:
@@ -98,12 +194,14 @@ def _concepts(tokens: list[str]) -> list[str]:
     distinct = sorted(set(said))
     names = [f"c:{name}" for name in distinct]
     names += [f"d:{a} {b}" for i, a in enumerate(distinct) for b in distinct[i + 1 :]]
-    names += [f"o:{a} {b}" for a, b in zip(said, said[1:], strict=False)]
+    names += [f"o:{a} {b}" for a, b in itertools.pairwise(said)]
     return names
 
 
 def _shape(tokens: list[str], least_lines: int) -> list[str]:
-    content = [token for token in tokens if token not in FILLERS and token not in _NAMES and len(token) > 1]
+    content = [
+        token for token in tokens if token not in FILLERS and token not in _NAMES and len(token) > 1
+    ]
     known = [token for token in content if concepts_of(token)]
     strange = min(sum(lines_with(token) < least_lines for token in content), 3)
     held = sorted({token for token in tokens if token in MASKS})

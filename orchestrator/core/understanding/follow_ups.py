@@ -10,14 +10,183 @@ from orchestrator.core.understanding.masks import MASKS, TIME_MASKS, mask
 
 HISTORY = "history"
 FOLLOWING = frozenset(
-    "and same likewise again also too well instead rather or but then for with in over through by via on at only just "
-    "double halve twice half try use extend shorten yes yeah no not actually sorry mean meant i say it its that this those these "
-    "them they one ones first second third other both former latter make take now good fine ok okay please question as about what "
-    "how there more longer shorter up to down until till typo wait hmm hm ah oops correction cut want need back asked go change "
-    "let's lets let s next else be should time hours days want ahead out "
-    "idem pareil meme aussi et pour plutot non oui und auch nochmal stattdessen nein doch fur ja dasselbe gleiche gleich "
-    "mismo igual tambien y para mejor anche stesso invece si mesmo tambem ook hetzelfde graag ayni peki ya icin hayir olsun "
-    "и тоже а для то же также нет 也 一样 那 呢 那么 换成 و نفس ماذا عن ل لا".split()
+    [
+        "and",
+        "same",
+        "likewise",
+        "again",
+        "also",
+        "too",
+        "well",
+        "instead",
+        "rather",
+        "or",
+        "but",
+        "then",
+        "for",
+        "with",
+        "in",
+        "over",
+        "through",
+        "by",
+        "via",
+        "on",
+        "at",
+        "only",
+        "just",
+        "double",
+        "halve",
+        "twice",
+        "half",
+        "try",
+        "use",
+        "extend",
+        "shorten",
+        "yes",
+        "yeah",
+        "no",
+        "not",
+        "actually",
+        "sorry",
+        "mean",
+        "meant",
+        "i",
+        "say",
+        "it",
+        "its",
+        "that",
+        "this",
+        "those",
+        "these",
+        "them",
+        "they",
+        "one",
+        "ones",
+        "first",
+        "second",
+        "third",
+        "other",
+        "both",
+        "former",
+        "latter",
+        "make",
+        "take",
+        "now",
+        "good",
+        "fine",
+        "ok",
+        "okay",
+        "please",
+        "question",
+        "as",
+        "about",
+        "what",
+        "how",
+        "there",
+        "more",
+        "longer",
+        "shorter",
+        "up",
+        "to",
+        "down",
+        "until",
+        "till",
+        "typo",
+        "wait",
+        "hmm",
+        "hm",
+        "ah",
+        "oops",
+        "correction",
+        "cut",
+        "want",
+        "need",
+        "back",
+        "asked",
+        "go",
+        "change",
+        "let's",
+        "lets",
+        "let",
+        "s",
+        "next",
+        "else",
+        "be",
+        "should",
+        "time",
+        "hours",
+        "days",
+        "want",
+        "ahead",
+        "out",
+        "idem",
+        "pareil",
+        "meme",
+        "aussi",
+        "et",
+        "pour",
+        "plutot",
+        "non",
+        "oui",
+        "und",
+        "auch",
+        "nochmal",
+        "stattdessen",
+        "nein",
+        "doch",
+        "fur",
+        "ja",
+        "dasselbe",
+        "gleiche",
+        "gleich",
+        "mismo",
+        "igual",
+        "tambien",
+        "y",
+        "para",
+        "mejor",
+        "anche",
+        "stesso",
+        "invece",
+        "si",
+        "mesmo",
+        "tambem",
+        "ook",
+        "hetzelfde",
+        "graag",
+        "ayni",
+        "peki",
+        "ya",
+        "icin",
+        "hayir",
+        "olsun",
+        "why",
+        "come",
+        "pourquoi",
+        "warum",
+        "porque",
+        "perche",
+        "и",
+        "тоже",
+        "а",
+        "для",
+        "то",
+        "же",
+        "также",
+        "нет",
+        "也",
+        "一样",
+        "那",
+        "呢",
+        "那么",
+        "换成",
+        "و",
+        "نفس",
+        "ماذا",
+        "عن",
+        "ل",
+        "لا",
+    ]
 )
 FOLLOW_UP = re.compile(
     r"^(?:and|also|what about|how about|same|likewise|again|et|und|y|e|ve|en|и|а|و|那|pareil|meme|idem|pour|now|no,|no\b|ok(?:ay)?,?|good(?=[.,])|fine(?=[.,])|take|make (?:it|that)|instead|"
@@ -37,9 +206,18 @@ _QUALITY = re.compile(
     r"\b(?:good|ok|okay|right|fine|trust\w*|usable|complete|plausible|clean|correct|valid|sound|sane|bon\w*|gut|bien|bueno\w*)\b"
 )
 _LOADED = frozenset({"etl.ingest", HISTORY})
-_NO_WHY = re.compile(r"\b(?:nothing|refus\w*|skipp\w*|recommend\w*|optimi\w+|alarm\w*|alert\w*|decid\w*|run)\b")
+_NO_WHY = re.compile(
+    r"\b(?:nothing|refus\w*|skipp\w*|recommend\w*|optimi\w+|alarm\w*|alert\w*|decid\w*|run)\b"
+)
 _TO_FORECAST = frozenset(
-    {"forecasting.soft_sensor", "etl.validate", "etl.clean", "etl.ingest", HISTORY, "forecasting.time_to_limit"}
+    {
+        "forecasting.soft_sensor",
+        "etl.validate",
+        "etl.clean",
+        "etl.ingest",
+        HISTORY,
+        "forecasting.time_to_limit",
+    }
 )
 _NAMES = frozenset(MASKS) | frozenset(TIME_MASKS)
 
@@ -61,12 +239,21 @@ def is_why(text: str) -> bool:
 
 def asks_quality(text: str, about: Sequence[str]) -> bool:
     """Whether the words ask if what was just loaded or shown can be trusted."""
-    return bool(about) and set(about) <= _LOADED and not content(text) and _QUALITY.search(text) is not None and "?" in text
+    return (
+        bool(about)
+        and set(about) <= _LOADED
+        and not content(text)
+        and _QUALITY.search(text) is not None
+        and "?" in text
+    )
 
 
 def leans(text: str) -> bool:
     """Whether the words hold something to change of the turn before, or ask for the same again."""
-    return LEANING_WORDS.search(text) is not None or re.search(r"\bx(?!now|past)[a-z]+\b", mask(text)) is not None
+    return (
+        LEANING_WORDS.search(text) is not None
+        or re.search(r"\bx(?!now|past)[a-z]+\b", mask(text)) is not None
+    )
 
 
 def same_again(text: str, about: Sequence[str]) -> tuple[str, ...]:
@@ -75,7 +262,9 @@ def same_again(text: str, about: Sequence[str]) -> tuple[str, ...]:
     ahead = re.search(r"\bx(?:ahead|future)\b", masked) is not None
     if ahead and set(about) <= _TO_FORECAST:
         return ("forecasting.forecast",)
-    at_present = re.search(r"\bxnow\b", masked) is not None and re.search(r"\bxprop\b", masked) is not None
+    at_present = (
+        re.search(r"\bxnow\b", masked) is not None and re.search(r"\bxprop\b", masked) is not None
+    )
     if at_present and set(about) <= {"forecasting.forecast"}:
         return ("forecasting.soft_sensor",)
     return tuple(name for name in about if name != HISTORY)

@@ -78,7 +78,11 @@ _STEPS: tuple[tuple[re.Pattern[str], str], ...] = (
 def mask(text: str) -> str:
     """Folded ``text`` with names, times and numbers replaced."""
     spans = [
-        (found.start, found.end, "xdur" if found.back is None else "xback" if found.back else "xahead")
+        (
+            found.start,
+            found.end,
+            "xdur" if found.back is None else "xback" if found.back else "xahead",
+        )
         for found in find_durations(text)
     ]
     spans += [(start, end, _kind(name)) for start, end, name in tag_spans(text)]

@@ -35,9 +35,7 @@ INJECTION = re.compile(
 WHAT_THEN = re.compile(
     r"\bwhat\b|\?|\bthen\b|\beffect|\bresult|\bconsequence|\bhappen|\bwould\b|\bwas\b|\bque\b|\bqu'|会|ماذا|что"
 )
-_STATED = (
-    r"(?! (?:trust|believe|get|understand|know|see|agree|match|like|close|add|work|move|wait|forget|have|think|care))"
-)
+_STATED = r"(?! (?:trust|believe|get|understand|know|see|agree|match|like|close|add|work|move|wait|forget|have|think|care))"
 NEGATION = re.compile(
     rf"^(?:please |and |but |so |ok,? |then |just |yes,? |no,? |hm+,? )*(?:(?:don't|do not|dont|never){_STATED}|no need (?:to|for|of)|not to|"
     rf"i (?:do not|don't|dont) (?:want|need)(?: you to)?|i(?:'m| am) not (?:asking|looking) (?:for|to)|not (?:asking )?for|not\b(?! sure|the same| yet)|"

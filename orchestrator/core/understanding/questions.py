@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 NAMES = {
     "etl.ingest": "loading data",
@@ -25,14 +25,24 @@ NAMES = {
     "optimization.what_if": "the effect of a change",
     "optimization.sensitivity": "what a limit costs",
 }
-OF_PRODUCT = ("analysis.prices", "analysis.stocks", "forecasting.forecast", "forecasting.soft_sensor")
-OF_PROPERTY = ("forecasting.soft_sensor", "forecasting.forecast", "optimization.setpoints", "optimization.blend")
+OF_PRODUCT = (
+    "analysis.prices",
+    "analysis.stocks",
+    "forecasting.forecast",
+    "forecasting.soft_sensor",
+)
+OF_PROPERTY = (
+    "forecasting.soft_sensor",
+    "forecasting.forecast",
+    "optimization.setpoints",
+    "optimization.blend",
+)
 OF_TAG = ("forecasting.forecast", "etl.validate", "etl.clean")
 OF_EQUIPMENT = ("forecasting.time_to_limit", "forecasting.forecast", "etl.validate")
 OF_UNIT = ("forecasting.forecast", "etl.validate", "etl.reconcile", "optimization.setpoints")
 OF_ANYTHING = ("optimization.plan", "optimization.setpoints", "optimization.blend")
-MOST_NAMED = 4
-_SUBJECTS = (
+LEAST_NAMED, MOST_NAMED = 2, 4
+_SUBJECTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("tags", OF_TAG),
     ("property", OF_PROPERTY),
     ("product", OF_PRODUCT),
@@ -42,18 +52,20 @@ OPTIMISE, NUMBERS = ("optimi", "improve", "margin", "better", "profit", "money",
 OF_NUMBERS = ("forecasting.forecast", "etl.validate", "analysis.market", "optimization.plan")
 
 
-def candidates(text: str, slots: dict[str, object], likely: Iterable[str]) -> tuple[str, ...]:
+def candidates(text: str, slots: Mapping[str, object], likely: Iterable[str]) -> tuple[str, ...]:
     """Operations that vague words may mean, the most likely first."""
     if any(word in text for word in OPTIMISE):
         return OF_ANYTHING
-    usual = next((names for slot, names in _SUBJECTS if slot in slots), None)
-    if usual is None:
-        usual = OF_NUMBERS if any(word in text for word in NUMBERS) else ()
+    usual = next((names for slot, names in _SUBJECTS if slot in slots), ())
+    if not usual and any(word in text for word in NUMBERS):
+        usual = OF_NUMBERS
     named = [*usual, *(name for name in likely if name in NAMES)]
-    return tuple(dict.fromkeys(named or OF_NUMBERS))[:MOST_NAMED]
+    if len(named) < LEAST_NAMED:
+        named += OF_NUMBERS
+    return tuple(dict.fromkeys(named))[:MOST_NAMED]
 
 
-def question(names: Iterable[str], slots: dict[str, object]) -> str:
+def question(names: Iterable[str], slots: Mapping[str, object]) -> str:
     """The question that offers ``names``."""
     said = [NAMES[name] for name in names]
     tags = slots.get("tags")

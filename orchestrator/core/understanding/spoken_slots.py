@@ -25,7 +25,9 @@ OF_FORECASTS = frozenset({"forecasting.backtest", "forecasting.explain"})
 LONGEST_LEAD = 96.0
 """A time [h] up to which words as ``the 24 h forecast`` name the lead of the forecast."""
 SUBJECTS = ("tags", "product", "property", "unit")
-_SPAN = re.compile(r"\b(?:over|for|during|in|across|within|from|sur|pendant|uber|auf|durante|su|op) (?:the |los |las |die |der )?$")
+_SPAN = re.compile(
+    r"\b(?:over|for|during|in|across|within|from|sur|pendant|uber|auf|durante|su|op) (?:the |los |las |die |der )?$"
+)
 _RULED_OUT = re.compile(r"\b(?:not|no|without|instead of|rather than|don't|dont|skip)\b[^,.;?!]*")
 _BARE_NUMBER = re.compile(r"(?<![\w.,-])(\d+(?:[.,]\d+)?)(?![\w.,]|\d| ?%)")
 _TIMES = ((re.compile(r"\b(?:double|doubled|twice|doble|doppelt\w*|le double|dobro|doppio)\b"), 2.0), (re.compile(r"\b(?:halve|half|halved|moitie|halb\w*|mitad|meta)\b"), 0.5))  # fmt: skip
@@ -52,7 +54,11 @@ def spoken_slots(
     }
     only_back = not operations and DAYS_BACK in before and HOURS_AHEAD not in before
     for duration in find_durations(text):
-        if only_back if duration.back is None and not operations and before else _is_back(text, duration, wanted):
+        if (
+            only_back
+            if duration.back is None and not operations and before
+            else _is_back(text, duration, wanted)
+        ):
             found[DAYS_BACK] = whole(duration.hours / 24)
         else:
             found[HOURS_AHEAD] = whole(duration.hours)
@@ -72,7 +78,9 @@ def _is_back(text: str, duration: Duration, wanted: frozenset[str]) -> bool:
     )
 
 
-def bare_change(text: str, before: Mapping[str, Any], operations: Collection[str]) -> dict[str, Any]:
+def bare_change(
+    text: str, before: Mapping[str, Any], operations: Collection[str]
+) -> dict[str, Any]:
     """What a bare number (``make it 18``) or ``double that`` changes of the slots before."""
     number = _BARE_NUMBER.search(text)
     size = float(number[1].replace(",", ".")) if number else None
@@ -92,15 +100,21 @@ def bare_change(text: str, before: Mapping[str, Any], operations: Collection[str
 
 def refers(text: str, named: Sequence[str]) -> list[str]:
     """Tags of the turns before to which ``the second one`` or ``both`` refers."""
-    if len(named) < 2:  # noqa: PLR2004
+    if len(named) < 2:
         return []
     if re.search(r"\b(?:both|les deux|beide|ambos|ambas|entrambi)\b|两个", text):
         return list(named[-2:])
-    if re.search(r"\b(?:second|latter|other|deuxieme|second[eoa]|zweite\w*|segund[oa]|tweede)(?: (?:one|tag|sensor))?\b|第二", text) and not re.search(r"\bseconds\b", text):
+    if re.search(
+        r"\b(?:second|latter|other|deuxieme|second[eoa]|zweite\w*|segund[oa]|tweede)(?: (?:one|tag|sensor))?\b|第二",
+        text,
+    ) and not re.search(r"\bseconds\b", text):
         return [named[1]]
-    if re.search(r"\b(?:first|former|premier\w*|erste\w*|primer[oa]?|prim[oa]|eerste) (?:one|tag|sensor)\b|\bthe former\b|第一", text):
+    if re.search(
+        r"\b(?:first|former|premier\w*|erste\w*|primer[oa]?|prim[oa]|eerste) (?:one|tag|sensor)\b|\bthe (?:former|first)(?= ?(?:$|[,.?!]| please| only| too| then))|第一",
+        text,
+    ):
         return [named[0]]
-    if re.search(r"\b(?:third|troisieme|dritte\w*) (?:one|tag|sensor)\b", text) and len(named) > 2:  # noqa: PLR2004
+    if re.search(r"\b(?:third|troisieme|dritte\w*) (?:one|tag|sensor)\b", text) and len(named) > 2:
         return [named[2]]
     return []
 

@@ -22,7 +22,7 @@ from orchestrator.core.understanding.classifier import WEIGHTS, save
 from orchestrator.core.understanding.corpus import FOLDS, Sentence, sentences
 from orchestrator.core.understanding.features import BUCKETS, features_of
 
-VARIANTS, JOINED = 12, 2500
+VARIANTS = 14
 INVERSE_PENALTY = 20.0
 MOST_SHOWN = 25
 _STEPS, _TOLERANCE = 80, 1e-3
@@ -43,7 +43,9 @@ def weights_of(lines: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.asarray(1.0 / np.sqrt(counts[lines]))
 
 
-def fit(rows: csr_matrix, labels: NDArray[np.str_], weight: NDArray[np.float64]) -> LogisticRegression:
+def fit(
+    rows: csr_matrix, labels: NDArray[np.str_], weight: NDArray[np.float64]
+) -> LogisticRegression:
     """A classifier of these rows."""
     model = LogisticRegression(C=INVERSE_PENALTY, max_iter=_STEPS, tol=_TOLERANCE)
     return model.fit(rows, labels, sample_weight=weight)
@@ -51,7 +53,7 @@ def fit(rows: csr_matrix, labels: NDArray[np.str_], weight: NDArray[np.float64])
 
 def train(file: Path) -> None:
     """Train on all sentences and keep the weights in ``file``."""
-    known = list(sentences(VARIANTS, JOINED))
+    known = list(sentences(VARIANTS))
     rows, labels, lines = _arrays(known)
     model = fit(rows, labels, weights_of(lines))
     save([str(label) for label in model.classes_], model.coef_.T, model.intercept_, file)
@@ -60,12 +62,15 @@ def train(file: Path) -> None:
 
 def check() -> None:
     """Print the share of right labels on lines that were left out, and the common mistakes."""
-    rows, labels, lines = _arrays(list(sentences(VARIANTS, JOINED)))
+    rows, labels, lines = _arrays(list(sentences(VARIANTS)))
     weight = weights_of(lines)
     right = 0
     mistaken: Counter[tuple[str, str]] = Counter()
     for number in range(FOLDS):
-        learn, ask = np.flatnonzero(lines % FOLDS != number), np.flatnonzero(lines % FOLDS == number)
+        learn, ask = (
+            np.flatnonzero(lines % FOLDS != number),
+            np.flatnonzero(lines % FOLDS == number),
+        )
         said = fit(rows[learn], labels[learn], weight[learn]).predict(rows[ask])
         right += int((said == labels[ask]).sum())
         mistaken.update(
@@ -89,7 +94,9 @@ def _arrays(
 def main() -> None:
     """Train, or check."""
     parser = argparse.ArgumentParser(description="Train the reader of requests from its sentences.")
-    parser.add_argument("--check", action="store_true", help="cross-validate instead of keeping weights")
+    parser.add_argument(
+        "--check", action="store_true", help="cross-validate instead of keeping weights"
+    )
     parser.add_argument("--file", type=Path, default=WEIGHTS, help="where to keep the weights")
     chosen = parser.parse_args()
     if chosen.check:

@@ -20,6 +20,7 @@ LOOK_BACK = timedelta(days=3)
 """Age of the forecasts, at the window's begin, that may still speak of the window."""
 MOST_FORECASTS = 5
 MOST_TAGS = 8
+MOMENT = timedelta(microseconds=1)
 MARKET_REACH = timedelta(days=4)
 """How far before the window's begin a price may lie that still held then: over a weekend."""
 
@@ -150,7 +151,8 @@ def _compared(
         at = _time(point)
         if not (window.start <= at and at + period <= window.end):
             continue
-        values = historian.read([target], at, at + period).column(target).to_numpy()
+        # A forecast value is the mean over a step that begins at its time.
+        values = historian.read([target], at, at + period - MOMENT).column(target).to_numpy()
         good = values[values == values]
         if len(good):
             pairs.append((point, float(good.mean())))
