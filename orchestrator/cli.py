@@ -9,8 +9,20 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.commands import alerts, configuration, decisions, doctor, invoke, plant, replay
+from orchestrator.commands import (
+    alerts,
+    configuration,
+    decisions,
+    doctor,
+    invoke,
+    plant,
+    replay,
+    sessions,
+    summary,
+)
+from orchestrator.commands import chat as chatting
 from orchestrator.commands import decide as deciding
+from orchestrator.commands import evaluate as evaluating
 from orchestrator.commands import model as refinery_model
 from orchestrator.commands import models as modelling
 from orchestrator.commands import monitor as monitoring
@@ -59,12 +71,15 @@ SERVING, ASKING, LOOKING, SETTING = "Run", "Ask and do", "Look", "Set up"
 app.command(rich_help_panel=SERVING)(serving.run)
 app.command(rich_help_panel=SERVING)(serving.serve)
 app.command(rich_help_panel=SERVING)(replay.replay)
+app.command(rich_help_panel=ASKING)(chatting.chat)
 app.command(rich_help_panel=ASKING)(deciding.ask)
 app.command(rich_help_panel=ASKING)(deciding.decide)
 app.command(rich_help_panel=ASKING)(invoke.invoke)
 app.command(rich_help_panel=LOOKING)(plant.status)
+app.command(rich_help_panel=LOOKING)(summary.summary)
 app.command(rich_help_panel=LOOKING)(monitoring.monitor)
 app.add_typer(decisions.app, name="decisions", rich_help_panel=LOOKING)
+app.add_typer(sessions.app, name="sessions", rich_help_panel=LOOKING)
 app.add_typer(alerts.app, name="alerts", rich_help_panel=LOOKING)
 app.add_typer(recommending.app, name="recommendations", rich_help_panel=LOOKING)
 app.add_typer(operating.app, name="operator", rich_help_panel=LOOKING)
@@ -74,6 +89,7 @@ app.add_typer(tagging.app, name="tags", rich_help_panel=SETTING)
 app.add_typer(twinning.app, name="twin", rich_help_panel=SETTING)
 app.add_typer(refinery_model.app, name="model", rich_help_panel=SETTING)
 app.add_typer(modelling.app, name="models", rich_help_panel=SETTING)
+app.add_typer(evaluating.app, name="eval", rich_help_panel=SETTING)
 app.command(rich_help_panel=SETTING)(doctor.doctor)
 
 

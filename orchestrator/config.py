@@ -20,58 +20,10 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from orchestrator.chat_settings import ChatSettings
+from orchestrator.llm_settings import LLMSettings
 from orchestrator.sections import Section
 from orchestrator.write_settings import WriteSettings
-
-RETIRED_MODELS = {"deepseek-chat": "deepseek-flash", "deepseek-reasoner": "deepseek-flash"}
-HOSTED_MODELS = ("deepseek-flash", "deepseek-v4-pro")
-
-
-class LLMSettings(Section):
-    """The language model. Without a key (or with ``deepseek-r1`` and no ``base_url``) there is none."""
-
-    model: str = "deepseek-r1"
-    """Name that the server knows; ``deepseek-flash`` and ``deepseek-v4-pro`` are hosted."""
-    api_key: SecretStr | None = None
-    """Key; empty for a server without keys, null for no model."""
-    base_url: str | None = None
-    """Address of an OpenAI-compatible server, with ``/v1`` where that server wants it."""
-    dialect: (
-        Literal["deepseek-hosted", "vllm", "sglang", "ollama", "llamacpp", "generic"] | None
-    ) = None
-    """How the server speaks; guessed as ``deepseek-hosted`` or ``generic`` when null."""
-    temperature: float = Field(default=0.6, ge=0, le=2)
-    max_tokens: int = Field(default=16384, ge=1)
-    """Longest reply, reasoning included."""
-    timeout: float = Field(default=120.0, gt=0)
-    """Total deadline of one call, s."""
-
-    @field_validator("model")
-    @classmethod
-    def _not_retired(cls, value: str) -> str:
-        if value in RETIRED_MODELS:
-            raise ValueError(
-                f"model {value!r} was switched off on 2026-07-24; "
-                f"use one of {', '.join(HOSTED_MODELS)}, or your own server with base_url"
-            )
-        return value
-
-    @property
-    def usable(self) -> bool:
-        """Whether there is a model to ask."""
-        return self.why_unusable is None
-
-    @property
-    def why_unusable(self) -> str | None:
-        """Why there is no model, and what to set; null when there is one."""
-        if self.api_key is None:
-            return "no api_key is set: the policy decides alone"
-        if self.base_url is None and self.model not in HOSTED_MODELS:
-            return (
-                f"{self.model!r} has no hosted address: set llm.base_url to your own server, "
-                f"or llm.model to one of {', '.join(HOSTED_MODELS)}"
-            )
-        return None
 
 
 class ModuleSettings(Section):
@@ -121,6 +73,9 @@ class DecisionEngineSettings(Section):
 
     confidence_threshold: float = Field(default=0.8, ge=0, le=1)
     """Below it the advisor is asked."""
+    advisor: Literal["model", "panel"] = "model"
+    """Who advises: the language model in one question, or several agents in rounds, with stand-ins where
+    there is no model."""
     max_retries: int = Field(default=3, ge=0)
     """Repeats of a failed action, and of a malformed model answer."""
     cache_ttl: float = Field(default=3600.0, ge=0)
@@ -390,6 +345,7 @@ class Settings(BaseSettings):
     plant: PlantSettings = PlantSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
     operator: OperatorSettings = OperatorSettings()
+    chat: ChatSettings = ChatSettings()
     state: StateSettings = StateSettings()
     coordination: CoordinationSettings = CoordinationSettings()
     service: ServiceSettings = ServiceSettings()

@@ -25,6 +25,12 @@
         ├── CacheUnavailableError
         ├── HomeLockedError          another process owns the home
         └── ModelError               the language model gave no usable answer
+            ├── ModelUnreachableError  no connection, a broken one, or a fault of the server
+            ├── ModelBusyError         the server has too much to do, or is left alone for a while
+            ├── ModelRejectedError     key, balance, address or request: somebody must mend it
+            ├── ModelReplyError        what it answered cannot be used
+            ├── ModelDeadlineError     no answer in time
+            └── ModelBudgetError       what may be spent today is spent
 
 An error says what is wrong, where, why it matters and what to do. Errors cross process boundaries,
 so each one pickles with all its attributes.
@@ -328,3 +334,47 @@ class ModelError(UnavailableError):
 
     code = "model-unavailable"
     title = "The language model gave no usable answer"
+
+
+class ModelUnreachableError(ModelError):
+    """There is no connection to the model's server, or it broke, or the server failed."""
+
+    code = "model-unreachable"
+    title = "The language model cannot be reached"
+
+
+class ModelBusyError(ModelError):
+    """The model's server has too much to do, or failed so often that it is left alone for a while."""
+
+    code = "model-busy"
+    title = "The language model is busy"
+
+
+class ModelRejectedError(ModelError):
+    """The server refuses key, balance, address or request; repeating it changes nothing."""
+
+    code = "model-rejected"
+    title = "The language model's server refuses the request"
+    retryable = False
+
+
+class ModelReplyError(ModelError):
+    """What the model answered cannot be used: blank, cut off, endless, or not what was asked for."""
+
+    code = "model-reply"
+    title = "The language model's answer cannot be used"
+
+
+class ModelDeadlineError(ModelError):
+    """The model did not answer within the deadline."""
+
+    code = "model-deadline"
+    title = "The language model did not answer in time"
+
+
+class ModelBudgetError(ModelError):
+    """What models may use today is used."""
+
+    code = "model-budget"
+    title = "The day's budget for language models is spent"
+    retryable = False

@@ -20,6 +20,7 @@ from orchestrator.api.bodies import DOCUMENTED
 from orchestrator.api.dependencies import known_parameters
 from orchestrator.api.endpoints import (
     alerts,
+    chat,
     decisions,
     events,
     invoke,
@@ -30,8 +31,11 @@ from orchestrator.api.endpoints import (
     operator,
     orchestrate,
     probes,
+    reasoning,
     recommendations,
+    sessions,
     status,
+    summaries,
 )
 from orchestrator.api.metrics import Metrics
 from orchestrator.api.middleware.body_limit import MEGABYTE, BodyLimit
@@ -43,6 +47,9 @@ from orchestrator.api.middleware.same_origin import SameOrigin
 from orchestrator.api.problems import http_exception, request_validation
 from orchestrator.api.service import OrchestratorFactory, Service, open_configured
 from orchestrator.config import Settings
+from orchestrator.llm.copilot import Copilot
+from orchestrator.llm.reasoning_desk import ReasoningDesk
+from orchestrator.llm.wiring import attach_model, reasoning_of
 
 DESCRIPTION = """\
 Decides when work is worth doing on a refinery, has a module do it, and learns from what came of it.
@@ -52,6 +59,10 @@ Times are ISO 8601 UTC. Lists are `{"items", "next_cursor"}`.
 """
 RESOURCES = (
     orchestrate,
+    chat,
+    reasoning,
+    sessions,
+    summaries,
     invoke,
     jobs,
     decisions,
@@ -73,7 +84,7 @@ def create_app(
     *,
     run_loop: bool = False,
     service: Service | None = None,
-    heartbeat_seconds: float = events.HEARTBEAT_SECONDS,
+    heartbeat_seconds: float | None = None,
 ) -> FastAPI:
     """The application; its lifespan opens and closes the orchestrator.
 
@@ -82,7 +93,7 @@ def create_app(
         orchestrator_factory: Opens the orchestrator.
         run_loop: Run the live loop too when the orchestrator has a source.
         service: Identity and address of this process.
-        heartbeat_seconds: Longest silence of an event stream, s.
+        heartbeat_seconds: Longest silence of a stream, s; the configured one where null.
     """
     service = service or Service()
     metrics = Metrics()
@@ -91,6 +102,10 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         orchestrator = await orchestrator_factory(settings)
         app.state.orchestrator = orchestrator
+        model = attach_model(orchestrator)
+        app.state.copilot = Copilot(orchestrator, model)
+        app.state.reasoning = ReasoningDesk(orchestrator, reasoning_of(orchestrator, model))
+        await app.state.reasoning.resume_unfinished()
         metrics.watch_loop(lambda: service.loop_state == "running")
         orchestrator.events.listen(metrics.event)
         if run_loop and orchestrator.source is not None:
@@ -103,6 +118,7 @@ def create_app(
             app.state.closing.set()
             await service.stop_loop()
             app.state.orchestrator = None
+            await app.state.reasoning.close()
             await orchestrator.close()
 
     names = (settings.service.host, *settings.service.allowed_hosts)
@@ -127,7 +143,7 @@ def create_app(
     app.state.closing = asyncio.Event()
     app.state.service = service
     app.state.metrics = metrics
-    app.state.heartbeat_seconds = heartbeat_seconds
+    app.state.heartbeat_seconds = heartbeat_seconds or settings.chat.heartbeat
     for resource in RESOURCES:
         app.include_router(
             resource.router,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.core.events import Event
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0)
+MODEL_BUCKETS = (0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
 
 
 class Metrics:
@@ -43,6 +44,31 @@ class Metrics:
         )
         self._events = Counter(
             "dan_g_events", "Events by kind and status", ("kind", "status"), registry=self.registry
+        )
+        self._model_requests = Counter(
+            "dan_g_model_requests",
+            "Requests to language models by outcome",
+            ("model", "outcome"),
+            registry=self.registry,
+        )
+        self._model_tokens = Counter(
+            "dan_g_model_tokens",
+            "Tokens of language models",
+            ("model", "direction"),
+            registry=self.registry,
+        )
+        self._model_usd = Counter(
+            "dan_g_model_usd",
+            "Money for language models, as far as prices are known, US dollars",
+            ("model",),
+            registry=self.registry,
+        )
+        self._model_seconds = Histogram(
+            "dan_g_model_request_seconds",
+            "Time of one request to a language model, s",
+            ("model",),
+            buckets=MODEL_BUCKETS,
+            registry=self.registry,
         )
         self._loop = Gauge(
             "dan_g_loop_running",
@@ -72,6 +98,17 @@ class Metrics:
         """Count one event."""
         status = event.payload.get("status") or event.payload.get("state") or ""
         self._events.labels(event.kind, str(status)).inc()
+        if event.kind == "model":
+            self._model(event.payload)
+
+    def _model(self, request: dict[str, Any]) -> None:
+        name = request["model"]
+        self._model_requests.labels(name, request["status"]).inc()
+        self._model_seconds.labels(name).observe(request["seconds"])
+        for direction in ("input", "output"):
+            self._model_tokens.labels(name, direction).inc(request[f"{direction}_tokens"])
+        if request["usd"]:
+            self._model_usd.labels(name).inc(request["usd"])
 
     def text(self) -> bytes:
         """All metrics in Prometheus's text format."""

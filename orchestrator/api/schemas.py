@@ -39,6 +39,8 @@ class OrchestrateRequest(Body):
     session_id: str | None = Field(default=None, min_length=1, max_length=128)
     dry_run: bool = False
     """Decide and store the decision, run nothing."""
+    advise: bool = False
+    """Hear the adviser however sure the policy is, where there is a language model."""
 
 
 class InvokeRequest(Body):

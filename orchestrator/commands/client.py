@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 from uuid import uuid4
@@ -16,6 +17,7 @@ from orchestrator.errors import ConfigurationError, HomeLockedError, Unavailable
 
 if TYPE_CHECKING:
     import httpx
+    from fastapi import FastAPI
 
     from orchestrator.config import Settings
 
@@ -24,6 +26,10 @@ OnProgress = Callable[[float, str], None]
 
 REQUEST_TIMEOUT = 60.0
 CONNECT_TIMEOUT = 5.0
+LONGEST_CHAT = 900.0
+"""More than any configured deadline of a turn: the service ends it first."""
+SILENCE = 60.0
+"""A stream without even a comment for so long has broken, s."""
 STARTING_PATIENCE = 10.0
 IN_PROCESS_BODY_MB = 1024.0
 """Largest request that a command sends to the application in its own process."""
@@ -38,10 +44,15 @@ class Api:
     ``UnavailableError`` when no service answers.
     """
 
-    def __init__(self, http: httpx.AsyncClient, url: str, *, in_process: bool = False) -> None:
+    def __init__(self, http: httpx.AsyncClient, url: str, app: FastAPI | None = None) -> None:
         self._http = http
         self.url = url
-        self.in_process = in_process
+        self._app = app
+
+    @property
+    def in_process(self) -> bool:
+        """Whether the application runs in this process."""
+        return self._app is not None
 
     async def get(self, path: str, **query: Any) -> Any:
         """``GET``; a query value of ``None`` is left out."""
@@ -61,6 +72,47 @@ class Api:
     async def delete(self, path: str) -> Any:
         """``DELETE``."""
         return await self._request("DELETE", path)
+
+    async def chat(self, body: dict[str, Any]) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        """The events of one turn of a conversation, as they come; ``body`` as of ``POST /chat``."""
+        if self._app is not None:
+            # The transport in process hands a response over when it is whole; here it is to stream.
+            from orchestrator.llm.copilot import Said
+
+            said = Said(
+                text=body["message"],
+                session_id=body["session_id"],
+                user=body["user"],
+                show_reasoning=body["show_reasoning"],
+                deadline=body["deadline"],
+            )
+            async with aclosing(self._app.state.copilot.answer(said)) as events:
+                async for event in events:
+                    yield event.kind, event.data
+            return
+        import httpx
+
+        patience = (body["deadline"] or LONGEST_CHAT) + CONNECT_TIMEOUT
+        timeout = httpx.Timeout(SILENCE, connect=CONNECT_TIMEOUT)
+        try:
+            async with (
+                asyncio.timeout(patience),
+                self._http.stream("POST", "/chat", json=body, timeout=timeout) as answer,
+            ):
+                if not answer.is_success:
+                    await answer.aread()
+                    raise RemoteError(_problem(answer))
+                kind = ""
+                async for line in answer.aiter_lines():
+                    if line.startswith("event: "):
+                        kind = line.removeprefix("event: ")
+                    elif line.startswith("data: "):
+                        data = json.loads(line.removeprefix("data: "))
+                        if kind == "error":
+                            raise RemoteError(data)
+                        yield kind, data
+        except (httpx.TransportError, httpx.InvalidURL, TimeoutError) as error:
+            raise self._gone(error, "POST /chat") from error
 
     async def wait_for_job(self, job_id: str, on_progress: OnProgress | None = None) -> Any:
         """The job once it has ended; cancels it when the wait is interrupted."""
@@ -90,14 +142,17 @@ class Api:
         try:
             answer = await self._http.request(method, path, **options)
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise UnavailableError(
-                f"no service answers at {self.url} ({type(error).__name__})",
-                where=f"{method} {path}",
-                remedy="start one with dan-g serve, or leave --url out to work on the home",
-            ) from error
+            raise self._gone(error, f"{method} {path}") from error
         if answer.is_success:
             return answer.json() if answer.content else None
         raise RemoteError(_problem(answer))
+
+    def _gone(self, error: Exception, where: str) -> UnavailableError:
+        return UnavailableError(
+            f"no service answers at {self.url} ({type(error).__name__})",
+            where=where,
+            remedy="start one with dan-g serve, or leave --url out to work on the home",
+        )
 
 
 def _problem(answer: httpx.Response) -> dict[str, Any]:
@@ -154,7 +209,8 @@ async def connect(
     async with AsyncExitStack() as stack:
         if url is None and options:
             settings = settings.with_module_options(options)
-        transport = None if url else await stack.enter_async_context(_in_process(settings))
+        app = None if url else await stack.enter_async_context(_in_process(settings))
+        transport = httpx.ASGITransport(app) if app is not None else None
         base = url or "http://localhost"
         client = httpx.AsyncClient(
             base_url=base,
@@ -162,7 +218,7 @@ async def connect(
             timeout=httpx.Timeout(REQUEST_TIMEOUT, connect=CONNECT_TIMEOUT),
             trust_env=False,
         )
-        yield Api(await stack.enter_async_context(client), base, in_process=url is None)
+        yield Api(await stack.enter_async_context(client), base, app)
 
 
 def running_service(settings: Settings) -> str | None:
@@ -194,9 +250,7 @@ async def _owner_url(settings: Settings) -> str | None:
 
 
 @asynccontextmanager
-async def _in_process(settings: Settings) -> AsyncIterator[httpx.ASGITransport]:
-    import httpx
-
+async def _in_process(settings: Settings) -> AsyncIterator[FastAPI]:
     from orchestrator.api.app import create_app
     from orchestrator.api.logs import configure_logging
     from orchestrator.api.service import open_without_source
@@ -210,4 +264,4 @@ async def _in_process(settings: Settings) -> AsyncIterator[httpx.ASGITransport]:
     settings = settings.model_copy(update={"service": service, "coordination": coordination})
     app = create_app(settings, open_without_source)
     async with app.router.lifespan_context(app):
-        yield httpx.ASGITransport(app)
+        yield app

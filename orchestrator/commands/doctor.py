@@ -69,7 +69,7 @@ def doctor(
     else:
         configure_logging(settings.logging.model_copy(update={"level": "error"}))
         findings.append(Finding("configuration", "ok", config or "embedded defaults"))
-        findings += [*_policy(settings), *_plant(settings), _home(settings), _model(settings)]
+        findings += [*_policy(settings), *_plant(settings), _home(settings)]
         findings += asyncio.run(_reachable(settings, url))
     healthy = all(finding.state != "problem" for finding in findings)
     if as_json:
@@ -178,23 +178,34 @@ def _home(settings: Settings) -> Finding:
     return Finding("home", "ok", f"{home.path}, {held}, {free:.0f} GB free")
 
 
-def _model(settings: Settings) -> Finding:
-    from orchestrator.config import HOSTED_MODELS
+async def _model(settings: Settings) -> list[Finding]:
+    from orchestrator.llm.probe import probe
+    from orchestrator.llm_settings import HOSTED_MODELS
 
     why = settings.llm.why_unusable
-    if why is None:
-        where = settings.llm.base_url or "hosted"
-        return Finding("model", "ok", f"{settings.llm.model}, {where} (not asked)")
-    remedy = (
-        "set llm.api_key, and llm.base_url for a server of your own"
-        if settings.llm.api_key is None
-        else f"set llm.base_url to your own server, or llm.model to {' or '.join(HOSTED_MODELS)}"
-    )
-    return Finding("model", "missing", why, remedy)
+    if why is not None:
+        remedy = (
+            "set llm.api_key, and llm.base_url for a server of your own"
+            if settings.llm.api_key is None
+            else f"set llm.base_url to your own server, or llm.model to {' or '.join(HOSTED_MODELS)}"
+        )
+        return [Finding("model", "missing", why, remedy)]
+    findings = []
+    for number, model in enumerate(settings.llm.chain):
+        said = await probe(model, PROBE_TIMEOUT)
+        subject = "model" if number == 0 else f"model, fallback {number}"
+        # Everything works without it, so a model that is away is no problem of the installation.
+        findings.append(Finding(subject, "ok" if said.ok else "missing", said.details, said.remedy))
+    return findings
 
 
 async def _reachable(settings: Settings, url: str | None) -> list[Finding]:
-    return [await _database(settings), await _cache(settings), await _service(settings, url)]
+    return [
+        *await _model(settings),
+        await _database(settings),
+        await _cache(settings),
+        await _service(settings, url),
+    ]
 
 
 async def _database(settings: Settings) -> Finding:

@@ -33,6 +33,9 @@ PortOption = Annotated[
     int | None, typer.Option("--port", min=0, max=65535, help="Port; 0 takes any free one.")
 ]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=200, help="Most items shown.")]
+UserOption = Annotated[
+    str, typer.Option("--user", help="Whose conversations; one user does not see another's.")
+]
 ByOption = Annotated[
     str | None, typer.Option("--by", help="Who does it; the user of this machine if not given.")
 ]

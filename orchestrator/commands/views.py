@@ -137,7 +137,7 @@ def show_status(out: Console, status: dict[str, Any]) -> None:
         )
         rows.add_row(name, "ok" if part["ok"] else "PROBLEM", details)
     model = status["model"]
-    rows.add_row("model", model["name"] if model["usable"] else "none", model.get("note") or "")
+    rows.add_row("model", model["name"] if model["usable"] else "none", _model(model))
     out.print(rows)
     rows = table("module", "enabled", "in flight", "success", "p95 s", "operations")
     for name, module in status["modules"].items():
@@ -150,6 +150,21 @@ def show_status(out: Console, status: dict[str, Any]) -> None:
             ", ".join(module["operations"]),
         )
     out.print(rows)
+
+
+def _model(model: dict[str, Any]) -> str:
+    """Why there is none; else each model's server and the use of today."""
+    if model.get("note"):
+        return str(model["note"])
+    told = []
+    for each in model.get("models", ()):
+        why = f" ({each['why']})" if each["why"] else ""
+        told.append(f"{each['model']} at {each['address']}, breaker {each['breaker']}{why}")
+    today = model.get("today")
+    if today is not None:
+        money = f", {today['usd']:.4f} USD" if today["usd"] else ""
+        told.append(f"today {today['tokens']} tokens{money}")
+    return _clip("; ".join(told), 300)
 
 
 def _clip(text: str, length: int) -> str:

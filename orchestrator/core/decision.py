@@ -116,7 +116,8 @@ class Interpretation(Record):
     ``answer`` is what the system says itself where nothing runs for it, and ``values`` the present and
     past values of tags that it rests on. ``topic`` holds the
     operations that a follow-up refers to: those of this turn, or of the last one that had any;
-    ``pending`` the slots of a turn that asked back.
+    ``pending`` the slots of a turn that asked back or asked for a value. ``rivals`` are operations that the
+    words may mean instead, with their probabilities; ``named`` the tags named so far in the session.
     """
 
     operations: tuple[str, ...] = ()
@@ -126,6 +127,47 @@ class Interpretation(Record):
     values: tuple[ValueAnswer, ...] = ()
     topic: tuple[str, ...] = ()
     pending: dict[str, Any] = Field(default_factory=dict)
+    rivals: tuple[tuple[str, float], ...] = ()
+    named: tuple[str, ...] = ()
+
+
+class PromptStamp(Record):
+    """Which prompt was used: name, version, and SHA-256 of its file."""
+
+    name: str
+    version: int
+    sha256: str
+
+
+class AdviceRecord(Record):
+    """What the adviser said of a decision, and what became of it.
+
+    ``agreed``: it selects what the policy selects. ``taken``: its selection is the decision's.
+    ``not_taken``: it differs, and the policy's stands. ``failed``: there was no answer to use.
+    ``policy`` and ``proposed`` are the two selections, ``stated_confidence`` the adviser's own word and
+    ``confidence`` what is made of it, by ``calibration``. ``follows`` is the decision of the live loop that
+    had started the policy's selection already when the answer came.
+    """
+
+    outcome: Literal["agreed", "taken", "not_taken", "failed"]
+    because: str
+    model: str
+    policy: tuple[str, ...]
+    policy_confidence: float
+    proposed: tuple[str, ...] = ()
+    reasons: dict[str, str] = Field(default_factory=dict)
+    reasoning: str = ""
+    evidence: tuple[str, ...] = ()
+    stated_confidence: float | None = None
+    confidence: float | None = None
+    calibration: str = ""
+    prompt: PromptStamp | None = None
+    seconds: float = 0.0
+    tokens: int = 0
+    cost_usd: float | None = None
+    flags: tuple[str, ...] = ()
+    transcript: tuple[dict[str, Any], ...] = ()
+    follows: str | None = None
 
 
 class Decision(Record):
@@ -148,6 +190,7 @@ class Decision(Record):
     dry_run: bool = False
     interpretation: Interpretation | None = None
     refused: tuple[Refusal, ...] = ()
+    advice: AdviceRecord | None = None
 
     @cached_property
     def document(self) -> dict[str, Any]:

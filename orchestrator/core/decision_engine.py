@@ -77,6 +77,8 @@ class DecisionEngine:
         self._gates = Gates(policy.gates, disabled, self._operations)
         self._confidence = ConfidenceRule(self._rules, policy.gates)
         self._estimates = estimates or Estimates(registry)
+        self._alone = settings.llm.why_unusable is not None
+        self._threshold = engine.confidence_threshold
 
     def decide(
         self,
@@ -88,6 +90,7 @@ class DecisionEngine:
         dry_run: bool = False,
         as_given: bool = False,
         decision_id: str | None = None,
+        proposed: Mapping[str, str] | None = None,
     ) -> Decision:
         """Decide on a situation, or on a request in words under that situation.
 
@@ -100,15 +103,21 @@ class DecisionEngine:
             as_given: Leave out what this home has observed of operations, so that a situation that
                 somebody gives has the same decision everywhere.
             decision_id: Identity of the decision; a new one when ``None``.
+            proposed: A selection to take in place of the policy's: operation -> why. What a rule names
+                with right of way stays, and the gates bind as ever.
         """
         started = time.perf_counter()
         now = now or datetime.now(UTC)
         given = situation.facts()
         facts = normalise(given)
-        reading = read_query(request) if request is not None else None
+        reading = None if request is None else request.reading or read_query(request)
         fired = self._rules.fired(facts) if reading is None else []
         candidates = _named(fired) if reading is None else self._asked(reading)
+        left_out: list[Removal] = []
+        if proposed is not None:
+            candidates, left_out = self._as_proposed(candidates, proposed)
         passed = self._gates.apply(candidates, facts)
+        passed.removed += left_out
         slots = reading.slots if reading is not None else {}
         parameters = {
             candidate.operation: parameters_of(
@@ -122,7 +131,7 @@ class DecisionEngine:
         criteria = self._criteria(passed, facts, observed=not as_given)
         actions = actions_of(_by_utility(passed.selected, criteria), parameters)
         refused = self._refusals(reading, passed)
-        confidence = self._confidence(facts)
+        confidence = self._confidence(facts) if reading is None else reading.confidence
         return Decision(
             id=decision_id or new_id(),
             created_at=now,
@@ -130,9 +139,11 @@ class DecisionEngine:
             triggers=tuple([_trigger(item) for item in fired]),
             actions=actions,
             alternatives=tuple(_alternative(removal) for removal in passed.removed),
-            confidence=confidence if reading is None else reading.confidence,
-            rationale=rationale_of(facts, fired, passed, actions, scarce, reading, refused),
-            notes=self._notes(situation),
+            confidence=confidence,
+            rationale=rationale_of(
+                facts, fired, passed, actions, scarce, reading, refused, proposed
+            ),
+            notes=(*self._notes(situation), *self._unadvised(confidence)),
             criteria=criteria,
             policy_version=self.policy_version,
             dry_run=dry_run,
@@ -140,6 +151,42 @@ class DecisionEngine:
             refused=refused,
             latency_ms=round((time.perf_counter() - started) * 1000, 3),
         )
+
+    def held(self, operation: str, situation: Situation) -> str | None:
+        """Why a gate holds ``operation`` now; ``None`` where none does.
+
+        What the gates would run in its place counts as held too.
+        """
+        facts = normalise(situation.facts())
+        passed = self._gates.apply([Candidate(operation)], facts)
+        self._gates.defer(passed, facts)
+        for removal in passed.removed:
+            return removal.reason
+        if any(candidate.deferred for candidate in passed.selected):
+            return "processor or memory is scarce, and only urgent work starts"
+        return None
+
+    def _as_proposed(
+        self, candidates: Sequence[Candidate], proposed: Mapping[str, str]
+    ) -> tuple[list[Candidate], list[Removal]]:
+        """The candidates of a proposal, and those of the policy that it leaves out."""
+        named = {candidate.operation for candidate in candidates}
+        kept = [c for c in candidates if c.operation in proposed or c.urgent]
+        left_out = [
+            Removal(candidate, None, "the adviser leaves it out")
+            for candidate in candidates
+            if candidate not in kept
+        ]
+        for name in proposed:
+            operation = self._operations.get(name)
+            if operation is None or name in named:
+                continue
+            if operation.needs.writes_to_plant:
+                reason = "it would write to the plant, which an adviser may not ask for"
+                left_out.append(Removal(Candidate(name), "write_lock", reason))
+            else:
+                kept.append(Candidate(name))
+        return kept, left_out
 
     def _asked(self, reading: Reading) -> list[Candidate]:
         return [Candidate(name) for name in reading.operations if name in self._operations]
@@ -178,6 +225,17 @@ class DecisionEngine:
             for removal in passed.removed
         ]
         return (*missing, *held)
+
+    def _unadvised(self, confidence: float) -> tuple[str, ...]:
+        """Says of a decision under the threshold that there is no model to ask."""
+        if not self._alone or confidence >= self._threshold:
+            return ()
+        return (
+            (
+                f"the confidence {confidence:.2f} is under {self._threshold:.2f} and there is no language "
+                "model to ask: this is the policy's own answer"
+            ),
+        )
 
     def _notes(self, situation: Situation) -> tuple[str, ...]:
         return tuple(
@@ -230,4 +288,6 @@ def _interpretation(reading: Reading) -> Interpretation:
         answer=reading.answer,
         topic=reading.topic,
         pending=dict(reading.pending),
+        rivals=reading.rivals,
+        named=reading.named,
     )

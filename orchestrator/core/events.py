@@ -9,7 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-EventKind = Literal["decision", "job", "alert", "recommendation", "situation", "mode", "notice"]
+EventKind = Literal[
+    "decision",
+    "job",
+    "alert",
+    "recommendation",
+    "situation",
+    "mode",
+    "model",
+    "reasoning",
+    "notice",
+]
 BACKLOG = 1000
 
 

@@ -35,9 +35,11 @@ from orchestrator.modules.optimization.operator.content import (
     followed,
     moved_elsewhere,
     moved_tags,
+    stored_proposal,
 )
 from orchestrator.modules.optimization.operator.life_cycle import ACTIVE
 from orchestrator.modules.optimization.operator.objections import in_words
+from orchestrator.modules.optimization.safety import Verdict
 from orchestrator.plant.write_rules import persons
 from orchestrator.state.records import FeedbackRecord, RecommendationRecord
 from orchestrator.state.repositories import Store
@@ -45,6 +47,7 @@ from orchestrator.write_records import Stop, WriteRecord
 
 log = structlog.get_logger(__name__)
 
+WAITING = frozenset({"awaiting_approval", "awaiting_second_approval"})
 BY_HAND = "advisory: to be done by hand"
 LONGEST_WAIT_SECONDS = 120.0
 """Steps that are due later are left to the ticks of the assessments."""
@@ -323,6 +326,14 @@ class OperatorDesk:
     async def live(self) -> list[RecommendationRecord]:
         """Recommendations that have not ended, oldest first."""
         return await self._journal.records()
+
+    async def verdicts(self) -> list[tuple[RecommendationRecord, Verdict]]:
+        """What the safety agent says now of each recommendation that waits for a person; nothing changes."""
+        waiting = [r for r in await self._journal.records() if r.state in WAITING]
+        if not waiting:
+            return []
+        facts = await self._facts.now()
+        return [(r, await self._gate.check(stored_proposal(r), facts)) for r in waiting]
 
     async def settle(
         self, write_id: str, state: Literal["done", "not_done"], by: str, reason: str

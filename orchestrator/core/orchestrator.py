@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -14,6 +16,8 @@ import structlog
 
 from orchestrator.clock import Clock, PlantClock, SystemClock
 from orchestrator.config import Settings
+from orchestrator.core.advice import Advisor
+from orchestrator.core.advice_desk import AdviceDesk, Asked
 from orchestrator.core.alert_desk import AlertDesk
 from orchestrator.core.assessment import Assessor
 from orchestrator.core.criteria import Estimates
@@ -21,12 +25,17 @@ from orchestrator.core.decision import Decision
 from orchestrator.core.decision_engine import DecisionEngine, Memory, QueryRequest, Turn
 from orchestrator.core.events import EventBus
 from orchestrator.core.home import MONITORING_MODELS
+from orchestrator.core.live_advice import LiveAdvice
 from orchestrator.core.live_loop import LiveLoop
+from orchestrator.core.meant_tags import MeantTags
 from orchestrator.core.model_desk import ModelDesk
 from orchestrator.core.module_coordinator import ModuleCoordinator
 from orchestrator.core.operator_parts import open_operator
 from orchestrator.core.parts import Parts, open_parts
+from orchestrator.core.query_parser import read_query
 from orchestrator.core.recommendations import content_of
+from orchestrator.core.second_reading import SecondReader, wants_second_reading
+from orchestrator.core.sessions import SessionBook
 from orchestrator.core.situation import Situation
 from orchestrator.core.sources import configured_plant
 from orchestrator.core.status import describe
@@ -51,11 +60,19 @@ from orchestrator.state.records import (
 log = structlog.get_logger(__name__)
 
 MODE_KEY = "plant_mode"
-SESSION_LIFE = timedelta(days=30)
 OBSERVED = timedelta(days=30)
 """Age of the outcomes from which success, time and cost are estimated."""
 OLD_NEWS = frozenset({None, "fresh", "in_flight"})
 Verdict = Literal["right", "wrong", "unclear"]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A decision that is stored, the jobs that its actions became, and the session after the turn."""
+
+    decision: Decision
+    jobs: list[JobRecord]
+    session: SessionRecord | None = None
 
 
 class Orchestrator:
@@ -86,6 +103,7 @@ class Orchestrator:
             PlantClock(held[1] if held else None) if source is not None else SystemClock()
         )
         self.events = EventBus()
+        self.model_report: Callable[[], Awaitable[dict[str, Any]]] | None = None
         kept = ModelStore(self.home.models / MONITORING_MODELS)
         self.monitor = Monitor(self.plant, settings.monitoring, kept) if self.plant.tags else None
         book = self.monitor.alerts if self.monitor is not None else AlertBook()
@@ -105,9 +123,20 @@ class Orchestrator:
             calendar=calendar_of(settings.module("analysis").options),
             interval=timedelta(seconds=settings.plant.assess_interval),
         )
+        self.sessions = SessionBook(
+            self.store.sessions, self.cache, life=timedelta(days=settings.chat.session_days)
+        )
+        self.meant_tags = MeantTags(self.plant, self.historian, self.registry)
+        self.second_reader: SecondReader | None = None
         self.values = ValueAnswers(self.plant, self.historian, self.monitor)
         self.estimates = Estimates(self.registry)
         self.engine = DecisionEngine(settings, self.registry, self.estimates)
+        self.advice = AdviceDesk(
+            self.engine,
+            self.registry,
+            self.store,
+            settings.decision_engine.confidence_threshold,
+        )
         periods = [tag.period_seconds for tag in self.plant.tags if tag.period_seconds]
         self.memory = Memory(period_seconds=median(periods) if periods else 0.0)
         self.coordinator = ModuleCoordinator(
@@ -120,8 +149,17 @@ class Orchestrator:
             self.home,
             self.events,
         )
+        self.live_advice = LiveAdvice(
+            self.advice,
+            self.engine,
+            self.memory,
+            self.clock,
+            situation=self.situation,
+            accept=self._accept,
+            spawn=self._spawn,
+        )
         self._lockstep = lockstep
-        self._closing = AsyncExitStack()
+        self.closing = AsyncExitStack()
         self._followers: set[asyncio.Task[None]] = set()
         self._last_shape: tuple[Any, ...] | None = None
         self._rows_before = self.historian.count() // max(1, len(self.plant.tags))
@@ -156,6 +194,7 @@ class Orchestrator:
         train: Source | None = None,
         registry: Registry | None = None,
         lockstep: bool = False,
+        advisor: Advisor | None = None,
     ) -> Self:
         """Take the home's lock, open all parts and resume what a crash left unfinished.
 
@@ -167,6 +206,7 @@ class Orchestrator:
             registry: Modules; all installed ones when ``None``.
             lockstep: Plant time stands still while actions run, and nothing that depends on this
                 machine (load, durations) enters a decision, so that a run can be repeated exactly.
+            advisor: Asked where the policy is not sure; without one the policy decides alone.
 
         Raises:
             HomeLockedError: another process owns the home.
@@ -178,16 +218,18 @@ class Orchestrator:
             if source is not None:
                 closing.callback(source.close)
             orchestrator = cls(settings, parts, source=source, train=train, lockstep=lockstep)
+            orchestrator.advice.advisor = advisor
             closing.push_async_callback(orchestrator.operator.close)
             closing.push_async_callback(orchestrator.coordinator.stop)
             await orchestrator._start()
-            orchestrator._closing = closing.pop_all()
+            orchestrator.closing = closing.pop_all()
             return orchestrator
 
     async def _start(self) -> None:
         saved = await self.store.settings.get(MODE_KEY)
         self.assessor.operator_mode = saved.get("mode") if isinstance(saved, dict) else None
         await self._learn_from_outcomes()
+        await self.store.sessions.forget_expired(SystemClock().now())
         await self.alerts.restore()
         await self.operator.restore()
         await self.coordinator.start()
@@ -202,7 +244,7 @@ class Orchestrator:
         for task in self._followers:
             task.cancel()
         await asyncio.gather(*self._followers, return_exceptions=True)
-        await self._closing.aclose()
+        await self.closing.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -275,6 +317,8 @@ class Orchestrator:
                 return
             jobs = await self._accept(decision, situation)
             self.memory.note_started(decision, at)
+            if not self._lockstep:
+                self.live_advice.ask(decision, situation, at)
         except UnavailableError as error:
             log.error("no decision could be recorded", error=str(error))
             return
@@ -305,41 +349,72 @@ class Orchestrator:
         session_id: str | None = None,
         user: str = "",
         dry_run: bool = False,
+        advise: bool = False,
     ) -> tuple[Decision, list[JobRecord]]:
         """Decide for a query, a given situation, or the live one; store it; and start its actions.
 
-        A given situation is decided without memory and without what this home has observed. A dry run starts nothing; its decision is
-        stored and marked, and a session remembers the turn.
+        A given situation is decided without memory and without what this home has observed. A dry run
+        starts nothing; its decision is stored and marked, and a session remembers the turn. Where the
+        policy is not sure, or with ``advise``, the adviser is heard first, up to its deadline.
         """
-        basis = situation if situation is not None else await self.situation()
-        request = None
-        now = self.clock.now()
-        session = None
-        if query is not None:
-            if session_id:
-                session = await self.store.sessions.get(session_id, user, now)
-            previous = Turn.model_validate(session.turn) if session else None
-            request = QueryRequest(text=query, previous=previous)
-        decision = self.engine.decide(
-            basis, request=request, now=now, dry_run=dry_run, as_given=situation is not None
+        accepted = await self.accept(
+            situation=situation,
+            query=query,
+            session_id=session_id,
+            user=user,
+            dry_run=dry_run,
+            advise=advise,
         )
-        if query is not None:
-            decision = await self.values.complete(decision, query, now)
-        jobs = await self._accept(decision, basis, session_id=session_id)
-        reading = decision.interpretation
-        if session_id and reading is not None:
-            await self.store.sessions.put(
-                SessionRecord(
-                    id=session_id,
-                    user=user,
-                    operations=reading.operations,
-                    turn=reading.model_dump(mode="json"),
-                    updated_at=now,
-                    expires_at=now + SESSION_LIFE,
-                    turns=(session.turns if session else 0) + 1,
-                )
+        return accepted.decision, accepted.jobs
+
+    async def accept(
+        self,
+        *,
+        situation: Situation | None = None,
+        query: str | None = None,
+        said: str | None = None,
+        session_id: str | None = None,
+        user: str = "",
+        dry_run: bool = False,
+        advise: bool = False,
+    ) -> Accepted:
+        """As :meth:`decide`, with the session after the turn; ``said`` are the words as they were given,
+        where ``query`` is what they mean in the light of an earlier answer."""
+        basis = situation if situation is not None else await self.situation()
+        now = self.clock.now()
+
+        async def read(previous: Turn | None) -> Decision:
+            request = await self._read(query, previous) if query is not None else None
+            given = situation is not None
+            decision = self.engine.decide(
+                basis, request=request, now=now, dry_run=dry_run, as_given=given
             )
-        return decision, jobs
+            # Words that a second reader has heard are not asked about once more.
+            heard = request is not None and self.second_reader is not None and not advise
+            if not heard and self.advice.unsure(decision, asked=advise):
+                asked = Asked(basis, now, request, dry_run=dry_run, as_given=given)
+                decision = await self.advice.advised(decision, asked, asked=advise)
+            if query is None:
+                return decision
+            decision = self.meant_tags.complete(decision, query)
+            return await self.values.complete(decision, query, now)
+
+        session = None
+        if query is not None and session_id:
+            decision, session = await self.sessions.take_turn(
+                session_id, user, said or query, now, read
+            )
+        else:
+            decision = await read(None)
+        jobs = await self._accept(decision, basis, session_id=session_id)
+        return Accepted(decision, jobs, session)
+
+    async def _read(self, text: str, previous: Turn | None) -> QueryRequest:
+        """The words with their reading: the parser's, and a second one's where the parser is not sure."""
+        reading = read_query(QueryRequest(text, previous))
+        if self.second_reader is not None and wants_second_reading(reading):
+            reading = await self.second_reader.read(text, previous, reading)
+        return QueryRequest(text, previous, reading)
 
     async def _accept(
         self, decision: Decision, situation: Situation, *, session_id: str | None = None

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from orchestrator.core.criteria import priority
 from orchestrator.core.decision import Action
 from orchestrator.core.gates import Candidate
-from orchestrator.core.slots import GRADES
+from orchestrator.core.understanding.names import GRADES
 from orchestrator.modules.base import Operation
 
 ORDER = (

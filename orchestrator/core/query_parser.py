@@ -1,12 +1,12 @@
-"""A first parser of requests in words: which operations they want, with which slots.
+"""Reads requests in words: which operations they want, with which slots.
 
-A grammar of cues, without a language model. Text is data: it can name operations and nothing else.
-What orders a write, approves, or tells the system to forget its rules is never more than refused.
+A trained reader of clauses beside a grammar of names, times, negations and orders; no language model.
+Text is data: it can name operations and nothing else. What orders a write, approves, or tells the system
+to forget its rules is never more than refused.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,39 +14,44 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.core.plan import rank
-from orchestrator.core.query_patterns import (
-    ANSWERS,
+from orchestrator.core.query_patterns import ANSWERS
+from orchestrator.core.slots import fold
+from orchestrator.core.understanding.clauses import Clause, Clauses, take_apart
+from orchestrator.core.understanding.concepts import concepts_of
+from orchestrator.core.understanding.follow_ups import (
     FOLLOW_UP,
-    GREETING,
     HISTORY,
-    INJECTION,
-    NEGATED,
-    OF_THE_FIELD,
-    ORDER,
-    ORDER_INSIDE,
-    OWN_DOINGS,
-    OWN_TANKS,
-    PAST_PROPERTY,
-    SPLIT,
-    SYSTEM,
-    VAGUE,
-    WHY,
+    asks_quality,
+    content,
+    is_why,
+    leans,
+    same_again,
 )
-from orchestrator.core.slots import (
-    DAYS_BACK,
-    HOURS_AHEAD,
-    find_changes,
-    find_durations,
-    find_product,
-    find_property,
-    find_tags,
-    find_unit,
-    fold,
-    whole,
+from orchestrator.core.understanding.lexicon import lines_with
+from orchestrator.core.understanding.oversteps import GO_AHEAD
+from orchestrator.core.understanding.questions import candidates, question
+from orchestrator.core.understanding.spoken_slots import (
+    SUBJECTS,
+    bare_change,
+    refers,
+    replaced,
+    spoken_slots,
 )
-from orchestrator.core.vocabulary import ENOUGH, SURE, cues, groups
 
-CONFIDENT, PLAIN, GUESSED, ASKING = 0.95, 0.88, 0.7, 0.9
+CERTAIN, LEANING, ASKING = 0.95, 0.88, 0.9
+"""Confidence of an answer without an operation, of a follow-up, and of a question back."""
+ASK_BELOW = 0.2
+"""Probability under which an operation is not guessed."""
+HINT = 0.12
+"""Probability from which short words after another turn are taken to name an operation."""
+SURELY_OUTSIDE = 0.6
+SURELY_OURS, HALF, LIKELY_OUTSIDE = 0.7, 0.5, 0.2
+SAID_BY_NAME = frozenset({"injection", "order", "system", "history", "greeting"})
+LEAST_RIVAL = 0.05
+BARE_WHY = 4
+"""Words of a ``why`` up to which it asks the reason of what was stated before, and that itself is no want."""
+MOST_RIVALS = 3
+MOST_NAMED = 8
 LONGEST_TEXT = 1000
 STANDS_ALONE = frozenset(
     {
@@ -59,6 +64,16 @@ STANDS_ALONE = frozenset(
     }
 )
 """Operations that make sense without a tag or product, so that they are no sign of a follow-up."""
+NO_OPERATION = ("injection", "order", "system", "history", "greeting", "outside")
+"""Kinds of words that run nothing, those first that an answer names first."""
+ANSWER_OF = {
+    "injection": "injection",
+    "order": "operator",
+    "system": "system",
+    "history": "history",
+    "greeting": "greeting",
+    "outside": "field",
+}
 
 
 class Turn(BaseModel):
@@ -69,21 +84,34 @@ class Turn(BaseModel):
     operations: tuple[str, ...] = ()
     slots: dict[str, Any] = Field(default_factory=dict)
     clarify: str | None = None
+    answer: str | None = None
     topic: tuple[str, ...] = ()
     pending: dict[str, Any] = Field(default_factory=dict)
+    named: tuple[str, ...] = ()
 
     @property
     def about(self) -> tuple[str, ...]:
         """The operations that a follow-up refers to."""
         return self.topic or self.operations
 
+    @property
+    def of_history(self) -> bool:
+        """Whether the turn asked for a present or past value."""
+        return bool(self.answer) and not self.operations and HISTORY in self.pending.get("kind", ())
+
+    @property
+    def open_slots(self) -> dict[str, Any]:
+        """What a turn said that ran nothing, and that the next one may complete."""
+        return {name: value for name, value in self.pending.items() if name != "kind"}
+
 
 @dataclass(frozen=True)
 class QueryRequest:
-    """Words, and the turn before them where there is one."""
+    """Words, the turn before them where there is one, and how they were read where they have been."""
 
     text: str
     previous: Turn | Mapping[str, Any] | Any | None = None
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True)
@@ -96,8 +124,10 @@ class Reading:
         clarify: The one question to ask back, or ``None``.
         answer: What the system says itself where no operation runs for a part of the words.
         topic: Operations to which a follow-up refers.
-        pending: Slots of a turn that asked back.
+        pending: Slots of a turn that asked back or asked for a value.
         confidence: How sure the reading is, 0 to 1.
+        rivals: Operations that the words may mean instead, with their probabilities.
+        named: Tags named so far, in the order of their first mention.
     """
 
     operations: tuple[str, ...] = ()
@@ -106,34 +136,16 @@ class Reading:
     answer: str | None = None
     topic: tuple[str, ...] = ()
     pending: dict[str, Any] = field(default_factory=dict)
-    confidence: float = CONFIDENT
+    confidence: float = CERTAIN
+    rivals: tuple[tuple[str, float], ...] = ()
+    named: tuple[str, ...] = ()
 
 
 def read_query(request: QueryRequest) -> Reading:
     """Read a request, in the light of the turn before."""
     text = fold(request.text[:LONGEST_TEXT])
     turn = _turn(request.previous)
-    stripped, overstep = without_overstep(text)
-    wanted, ruled_out = _wants(stripped)
-    history_only = HISTORY.search(stripped) is not None
-    slots = _slots(text, wanted, turn)
-    if overstep and not wanted:
-        return _nothing(ANSWERS[overstep], slots, turn)
-    if not wanted and GREETING.match(text):
-        return _nothing(ANSWERS["greeting"], {}, turn)
-    if _is_system(stripped, wanted):
-        return _nothing(ANSWERS["system"], slots, turn)
-    if turn is not None and WHY.match(text):
-        return _why(slots, turn)
-    if not wanted or _vague(stripped, wanted):
-        return _without_want(stripped, slots, turn, ruled_out=ruled_out, history=history_only)
-    operations = tuple(sorted((op for op in wanted if op not in ruled_out), key=rank))
-    if not operations:
-        return _nothing("What you rule out is not run, and nothing else is asked for.", slots, turn)
-    merged = _merged(text, slots, operations, turn)
-    answer = ANSWERS[overstep] if overstep else None
-    sure = CONFIDENT if min(wanted.values()) >= SURE else PLAIN
-    return Reading(operations, merged, None, answer, operations, confidence=sure)
+    return _Reader(text, turn).read()
 
 
 def _turn(previous: Any) -> Turn | None:
@@ -142,272 +154,219 @@ def _turn(previous: Any) -> Turn | None:
     return Turn.model_validate(previous)
 
 
-def without_overstep(text: str) -> tuple[str, str | None]:
-    """The text less the clauses that try to overstep, and what they try."""
-    kind: str | None = None
-    kept: list[str] = []
-    for clause in re.split(
-        r"(?<=[.;!?])\s+|,? and then |, then | then |, (?=and )|(?<!=) and (?=\w+)", text
-    ):
-        if INJECTION.search(clause):
-            kind = "injection"
-        elif ORDER.match(clause) or ORDER_INSIDE.search(clause):
-            kind = kind or "operator"
-        else:
-            kept.append(clause)
-    return (text, None) if kind is None else (" and ".join(kept), kind)
+class _Reader:
+    """One request under one turn."""
 
+    def __init__(self, text: str, turn: Turn | None) -> None:
+        self._text = text
+        self._turn = turn
+        self._before: dict[str, Any] = dict(turn.slots) if turn else {}
+        self._about: tuple[str, ...] = turn.about if turn else ()
+        if turn is not None and turn.of_history:
+            self._about = (HISTORY,)
+        self._apart: Clauses = take_apart(text)
+        self._rivals = _rivals(self._apart)
 
-def _wants(text: str) -> tuple[dict[str, float], set[str]]:
-    """Operations that the words want, with their scores, and those that the words rule out."""
-    ruled_out: set[str] = set()
-    for negated in NEGATED.finditer(text):
-        if negated[0].startswith("not "):
-            continue
-        ruled_out |= _ruled_out(negated[0])
-    positive = NEGATED.sub(" ", text)
-    wanted: dict[str, float] = {}
-    for clause in _clauses(positive):
-        best = best_want(clause)
-        if best is not None:
-            name, value = best
-            wanted[name] = max(value, wanted.get(name, 0.0))
-    if not wanted and (whole_text := best_want(positive)) is not None:
-        wanted[whole_text[0]] = whole_text[1]
-    clear = {name: value for name, value in wanted.items() if value > ENOUGH}
-    return clear or wanted, ruled_out
+    def read(self) -> Reading:
+        """The reading."""
+        overstep = next((clause.overstep for clause in self._apart.wanted if clause.overstep), None)
+        wanted = self._wanted()
+        if overstep is None and self._turn is not None:
+            followed = self._followed(wanted)
+            if followed is not None:
+                return followed
+        if wanted:
+            kind = overstep or self._kind(("injection", "order"))
+            return self._run(wanted, answer=ANSWERS[ANSWER_OF[kind]] if kind else None)
+        if self._apart.ruled_out and not any(
+            c.opinion.label in NO_OPERATION for c in self._apart.wanted
+        ):
+            return self._nothing("What you rule out is not run, and nothing else is asked for.")
+        kind = overstep or self._kind(NO_OPERATION)
+        if kind is None and any(_rather_outside(clause) for clause in self._apart.wanted):
+            kind = "outside"
+        return self._ask() if kind is None else self._answered(kind)
 
-
-def _ruled_out(text: str) -> set[str]:
-    scores = _scores(text)
-    if re.search(r"optimi|touch|mov|chang|recommend", text):
-        scores |= {name: ENOUGH for name in cues() if name.startswith("optimization.")}
-    return {name for name, value in scores.items() if value >= ENOUGH}
-
-
-def _clauses(text: str) -> list[str]:
-    """Parts that may each carry a want; a part that says too little stays with the one before."""
-    kept = re.sub(r"\bbetween (.{1,40}?) and\b", r"between \1 &", text)
-    parts = [part.strip() for part in SPLIT.split(kept) if part and part.strip()]
-    joined: list[str] = []
-    for part in parts:
-        alone = best_want(part)
-        if joined and (alone is None or best_want(joined[-1]) is None):
-            together = best_want(f"{joined[-1]}, {part}")
-            before = best_want(joined[-1])
-            if (
-                before is None
-                or alone is None
-                or together is None
-                or together[0] in {before[0], alone[0]}
-            ):
-                joined[-1] = f"{joined[-1]}, {part}"
+    def _wanted(self) -> dict[str, float]:
+        """Operations that the clauses want, with their probabilities."""
+        found: dict[str, float] = {}
+        clauses = [clause for clause in self._apart.wanted if clause.overstep is None]
+        for number, clause in enumerate(clauses):
+            name, share = clause.opinion.label, clause.opinion.share
+            if is_why(clause.text) and any(op.startswith("forecasting.") for op in found):
+                name = "forecasting.explain"
+                if len(clause.text.split()) <= BARE_WHY:
+                    found.clear()
+            if "." not in name or share < ASK_BELOW or self._is_ruled_out(name):
                 continue
-        joined.append(part)
-    return joined
-
-
-def _scores(clause: str) -> dict[str, float]:
-    scores = {}
-    for name, patterns in cues().items():
-        value = sum(weight for pattern, weight in patterns if pattern.search(clause))
-        if value:
-            scores[name] = value
-    return _weighed(clause, scores)
-
-
-def _weighed(clause: str, scores: dict[str, float]) -> dict[str, float]:
-    """Scores after the rules that tell neighbouring operations apart."""
-    if PAST_PROPERTY.search(clause):
-        scores.pop("forecasting.soft_sensor", None)
-    own_tanks = OWN_TANKS.search(clause) is not None
-    if own_tanks:
-        for name in ("analysis.stocks", "etl.validate"):
-            scores.pop(name, None)
-    priced = re.search(rf"\b{groups()['priced']}\b", clause) and re.search(
-        r"\b(?:price|cost|quote|futures|worth|trad)", clause
-    )
-    if (
-        "forecasting.forecast" in scores
-        and (priced or re.search(r"\b(?:brent|wti|dubai|urals)\b", clause))
-        and "analysis.prices" in scores
-    ):
-        scores["analysis.prices"] += scores.pop("forecasting.forecast")
-    if scores.get("optimization.blend", 0) <= ENOUGH < scores.get("forecasting.soft_sensor", 0):
-        scores.pop("optimization.blend", None)
-    for winner, loser in (
-        ("analysis.stocks", "forecasting.forecast"),
-        ("analysis.demand", "forecasting.forecast"),
-        ("analysis.cracks", "forecasting.forecast"),
-        ("analysis.cracks", "analysis.prices"),
-        ("analysis.stocks", "analysis.market"),
-        ("analysis.demand", "analysis.market"),
-        ("analysis.cracks", "analysis.market"),
-        ("analysis.prices", "analysis.market"),
-        ("optimization.sensitivity", "analysis.prices"),
-        ("optimization.sensitivity", "forecasting.soft_sensor"),
-        ("optimization.what_if", "forecasting.forecast"),
-        ("optimization.what_if", "optimization.setpoints"),
-        ("optimization.blend", "forecasting.soft_sensor"),
-        ("optimization.setpoints", "forecasting.soft_sensor"),
-        ("forecasting.time_to_limit", "forecasting.forecast"),
-        ("forecasting.backtest", "forecasting.forecast"),
-        ("forecasting.explain", "forecasting.forecast"),
-        ("forecasting.explain", "forecasting.backtest"),
-        ("forecasting.forecast", "forecasting.soft_sensor"),
-    ):
-        if scores.get(winner, 0) >= ENOUGH and loser in scores:
-            if winner == "forecasting.forecast" and scores[winner] < scores[loser]:
+            if number and clauses[number - 1].opinion.label == "outside" and _leans(clause.text):
                 continue
-            scores[winner] = max(scores[winner], scores.pop(loser))
-    return scores
+            if _rather_outside(clause):
+                continue
+            found[name] = max(share, found.get(name, 0.0))
+        if not found:
+            found = self._next_best(clauses)
+        return found
 
+    def _next_best(self, clauses: Sequence[Clause]) -> dict[str, float]:
+        """The best operation that is not ruled out, where the most likely one is."""
+        for clause in clauses:
+            if not self._is_ruled_out(clause.opinion.label):
+                continue
+            for name, share in clause.opinion.ranked[1:]:
+                if "." in name and share >= HINT and not self._is_ruled_out(name):
+                    return {name: share}
+        return {}
 
-def best_want(clause: str) -> tuple[str, float] | None:
-    """The operation that a folded clause wants most, with its score; ``None`` where it wants none."""
-    scores = _scores(clause)
-    if not scores:
+    def _is_ruled_out(self, name: str) -> bool:
+        return name in self._apart.ruled_out
+
+    def _kind(self, kinds: Sequence[str]) -> str | None:
+        """The first of ``kinds`` that a clause is most likely of."""
+        labels = {clause.opinion.label for clause in self._apart.wanted}
+        return next((kind for kind in kinds if kind in labels), None)
+
+    def _followed(self, wanted: Mapping[str, float]) -> Reading | None:
+        """The reading of words that lean on the turn before; ``None`` where they stand for themselves."""
+        about = self._about
+        if is_why(self._text):
+            if any(name.startswith("forecasting.") for name in about):
+                return self._run({"forecasting.explain": LEANING})
+            if not wanted or len(self._text.split()) <= 2:
+                return self._answered("system")
+        if GO_AHEAD.match(self._text) and any(name.startswith("optimization.") for name in about):
+            return self._answered("order")
+        if asks_quality(self._text, about):
+            return self._run({"etl.validate": LEANING})
+        if about and not content(self._text) and leans(self._text):
+            again = tuple(
+                name for name in same_again(self._text, about) if not self._is_ruled_out(name)
+            )
+            if again:
+                return self._run(dict.fromkeys(again, LEANING), bare=True)
+        if wanted:
+            return None
+        return self._hinted()
+
+    def _hinted(self) -> Reading | None:
+        """Short or vague words after another turn that yet name an operation, or the same once more."""
+        best: tuple[str, float] = ("", 0.0)
+        for clause in self._apart.wanted:
+            label, share = clause.opinion.label, clause.opinion.share
+            if label in SAID_BY_NAME or (label == "outside" and share >= SURELY_OUTSIDE):
+                continue
+            for name, share in clause.opinion.ranked:
+                if "." in name and share > best[1] and not self._is_ruled_out(name):
+                    best = (name, share)
+        if best[1] >= HINT and content(self._text):
+            return self._run({best[0]: best[1]})
         return None
-    name = max(scores, key=lambda key: (scores[key], key))
-    return (name, scores[name]) if scores[name] >= ENOUGH else None
 
-
-def _is_system(text: str, wanted: Mapping[str, float]) -> bool:
-    if OWN_DOINGS.search(text):
-        return True
-    if not SYSTEM.search(text):
-        return False
-    asks_model = {"forecasting.explain", "forecasting.backtest", "forecasting.time_to_limit"} & set(
-        wanted
-    )
-    return not asks_model and not any(value >= SURE for value in wanted.values())
-
-
-def _vague(text: str, wanted: Mapping[str, float]) -> bool:
-    return all(value < SURE for value in wanted.values()) and any(
-        pattern.search(text) for pattern, _ in VAGUE[:2]
-    )
-
-
-def _without_want(
-    text: str,
-    slots: dict[str, Any],
-    turn: Turn | None,
-    *,
-    ruled_out: set[str],
-    history: bool,
-) -> Reading:
-    """Words that name no operation: a follow-up, a value of the past, something vague, or not our field."""
-    if turn is not None and turn.about and (slots or FOLLOW_UP.search(text)) and not history:
-        operations = tuple(op for op in turn.about if op not in ruled_out)
-        if operations:
-            merged = _merged(text, slots, operations, turn)
-            return Reading(operations, merged, topic=operations, confidence=PLAIN)
-    for pattern, question in VAGUE:
-        if pattern.search(text):
-            return _ask(question, slots, turn)
-    if history:
-        return _nothing(ANSWERS["history"], slots, turn)
-    if slots and len(text.split()) <= 6:
-        about = (
-            slots.get("product")
-            or slots.get("property")
-            or slots.get("unit")
-            or slots.get("tags", [""])[0]
-        )
-        question = f"What about {about}: a forecast, its data, its price, or its operation?"
-        return _ask(question, slots, turn)
-    if OF_THE_FIELD.search(text):
-        return _ask(
-            "Do you want a forecast, a check of the data, the market, or better operation?",
+    def _run(
+        self, wanted: Mapping[str, float], *, answer: str | None = None, bare: bool = False
+    ) -> Reading:
+        operations = tuple(sorted(wanted, key=rank))
+        said = spoken_slots(self._text, operations, self._before, self._about)
+        if self._turn is not None:
+            if "tags" not in said and (tags := refers(self._text, self._turn.named)):
+                said["tags"] = tags
+            if bare and not {"horizon_hours", "period_days"} & set(said):
+                said |= bare_change(self._text, self._before, operations)
+        slots = self._merged(said, operations)
+        return Reading(
+            operations,
             slots,
-            turn,
+            answer=answer,
+            topic=operations,
+            confidence=round(min(wanted.values()), 4),
+            rivals=tuple((name, share) for name, share in self._rivals if name not in wanted),
+            named=self._named(said),
         )
-    return _nothing(ANSWERS["field"], slots, turn)
 
+    def _merged(self, said: dict[str, Any], operations: Sequence[str]) -> dict[str, Any]:
+        """The slots after this turn: what it says, and of the turns before what it does not change."""
+        turn = self._turn
+        if turn is None:
+            return said
+        names_subject = any(name in said for name in SUBJECTS)
+        follows = FOLLOW_UP.search(self._text) is not None or turn.clarify is not None
+        same_topic = bool(set(operations) & set(self._about))
+        leans_on_turn = not names_subject and not set(operations) <= STANDS_ALONE
+        if not (follows or same_topic or leans_on_turn):
+            return said
+        carried = {**turn.slots, **(turn.open_slots if turn.clarify or turn.of_history else {})}
+        carried.pop("changes", None)
+        return replaced(carried, said)
 
-def _why(slots: dict[str, Any], turn: Turn) -> Reading:
-    if any(name.startswith("forecasting.") for name in turn.about):
-        operations = ("forecasting.explain",)
-        return Reading(operations, {**turn.slots, **slots}, topic=operations, confidence=PLAIN)
-    return _nothing(ANSWERS["system"], slots, turn)
-
-
-def _nothing(answer: str, slots: dict[str, Any], turn: Turn | None) -> Reading:
-    """Nothing runs; in a session the slots stay as they were."""
-    return Reading(
-        slots=slots if turn is None else turn.slots,
-        answer=answer,
-        topic=turn.about if turn else (),
-        pending=turn.pending if turn else {},
-    )
-
-
-def _ask(question: str, slots: dict[str, Any], turn: Turn | None) -> Reading:
-    return Reading(
-        slots=slots if turn is None else turn.slots,
-        clarify=question,
-        topic=turn.about if turn else (),
-        pending=slots,
-        confidence=ASKING,
-    )
-
-
-def _slots(text: str, wanted: Mapping[str, float], turn: Turn | None) -> dict[str, Any]:
-    """What the words themselves say."""
-    before = turn.slots if turn else {}
-    found: dict[str, Any] = {
-        "tags": find_tags(text),
-        "product": find_product(NEGATED.sub(" ", text), before.get("product")),
-        "property": find_property(text),
-        "unit": find_unit(text),
-    }
-    back = set(wanted) and all(_looks_back(name) for name in wanted)
-    if not wanted and turn is not None:
-        only_back = DAYS_BACK in before and HOURS_AHEAD not in before
-        back = only_back or all(map(_looks_back, turn.about))
-    for hours, slot in find_durations(text):
-        key = slot or (DAYS_BACK if back and not _adjective(text, wanted) else HOURS_AHEAD)
-        if key == DAYS_BACK:
-            found[DAYS_BACK] = whole(hours / 24)
-        else:
-            found[HOURS_AHEAD] = whole(hours)
-    if "optimization.what_if" in wanted:
-        found["changes"] = find_changes(text)
-    return {name: value for name, value in found.items() if value not in (None, [])}
-
-
-def _adjective(text: str, wanted: Mapping[str, float]) -> bool:
-    """Whether a time describes the forecast (``the 12 h forecasts``), not the period looked at."""
-    return bool(
-        set(wanted) <= {"forecasting.backtest", "forecasting.explain"}
-        and re.search(
-            r"\d+ ?-?(?:h|hours?|d|days?)\b(?: \w+){0,3} (?:forecast|predict|ahead)", text
+    def _answered(self, kind: str) -> Reading:
+        said = spoken_slots(
+            self._text, (HISTORY,) if kind == HISTORY else (), self._before, self._about
         )
+        reading = self._nothing(ANSWERS[ANSWER_OF[kind]], said)
+        if kind != HISTORY:
+            return reading
+        return Reading(**{**reading.__dict__, "pending": {**said, "kind": (HISTORY,)}})
+
+    def _nothing(self, answer: str, said: dict[str, Any] | None = None) -> Reading:
+        """Nothing runs; in a session the slots stay as they were."""
+        said = spoken_slots(self._text, (), self._before, self._about) if said is None else said
+        turn = self._turn
+        shares = [clause.opinion.share for clause in self._apart.wanted]
+        return Reading(
+            slots=said if turn is None else turn.slots,
+            answer=answer,
+            topic=turn.about if turn else (),
+            pending=turn.pending if turn else {},
+            confidence=round(max(shares, default=CERTAIN), 4),
+            rivals=self._rivals,
+            named=self._named(said),
+        )
+
+    def _ask(self) -> Reading:
+        said = spoken_slots(self._text, (), self._before, self._about)
+        turn = self._turn
+        names = candidates(self._text, said, [name for name, _ in self._rivals])
+        return Reading(
+            slots=said if turn is None else turn.slots,
+            clarify=question(names, said),
+            topic=turn.about if turn else (),
+            pending=said,
+            confidence=ASKING,
+            rivals=self._rivals,
+            named=self._named(said),
+        )
+
+    def _named(self, said: Mapping[str, Any]) -> tuple[str, ...]:
+        earlier = self._turn.named if self._turn else ()
+        tags = said.get("tags", [])
+        if len(tags) > 1:
+            return tuple(tags)[:MOST_NAMED]
+        return tuple(dict.fromkeys((*earlier, *tags)))[-MOST_NAMED:]
+
+
+def _rather_outside(clause: Clause) -> bool:
+    """Whether an unsure clause that names nothing of the plant or market is likely not of the field."""
+    if clause.opinion.share >= SURELY_OURS or spoken_slots(clause.text, (), {}, ()):
+        return False
+    elsewhere = sum(
+        share for name, share in clause.opinion.ranked if name in ("outside", "injection")
     )
+    words = content(clause.text)
+    strange = [word for word in words if not lines_with(word) and not concepts_of(word)]
+    unknown = clause.opinion.share < HALF and 2 * len(strange) >= len(words) > 0
+    return elsewhere >= LIKELY_OUTSIDE or unknown
 
 
-def _looks_back(operation: str) -> bool:
-    return operation in {
-        "forecasting.backtest",
-        "etl.validate",
-        "etl.reconcile",
-        "etl.clean",
-    } or operation.startswith("analysis.")
+def _leans(text: str) -> bool:
+    """Whether a clause names nothing itself and refers to the one before."""
+    return FOLLOW_UP.search(text) is not None and not spoken_slots(text, (), {}, ())
 
 
-def _merged(
-    text: str, slots: dict[str, Any], operations: Sequence[str], turn: Turn | None
-) -> dict[str, Any]:
-    """The slots after this turn: what it says, and of the turn before what it does not change."""
-    if turn is None:
-        return slots
-    names_subject = any(name in slots for name in ("tags", "product", "property", "unit"))
-    follows = FOLLOW_UP.search(text) is not None or turn.clarify is not None
-    same_topic = bool(set(operations) & set(turn.about))
-    leans_on_turn = not names_subject and not set(operations) <= STANDS_ALONE
-    if not (follows or same_topic or leans_on_turn):
-        return slots
-    carried = {**turn.slots, **(turn.pending if turn.clarify else {})}
-    carried.pop("changes", None)
-    return {**carried, **slots}
+def _rivals(apart: Clauses) -> tuple[tuple[str, float], ...]:
+    """Operations that any clause may mean, with their probabilities, the most likely first."""
+    found: dict[str, float] = {}
+    for clause in apart.wanted:
+        for name, share in clause.opinion.ranked[: MOST_RIVALS + 1]:
+            if "." in name and share >= LEAST_RIVAL:
+                found[name] = round(max(share, found.get(name, 0.0)), 4)
+    return tuple(sorted(found.items(), key=lambda item: -item[1]))[:MOST_RIVALS]

@@ -19,11 +19,14 @@ def rationale_of(
     scarce: str | None,
     reading: Reading | None,
     refused: Sequence[Refusal],
+    proposed: Mapping[str, str] | None = None,
 ) -> str:
     """One text: the state of the plant, what called for work, what runs, and what does not and why."""
     if reading is not None:
-        return " ".join(_of_words(reading, actions, scarce, refused))
-    return " ".join(_of_situation(facts, fired, passed, actions, scarce))
+        told = _of_words(reading, actions, scarce, refused)
+    else:
+        told = _of_situation(facts, fired, passed, actions, scarce, proposed)
+    return " ".join(told)
 
 
 def _of_situation(
@@ -32,6 +35,7 @@ def _of_situation(
     passed: Passed,
     actions: Sequence[Action],
     scarce: str | None,
+    proposed: Mapping[str, str] | None,
 ) -> Iterator[str]:
     mode = facts.get("plant_mode")
     score = facts.get("data_quality", {}).get("score")
@@ -39,11 +43,14 @@ def _of_situation(
         f"The plant mode is {mode or 'not known'}, "
         f"the data-quality score {'not known' if score is None else format(score, '.2f')}."
     )
-    if not fired:
+    if not fired and not proposed:
         yield "Nothing runs: no rule holds on what is known."
         return
     for item in fired:
         yield f"{_capital(item.because)}: calls for {_and(item.rule.operations)}."
+    if proposed is not None:
+        names = sorted(proposed)
+        yield f"The adviser proposes {_and(names)}." if names else "The adviser proposes nothing."
     if mode in STOPPED:
         yield f"Nothing runs: the plant is in {mode}."
         return

@@ -60,6 +60,7 @@ async def describe(orchestrator: Orchestrator) -> dict[str, Any]:
             "name": settings.llm.model,
             "usable": why_no_model is None,
             "note": why_no_model,
+            **(await orchestrator.model_report() if orchestrator.model_report else {}),
         },
         "operator": {
             "mode": orchestrator.operator.modes.mode,

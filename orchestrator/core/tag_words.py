@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from orchestrator.core.slots import PRODUCTS, find_tags, fold
+from orchestrator.core.slots import find_tags, fold
+from orchestrator.core.understanding.names import PRODUCTS
 from orchestrator.plant.tags import Plant, Tag
 
 MOST_SHOWN = 5

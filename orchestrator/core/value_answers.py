@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.decision import Decision, Interpretation, ValueAnswer
-from orchestrator.core.query_parser import LONGEST_TEXT, best_want, without_overstep
-from orchestrator.core.query_patterns import ANSWERS, HISTORY, SPLIT
+from orchestrator.core.query_parser import LONGEST_TEXT
+from orchestrator.core.query_patterns import ANSWERS
 from orchestrator.core.slots import fold
 from orchestrator.core.tag_words import find_meant
+from orchestrator.core.understanding.clauses import take_apart
+from orchestrator.core.understanding.follow_ups import HISTORY
 from orchestrator.core.value_times import Asked, read_time
 from orchestrator.monitoring.monitor import Monitor
 from orchestrator.plant.samples import Quality, to_datetime
@@ -49,13 +51,13 @@ class ValueQuestion:
 
 def value_question(text: str, reading: Any) -> ValueQuestion | None:
     """What of ``text``, which was read as ``reading``, asks for a value; ``None`` where nothing does."""
-    words, _ = without_overstep(fold(text[:LONGEST_TEXT]))
+    words = fold(text[:LONGEST_TEXT])
+    clauses = [clause for clause in take_apart(words).wanted if clause.overstep is None]
     if reading.answer == ANSWERS["history"]:
-        return ValueQuestion(words, alone=True)
+        return ValueQuestion(" and ".join(clause.text for clause in clauses) or words, alone=True)
     if reading.clarify or reading.answer in (ANSWERS["system"], ANSWERS["field"]):
         return None
-    parts = (part.strip() for part in SPLIT.split(words) if part and part.strip())
-    asking = [part for part in parts if HISTORY.search(part) and best_want(part) is None]
+    asking = [clause.text for clause in clauses if clause.opinion.label == HISTORY]
     return ValueQuestion(asking[0], alone=False) if asking else None
 
 

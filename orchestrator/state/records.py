@@ -36,6 +36,8 @@ RecommendationState = Literal[
     "stopped",
 ]
 StepState = Literal["pending", "writing", "done", "not_done", "unverified", "dropped"]
+TurnState = Literal["open", "answered", "asked", "refused", "partial", "failed"]
+"""``open`` until it is answered; ``partial`` where the time was up before all results were there."""
 
 
 class EncodedDocument(dict[str, Any]):
@@ -277,6 +279,9 @@ class SessionRecord:
     """What a conversation carries from its last turn to the next one.
 
     ``turn`` is how the last turn was read: operations, slots, topic, and what was asked back.
+    ``turns`` counts them and is the version of the record; ``origin`` is new with each session, so that
+    one which was deleted and begun again is not taken for the former. ``summary`` tells the first
+    ``summarised`` turns in short.
     """
 
     id: str
@@ -286,3 +291,84 @@ class SessionRecord:
     updated_at: datetime
     expires_at: datetime | None = None
     turns: int = 1
+    origin: str = ""
+    summary: str = ""
+    summarised: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """One turn of a conversation: what was said, how it was read, what ran, what was answered.
+
+    ``at`` is wall time, ``plant_time`` that of the decision. ``items`` are what the answer lists, in its
+    order, so that a later turn may mean "the second one"; ``evidence`` is what the answer rests on.
+    """
+
+    session_id: str
+    number: int
+    at: datetime
+    plant_time: datetime
+    text: str
+    reading: dict[str, Any]
+    decision_id: str | None = None
+    state: TurnState = "open"
+    jobs: tuple[dict[str, Any], ...] = ()
+    answer: str = ""
+    answered_by: str = ""
+    items: tuple[dict[str, Any], ...] = ()
+    evidence: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AdviceLabel:
+    """What came of one piece of advice: its stated confidence (0 to 1), whether it was right, and the weight.
+
+    A person's verdict weighs 1; that all its operations merely succeeded, or one failed, a quarter.
+    """
+
+    stated: float
+    right: bool
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningRecord:
+    """A question that is worked on in steps; ``answer`` is null until it is done."""
+
+    id: str
+    question: str
+    started_at: datetime
+    document: dict[str, Any]
+    user: str = ""
+    session_id: str | None = None
+    ended_at: datetime | None = None
+    answer: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningStepRecord:
+    """One step of such a run, stored before the next begins; ``number`` counts from 0."""
+
+    run_id: str
+    number: int
+    kind: str
+    at: datetime
+    document: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUseRecord:
+    """What one language model used on one day (UTC, ``2026-03-01``); money in US dollars, where known."""
+
+    day: str
+    model: str
+    requests: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """All tokens, in and out."""
+        return self.input_tokens + self.output_tokens

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from orchestrator.state.columns import UtcTime, Words, document_type
 
-SCHEMA_REVISION = "0004"
+SCHEMA_REVISION = "0007"
 """The newest revision; kept here so that a start on a current database need not load Alembic."""
 
 metadata = MetaData(
@@ -282,8 +282,30 @@ sessions = Table(
     Column("turns", Integer, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime),
+    Column("origin", Words, nullable=False, server_default=""),
+    Column("summary", Words, nullable=False, server_default=""),
+    Column("summarised", Integer, nullable=False, server_default="0"),
     Index("ix_sessions_user", "user", "updated_at", "id"),
     Index("ix_sessions_expiry", "expires_at"),
+)
+
+session_turns = Table(
+    "session_turns",
+    metadata,
+    Column("session_id", Words, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("plant_time", UtcTime, nullable=False),
+    Column("text", Words, nullable=False),
+    Column("reading", document_type(), nullable=False),
+    Column("decision_id", Words),
+    Column("state", Words, nullable=False),
+    Column("jobs", document_type(), nullable=False),
+    Column("answer", Words, nullable=False),
+    Column("answered_by", Words, nullable=False),
+    Column("items", document_type(), nullable=False),
+    Column("evidence", document_type(), nullable=False),
+    PrimaryKeyConstraint("session_id", "number"),
 )
 
 recommendation_transitions = Table(
@@ -365,6 +387,20 @@ grants = Table(
     Index("ix_grants_end", "ends_at"),
 )
 
+# Every process that shares the database adds to the row of a day and a model.
+model_use = Table(
+    "model_use",
+    metadata,
+    Column("day", Words, nullable=False),
+    Column("model", Words, nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("cost_usd", Float, nullable=False),
+    PrimaryKeyConstraint("day", "model"),
+)
+
 # The digest covers the details byte for byte, and jsonb would rewrite them: so they are text.
 audit = Table(
     "audit",
@@ -377,4 +413,47 @@ audit = Table(
     Column("details", Text, nullable=False),
     Column("previous", Text, nullable=False),
     Column("digest", Text, nullable=False),
+)
+
+# One row a decision on which an adviser was heard; with feedback and outcomes it tells how far to believe
+# the next advice. Written with its decision and never without it.
+advice = Table(
+    "advice",
+    metadata,
+    Column("decision_id", Words, primary_key=True),
+    Column("created_at", UtcTime, nullable=False),
+    Column("model", Words, nullable=False),
+    Column("prompt", Words, nullable=False),
+    Column("outcome", Words, nullable=False),
+    Column("stated_confidence", Float),
+    Column("confidence", Float),
+    Column("policy_confidence", Float, nullable=False),
+    Column("proposed", document_type(), nullable=False),
+    Column("policy", document_type(), nullable=False),
+    Index("ix_advice_model", "model", "created_at"),
+)
+
+reasoning_runs = Table(
+    "reasoning_runs",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("question", Words, nullable=False),
+    Column("user", Words, nullable=False),
+    Column("session_id", Words),
+    Column("started_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+    Column("document", document_type(), nullable=False),
+    Column("answer", document_type()),
+    Index("ix_reasoning_runs_time", "started_at", "id"),
+)
+
+reasoning_steps = Table(
+    "reasoning_steps",
+    metadata,
+    Column("run_id", Words, ForeignKey("reasoning_runs.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("kind", Words, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("document", document_type(), nullable=False),
+    PrimaryKeyConstraint("run_id", "number"),
 )

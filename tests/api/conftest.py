@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent.parent
-for folder in (TESTS / "api" / "support", TESTS / "core" / "support"):
+for folder in (TESTS / "api" / "support", TESTS / "core" / "support", TESTS / "llm" / "support"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 

@@ -20,6 +20,7 @@ from orchestrator.state.records import (
     RecommendationTransition,
     SessionRecord,
     StepRecord,
+    TurnRecord,
 )
 from orchestrator.state.repositories import Store
 from tests.state.conftest import T0, Maker
@@ -230,30 +231,95 @@ async def test_settings_are_put_read_and_deleted(store: Store) -> None:
     assert await store.settings.get("plant_mode") is None
 
 
+def turn(record: SessionRecord, text: str = "forecast 11TI042") -> TurnRecord:
+    return TurnRecord(record.id, record.turns, T0, T0, text, record.turn)
+
+
 async def test_a_session_carries_the_last_turn(store: Store) -> None:
-    await store.sessions.put(SESSION)
+    assert await store.sessions.append(SESSION, turn(SESSION), None)
     later = replace(SESSION, operations=("etl.validate",), turn={}, updated_at=T0 + MINUTE, turns=2)
-    await store.sessions.put(later)
+    assert await store.sessions.append(later, turn(later, "is it good?"), SESSION)
     assert await store.sessions.get("s1", "operator-1", T0 + 2 * MINUTE) == later
+    turns = await store.sessions.turns("s1")
+    assert [(t.number, t.text) for t in turns] == [(1, "forecast 11TI042"), (2, "is it good?")]
+    assert await store.sessions.turns("s1", after=1) == turns[1:]
+    assert await store.sessions.turns("s1", last=1) == turns[1:]
+
+
+async def test_of_two_turns_on_one_state_one_is_kept(store: Store) -> None:
+    assert await store.sessions.append(SESSION, turn(SESSION), None)
+    later = replace(SESSION, turns=2)
+    kept = await asyncio.gather(
+        *(store.sessions.append(later, turn(later, f"words {n}"), SESSION) for n in range(5))
+    )
+    assert sorted(kept) == [False] * 4 + [True]
+    assert len(await store.sessions.turns("s1")) == 2
+    # Begun at once by two: one of them has to read it anew.
+    other = replace(SESSION, id="s2")
+    begun = await asyncio.gather(
+        *(store.sessions.append(other, turn(other), None) for _ in range(3))
+    )
+    assert sorted(begun) == [False, False, True]
+
+
+async def test_a_session_begun_again_is_another(store: Store) -> None:
+    first = replace(SESSION, origin="a")
+    assert await store.sessions.append(first, turn(first), None)
+    assert await store.sessions.delete("s1", "operator-1")
+    again = replace(SESSION, origin="b")
+    assert await store.sessions.append(again, turn(again), None)
+    stale = replace(first, turns=2)
+    assert not await store.sessions.append(stale, turn(stale), first)
+    assert not await store.sessions.finish(first, 1, "answered", answer="of the former")
+    assert (await store.sessions.turns("s1"))[0].answer == ""
+
+
+async def test_a_turn_is_finished_with_its_answer(store: Store) -> None:
+    assert await store.sessions.append(SESSION, turn(SESSION), None)
+    evidence = {"source": "historian", "subject": "11TI042", "value": 351.5, "unit": "degC"}
+    assert await store.sessions.finish(
+        SESSION, 1, "answered", answer="It is 351.5 degC.", answered_by="templates",
+        items=[{"kind": "tag", "label": "11TI042"}], evidence=[evidence],
+    )  # fmt: skip
+    (kept,) = await store.sessions.turns("s1")
+    assert (kept.state, kept.answer, kept.evidence) == (
+        "answered",
+        "It is 351.5 degC.",
+        (evidence,),
+    )
+    await store.sessions.summarise(SESSION, "long", 8)
+    await store.sessions.summarise(SESSION, "short", 4)
+    found = await store.sessions.get("s1", "operator-1", T0)
+    assert found is not None
+    assert (found.summary, found.summarised) == ("long", 8)
 
 
 async def test_a_session_is_not_shown_or_given_to_another_user(store: Store) -> None:
-    await store.sessions.put(SESSION)
+    assert await store.sessions.append(SESSION, turn(SESSION), None)
     assert await store.sessions.get("s1", "operator-2", T0) is None
+    others = replace(SESSION, user="operator-2")
     with pytest.raises(ConflictError, match="id of your own"):
-        await store.sessions.put(replace(SESSION, user="operator-2"))
+        await store.sessions.append(others, turn(others), None)
     assert await store.sessions.get("s1", "operator-1", T0) == SESSION
     assert (await store.sessions.list("operator-2", T0)).items == []
+    assert not await store.sessions.delete("s1", "operator-2")
 
 
 async def test_a_session_expires(store: Store) -> None:
     lasting = replace(SESSION, id="s2", expires_at=None)
-    await store.sessions.put(SESSION)
-    await store.sessions.put(lasting)
+    assert await store.sessions.append(SESSION, turn(SESSION), None)
+    assert await store.sessions.append(lasting, turn(lasting), None)
     just_before, at_the_end = T0 + timedelta(hours=7, minutes=59), T0 + timedelta(hours=8)
     assert await store.sessions.get("s1", "operator-1", just_before) == SESSION
     assert await store.sessions.get("s1", "operator-1", at_the_end) is None
     assert (await store.sessions.list("operator-1", at_the_end)).items == [lasting]
+    # The id of one that has expired is free, for anybody.
+    anew = replace(SESSION, user="operator-2", updated_at=at_the_end, expires_at=None)
+    assert await store.sessions.append(anew, turn(anew, "anew"), None)
+    assert [t.text for t in await store.sessions.turns("s1")] == ["anew"]
+    brief = replace(SESSION, id="s3")
+    assert await store.sessions.append(brief, turn(brief), None)
     assert await store.sessions.forget_expired(at_the_end) == 1
-    await store.sessions.delete("s2")
+    assert await store.sessions.delete("s2", "operator-1")
     assert await store.sessions.get("s2", "operator-1", T0) is None
+    assert await store.sessions.turns("s2") == []

@@ -15,7 +15,6 @@ from orchestrator.clock import iso, json_default
 from orchestrator.core.events import Event, EventBus, EventKind
 
 router = APIRouter(tags=["events"], responses=PROBLEMS)
-HEARTBEAT_SECONDS = 15.0
 
 
 @router.get(

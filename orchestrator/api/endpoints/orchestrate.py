@@ -22,7 +22,8 @@ router = APIRouter(tags=["orchestration"])
 async def orchestrate(request: Request) -> Response:
     """Decide on a query, a given situation, or the live one; answers without waiting for the jobs.
 
-    With `dry_run` nothing runs; the decision is stored and marked.
+    With `dry_run` nothing runs; the decision is stored and marked. Where the policy is not sure, or with
+    `advise`, the language model is heard first, up to its deadline; what it says is in `decision.advice`.
     """
     asked = await read_body(request, OrchestrateRequest)
     decision, jobs = await orchestrator_of(request).decide(
@@ -30,6 +31,7 @@ async def orchestrate(request: Request) -> Response:
         query=asked.query,
         session_id=asked.session_id,
         dry_run=asked.dry_run,
+        advise=asked.advise,
     )
     listed = [
         {"id": job.id, "module": job.module, "operation": job.operation, "status": job.status}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 HEADER = b"idempotency-key"
 _ACCEPTED_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
+STREAM = b"text/event-stream"
 _KEPT_HEADERS = frozenset({b"content-type", b"location"})
 
 
@@ -68,7 +69,7 @@ class Idempotency:
                 )
             await _replay(earlier.response, send)
             return
-        recorded = _Recording()
+        recorded = _Recording(send)
         try:
             await self._app(scope, _once_more(body, receive), recorded)
         except BaseException:
@@ -78,21 +79,29 @@ class Idempotency:
             await store.idempotency.release(key)
         else:
             await store.idempotency.finish(key, recorded.document())
-        for message in recorded.messages:
-            await send(message)
+        if not recorded.passed_on:
+            for message in recorded.messages:
+                await send(message)
 
 
 class _Recording:
-    """Holds an answer back until it is stored."""
+    """Holds an answer back until it is stored; one that is streamed is passed on as it comes as well."""
 
-    def __init__(self) -> None:
+    def __init__(self, send: Send) -> None:
         self.messages: list[Message] = []
         self.status = 500
+        self.passed_on = False
+        self._send = send
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self.passed_on = (b"content-type", STREAM) in [
+                (name, value.partition(b";")[0]) for name, value in message["headers"]
+            ]
         self.messages.append(message)
+        if self.passed_on:
+            await self._send(message)
 
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""

@@ -6,13 +6,16 @@ from orchestrator.clock import Clock, SystemClock
 from orchestrator.state.audit import AuditChain
 from orchestrator.state.database import Database
 from orchestrator.state.grouped_commits import GroupedCommits
+from orchestrator.state.repositories.advice import AdviceLabels
 from orchestrator.state.repositories.alerts import Alerts
 from orchestrator.state.repositories.decisions import Decisions
 from orchestrator.state.repositories.feedback import Feedback
 from orchestrator.state.repositories.grants import Grants
 from orchestrator.state.repositories.idempotency import Idempotency
 from orchestrator.state.repositories.jobs import Jobs
+from orchestrator.state.repositories.model_use import ModelUse
 from orchestrator.state.repositories.outcomes import Outcomes
+from orchestrator.state.repositories.reasoning import Reasoning
 from orchestrator.state.repositories.recommendation_steps import RecommendationSteps
 from orchestrator.state.repositories.recommendations import Recommendations
 from orchestrator.state.repositories.sessions import Sessions
@@ -38,6 +41,8 @@ class Store:
         self.jobs = Jobs(database, self.commits)
         self.outcomes = Outcomes(database)
         self.feedback = Feedback(database, self.commits)
+        self.advice = AdviceLabels(database)
+        self.reasoning = Reasoning(database)
         self.alerts = Alerts(database)
         self.recommendations = Recommendations(database, self.commits)
         self.recommendation_steps = RecommendationSteps(database)
@@ -45,6 +50,7 @@ class Store:
         self.idempotency = Idempotency(database, clock)
         self.settings = SiteSettings(database, clock)
         self.sessions = Sessions(database)
+        self.model_use = ModelUse(database)
         self.audit = AuditChain(database, clock)
         self.writes = Writes(database, self.audit)
 

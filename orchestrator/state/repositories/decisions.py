@@ -17,7 +17,7 @@ from orchestrator.state.paging import Page, fetch_page
 from orchestrator.state.records import DecisionRecord, JobRecord
 from orchestrator.state.repositories.analytics import decision_analytics
 from orchestrator.state.repositories.jobs import job_row
-from orchestrator.state.tables import decision_actions, decision_triggers, decisions
+from orchestrator.state.tables import advice, decision_actions, decision_triggers, decisions
 
 
 class Decisions:
@@ -178,7 +178,29 @@ def _index_rows(record: DecisionRecord) -> list[NewRow]:
             NewRow(decision_triggers, {"name": name, **made})
             for name in dict.fromkeys(trigger["name"] for trigger in triggers)
         ),
+        *_advice_rows(record),
     ]
+
+
+def _advice_rows(record: DecisionRecord) -> list[NewRow]:
+    """What an adviser said of it, to be learned from."""
+    given = record.document.get("advice")
+    if given is None:
+        return []
+    prompt = given["prompt"]
+    row = {
+        "decision_id": record.id,
+        "created_at": record.created_at,
+        "model": given["model"],
+        "prompt": f"{prompt['name']}@{prompt['version']} {prompt['sha256']}" if prompt else "",
+        "outcome": given["outcome"],
+        "stated_confidence": given["stated_confidence"],
+        "confidence": given["confidence"],
+        "policy_confidence": given["policy_confidence"],
+        "proposed": given["proposed"],
+        "policy": given["policy"],
+    }
+    return [NewRow(advice, row)]
 
 
 def _decision(row: RowMapping) -> DecisionRecord:
