@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from orchestrator.mcp_settings import McpSettings
 from orchestrator.sections import Section
 from orchestrator.write_settings import WriteSettings
 
@@ -393,6 +394,7 @@ class Settings(BaseSettings):
     state: StateSettings = StateSettings()
     coordination: CoordinationSettings = CoordinationSettings()
     service: ServiceSettings = ServiceSettings()
+    mcp: McpSettings = McpSettings()
     logging: LoggingSettings = LoggingSettings()
 
     @field_validator("modules", mode="before")

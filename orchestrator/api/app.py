@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
+from starlette.routing import Route
 
 from orchestrator import __version__
 from orchestrator.api.bodies import DOCUMENTED
@@ -33,6 +34,7 @@ from orchestrator.api.endpoints import (
     recommendations,
     status,
 )
+from orchestrator.api.mcp import endpoint as mcp_endpoint
 from orchestrator.api.metrics import Metrics
 from orchestrator.api.middleware.body_limit import MEGABYTE, BodyLimit
 from orchestrator.api.middleware.direct import LayeredApplication
@@ -102,6 +104,7 @@ def create_app(
         finally:
             app.state.closing.set()
             await service.stop_loop()
+            await mcp.close()
             app.state.orchestrator = None
             await orchestrator.close()
 
@@ -110,7 +113,7 @@ def create_app(
         layers=(
             Middleware(RequestContext, metrics=metrics),
             Middleware(ProblemErrors),
-            Middleware(SameOrigin, names=names),
+            Middleware(SameOrigin, names=names, guarded={mcp_endpoint.PATH}),
             Middleware(BodyLimit, max_bytes=int(settings.service.max_body_mb * MEGABYTE)),
             Middleware(Idempotency),
         ),
@@ -128,6 +131,8 @@ def create_app(
     app.state.service = service
     app.state.metrics = metrics
     app.state.heartbeat_seconds = heartbeat_seconds
+    mcp = mcp_endpoint.McpEndpoint(settings, app.state.closing)
+    app.router.routes.append(Route(mcp_endpoint.PATH, mcp, include_in_schema=False))
     for resource in RESOURCES:
         app.include_router(
             resource.router,
