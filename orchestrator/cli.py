@@ -11,6 +11,7 @@ import typer
 
 from orchestrator.commands import alerts, configuration, decisions, doctor, invoke, plant, replay
 from orchestrator.commands import decide as deciding
+from orchestrator.commands import mcp as mcp_serving
 from orchestrator.commands import model as refinery_model
 from orchestrator.commands import models as modelling
 from orchestrator.commands import monitor as monitoring
@@ -59,6 +60,7 @@ SERVING, ASKING, LOOKING, SETTING = "Run", "Ask and do", "Look", "Set up"
 app.command(rich_help_panel=SERVING)(serving.run)
 app.command(rich_help_panel=SERVING)(serving.serve)
 app.command(rich_help_panel=SERVING)(replay.replay)
+app.command(rich_help_panel=SERVING)(mcp_serving.mcp)
 app.command(rich_help_panel=ASKING)(deciding.ask)
 app.command(rich_help_panel=ASKING)(deciding.decide)
 app.command(rich_help_panel=ASKING)(invoke.invoke)
