@@ -1,0 +1,228 @@
+"""Plant documents and their passages, found by words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.errors import NotFoundError
+from orchestrator.state.database import Database
+from orchestrator.state.document_records import DocumentRecord, NewPassage, PassageRecord
+from orchestrator.state.document_tables import documents, passages
+from orchestrator.state.paging import Page, fetch_page
+
+HEADING_WEIGHT = 3.0
+_CHUNK = 500
+
+# Every word is a quoted string here, so that no word is an operator of either query language.
+_SQLITE_SEARCH = text(
+    "SELECT rowid AS id, -bm25(passage_index, :weight, 1.0) AS score FROM passage_index "
+    "WHERE passage_index MATCH :query ORDER BY score DESC, rowid LIMIT :most"
+)
+_POSTGRES_SEARCH = text(
+    "SELECT passage_id AS id, ts_rank(words, query, 1) AS score "
+    "FROM passage_index, to_tsquery('english', :query) AS query "
+    "WHERE words @@ query ORDER BY score DESC, passage_id LIMIT :most"
+)
+_SQLITE_INDEX = text(
+    "INSERT INTO passage_index (rowid, heading, words) VALUES (:id, :heading, :words)"
+)
+_POSTGRES_INDEX = text(
+    "INSERT INTO passage_index (passage_id, words) VALUES (:id, "
+    "setweight(to_tsvector('english', :heading), 'A') || "
+    "setweight(to_tsvector('english', :words), 'B'))"
+)
+
+
+class Documents:
+    """Documents by name, passages by words."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sqlite = database.dialect == "sqlite"
+
+    async def put(self, document: DocumentRecord, found: Sequence[NewPassage]) -> None:
+        """Keep a document with its passages, in place of the one of its id."""
+        values = {name: getattr(document, name) for name in documents.c.keys()}  # noqa: SIM118
+        async with self._database.write() as connection:
+            await self._clear(connection, document.id)
+            await connection.execute(insert(documents).values(**values))
+            for start in range(0, len(found), _CHUNK):
+                await self._insert(connection, document.id, found[start : start + _CHUNK])
+
+    async def get(self, document_id: str) -> DocumentRecord:
+        """One document.
+
+        Raises:
+            NotFoundError: there is none of that id.
+        """
+        async with self._database.read() as connection:
+            query = select(documents).where(documents.c.id == document_id)
+            row = (await connection.execute(query)).mappings().first()
+        if row is None:
+            raise NotFoundError(
+                f"no document {document_id!r}", remedy="list them with: dan-g documents"
+            )
+        return DocumentRecord(**row)
+
+    async def list(self, *, cursor: str | None = None, limit: int = 50) -> Page[DocumentRecord]:
+        """Documents, the newest first.
+
+        Raises:
+            ParameterError: the cursor is of another list, or the limit is not in 1 to 1000.
+        """
+        async with self._database.read() as connection:
+            return await fetch_page(
+                connection,
+                select(documents),
+                lambda row: DocumentRecord(**row),
+                kind="documents",
+                time=documents.c.added_at,
+                identity=documents.c.id,
+                cursor=cursor,
+                limit=limit,
+            )
+
+    async def remove(self, document_id: str) -> DocumentRecord:
+        """Forget a document and its passages; what was forgotten.
+
+        Raises:
+            NotFoundError: there is none of that id.
+        """
+        removed = await self.get(document_id)
+        async with self._database.write() as connection:
+            await self._clear(connection, document_id)
+        return removed
+
+    async def search(self, words: Sequence[str], most: int) -> list[tuple[int, float]]:
+        """Passages that hold any of ``words``, the best first: id and score, higher is better.
+
+        The score is BM25 in SQLite and ``ts_rank`` in PostgreSQL; scores of different searches do not
+        compare.
+        """
+        if not words:
+            return []
+        values: dict[str, Any] = {"most": most}
+        if self._sqlite:
+            query = " OR ".join(f'"{word}"' for word in words)
+            statement, values = _SQLITE_SEARCH, {**values, "weight": HEADING_WEIGHT}
+        else:
+            query = " | ".join(f"'{word}'" for word in words)
+            statement = _POSTGRES_SEARCH
+        async with self._database.read() as connection:
+            rows = await connection.execute(statement, {**values, "query": query})
+            return [(row.id, float(row.score)) for row in rows]
+
+    async def passages(self, ids: Sequence[int]) -> list[PassageRecord]:
+        """Passages by id, in that order; one that was removed meanwhile is left out."""
+        query = (
+            select(
+                passages.c.id,
+                passages.c.document_id,
+                documents.c.name.label("document"),
+                documents.c.title,
+                *(
+                    passages.c[name]
+                    for name in (
+                        "heading",
+                        "text",
+                        "digest",
+                        "page",
+                        "last_page",
+                        "first_line",
+                        "last_line",
+                    )
+                ),
+            )
+            .join(documents, documents.c.id == passages.c.document_id)
+            .where(passages.c.id.in_(list(ids)))
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        by_id = {row["id"]: PassageRecord(**row) for row in rows}
+        return [by_id[identity] for identity in ids if identity in by_id]
+
+    async def vectors_of(self, document_id: str, model: str) -> dict[str, bytes]:
+        """Vectors of a document's passages, by the digest of the passage."""
+        query = select(passages.c.digest, passages.c.vector).where(
+            passages.c.document_id == document_id, passages.c.vector_model == model
+        )
+        async with self._database.read() as connection:
+            return {row.digest: row.vector for row in await connection.execute(query)}
+
+    async def without_vector(self, model: str, limit: int) -> list[tuple[int, str, str]]:
+        """Passages that have no vector of ``model`` yet: id, heading, text."""
+        query = (
+            select(passages.c.id, passages.c.heading, passages.c.text)
+            .where(passages.c.vector_model.is_distinct_from(model))
+            .order_by(passages.c.id)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            rows = await connection.execute(query)
+            return [(row.id, row.heading, row.text) for row in rows]
+
+    async def keep_vectors(self, model: str, vectors: Mapping[int, bytes]) -> None:
+        """Keep vectors by the id of the passage; one that was removed meanwhile is passed over."""
+        async with self._database.write() as connection:
+            for identity, vector in vectors.items():
+                await connection.execute(
+                    update(passages)
+                    .where(passages.c.id == identity)
+                    .values(vector=vector, vector_model=model)
+                )
+
+    async def vectors(self, model: str) -> list[tuple[int, bytes]]:
+        """All vectors of ``model`` by the id of the passage."""
+        query = (
+            select(passages.c.id, passages.c.vector)
+            .where(passages.c.vector_model == model)
+            .order_by(passages.c.id)
+        )
+        async with self._database.read() as connection:
+            return [(row.id, row.vector) for row in await connection.execute(query)]
+
+    async def vector_stamp(self, model: str) -> tuple[int, int, int]:
+        """Count, largest and sum of the ids of the passages that have a vector; ids are used once only,
+        so that it changes with every change of them."""
+        of_model = passages.c.vector_model == model
+        query = select(
+            func.count(),
+            func.coalesce(func.max(passages.c.id), 0),
+            func.coalesce(func.sum(passages.c.id), 0),
+        ).where(of_model)
+        async with self._database.read() as connection:
+            count, largest, total = (await connection.execute(query)).one()
+        return int(count), int(largest), int(total)
+
+    async def _insert(
+        self, connection: AsyncConnection, document_id: str, found: Sequence[NewPassage]
+    ) -> None:
+        kept = [name for name in passages.c.keys() if name not in ("id", "document_id")]  # noqa: SIM118
+        rows = [
+            {"document_id": document_id, **{name: getattr(item, name) for name in kept}}
+            for item in found
+        ]
+        made = insert(passages).returning(passages.c.id, sort_by_parameter_order=True)
+        ids = (await connection.execute(made, rows)).scalars().all()
+        await connection.execute(
+            _SQLITE_INDEX if self._sqlite else _POSTGRES_INDEX,
+            [
+                {"id": identity, "heading": item.heading_words, "words": item.words}
+                for identity, item in zip(ids, found, strict=True)
+            ],
+        )
+
+    async def _clear(self, connection: AsyncConnection, document_id: str) -> None:
+        if self._sqlite:
+            await connection.execute(
+                text(
+                    "DELETE FROM passage_index WHERE rowid IN "
+                    "(SELECT id FROM passages WHERE document_id = :document)"
+                ),
+                {"document": document_id},
+            )
+        await connection.execute(delete(documents).where(documents.c.id == document_id))
