@@ -11,6 +11,7 @@ import typer
 
 from orchestrator.commands import alerts, configuration, decisions, doctor, invoke, plant, replay
 from orchestrator.commands import decide as deciding
+from orchestrator.commands import documents as documenting
 from orchestrator.commands import mcp as mcp_serving
 from orchestrator.commands import model as refinery_model
 from orchestrator.commands import models as modelling
@@ -70,6 +71,7 @@ app.add_typer(decisions.app, name="decisions", rich_help_panel=LOOKING)
 app.add_typer(alerts.app, name="alerts", rich_help_panel=LOOKING)
 app.add_typer(recommending.app, name="recommendations", rich_help_panel=LOOKING)
 app.add_typer(operating.app, name="operator", rich_help_panel=LOOKING)
+app.add_typer(documenting.app, name="documents", rich_help_panel=LOOKING)
 app.add_typer(plant.mode_app, name="mode", rich_help_panel=LOOKING)
 app.add_typer(configuration.app, name="config", rich_help_panel=SETTING)
 app.add_typer(tagging.app, name="tags", rich_help_panel=SETTING)

@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from orchestrator.knowledge_settings import KnowledgeSettings
 from orchestrator.mcp_settings import McpSettings
 from orchestrator.sections import Section
 from orchestrator.write_settings import WriteSettings
@@ -394,6 +395,7 @@ class Settings(BaseSettings):
     state: StateSettings = StateSettings()
     coordination: CoordinationSettings = CoordinationSettings()
     service: ServiceSettings = ServiceSettings()
+    knowledge: KnowledgeSettings = KnowledgeSettings()
     mcp: McpSettings = McpSettings()
     logging: LoggingSettings = LoggingSettings()
 

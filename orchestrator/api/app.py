@@ -22,6 +22,7 @@ from orchestrator.api.dependencies import known_parameters
 from orchestrator.api.endpoints import (
     alerts,
     decisions,
+    documents,
     events,
     invoke,
     jobs,
@@ -45,6 +46,7 @@ from orchestrator.api.middleware.same_origin import SameOrigin
 from orchestrator.api.problems import http_exception, request_validation
 from orchestrator.api.service import OrchestratorFactory, Service, open_configured
 from orchestrator.config import Settings
+from orchestrator.llm.knowledge.base import KnowledgeBase
 
 DESCRIPTION = """\
 Decides when work is worth doing on a refinery, has a module do it, and learns from what came of it.
@@ -61,6 +63,7 @@ RESOURCES = (
     recommendations,
     operator,
     modules,
+    documents,
     models,
     mode,
     events,
@@ -93,6 +96,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         orchestrator = await orchestrator_factory(settings)
         app.state.orchestrator = orchestrator
+        app.state.knowledge = knowledge = KnowledgeBase(settings.knowledge, orchestrator.store)
         metrics.watch_loop(lambda: service.loop_state == "running")
         orchestrator.events.listen(metrics.event)
         if run_loop and orchestrator.source is not None:
@@ -105,7 +109,8 @@ def create_app(
             app.state.closing.set()
             await service.stop_loop()
             await mcp.close()
-            app.state.orchestrator = None
+            app.state.orchestrator = app.state.knowledge = None
+            await knowledge.close()
             await orchestrator.close()
 
     names = (settings.service.host, *settings.service.allowed_hosts)

@@ -68,24 +68,6 @@ class Documents:
             )
         return DocumentRecord(**row)
 
-    async def list(self, *, cursor: str | None = None, limit: int = 50) -> Page[DocumentRecord]:
-        """Documents, the newest first.
-
-        Raises:
-            ParameterError: the cursor is of another list, or the limit is not in 1 to 1000.
-        """
-        async with self._database.read() as connection:
-            return await fetch_page(
-                connection,
-                select(documents),
-                lambda row: DocumentRecord(**row),
-                kind="documents",
-                time=documents.c.added_at,
-                identity=documents.c.id,
-                cursor=cursor,
-                limit=limit,
-            )
-
     async def remove(self, document_id: str) -> DocumentRecord:
         """Forget a document and its passages; what was forgotten.
 
@@ -226,3 +208,21 @@ class Documents:
                 {"document": document_id},
             )
         await connection.execute(delete(documents).where(documents.c.id == document_id))
+
+    async def list(self, *, cursor: str | None = None, limit: int = 50) -> Page[DocumentRecord]:
+        """Documents, the newest first.
+
+        Raises:
+            ParameterError: the cursor is of another list, or the limit is not in 1 to 1000.
+        """
+        async with self._database.read() as connection:
+            return await fetch_page(
+                connection,
+                select(documents),
+                lambda row: DocumentRecord(**row),
+                kind="documents",
+                time=documents.c.added_at,
+                identity=documents.c.id,
+                cursor=cursor,
+                limit=limit,
+            )
