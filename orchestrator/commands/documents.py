@@ -176,15 +176,18 @@ async def _ids(api: Api) -> dict[str, str]:
 async def _add(api: Api, name: str, path: Path, by: str) -> dict[str, Any]:
     """What became of a file; one that cannot be taken does not stop the others."""
     try:
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise InputError(f"cannot be read: {error}", where=str(path)) from error
-        body = {"name": name, "content": base64.b64encode(content).decode(), "by": by}
+        body = {"name": name, "content": _encoded(path), "by": by}
         taken: dict[str, Any] = await api.post("/documents", body)
     except (RemoteError, InputError) as error:
         return {"name": name, "problem": error.problem()}
     return taken
+
+
+def _encoded(path: Path) -> str:
+    try:
+        return base64.b64encode(path.read_bytes()).decode()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error}", where=str(path)) from error
 
 
 def _named(paths: list[Path], name: str | None) -> list[tuple[str, Path]]:

@@ -176,13 +176,20 @@ def _heading(contents: Contents, index: int, *, fresh: bool) -> tuple[int, str, 
 
 
 def _in_a_run(lines: Sequence[Line], index: int) -> bool:
-    """Whether a numbered line stands among others: steps of a procedure, or a table of contents."""
+    """Whether a numbered line stands among others: steps of a procedure, or a table of contents.
+
+    A neighbour counts on the very next line; beyond blank lines only one that is numbered as deep.
+    """
+    own = _NUMBERED.match(lines[index].text)
     for step in (1, -1):
         near = index + step
         while 0 <= near < len(lines) and not lines[near].text.strip():
             near += step
-        if 0 <= near < len(lines) and _NUMBERED.match(lines[near].text):
-            return True
+        other = _NUMBERED.match(lines[near].text) if 0 <= near < len(lines) else None
+        if own and other:
+            as_deep = own[1].count(".") == other[1].count(".")
+            if near == index + step or as_deep:
+                return True
     return False
 
 
