@@ -56,6 +56,23 @@ class NewPassage:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A passage that holds a word that is looked for, with its words as they were stored."""
+
+    id: int
+    heading_words: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class WordStatistics:
+    """How many passages there are, and how many hold each word."""
+
+    passages: int
+    holding: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class PassageRecord:
     """A stored passage with what is needed to cite it."""
 

@@ -10,10 +10,10 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from orchestrator.api.bodies import documented_body, read_body
-from orchestrator.api.dependencies import PROBLEMS, Cursor, Limit, answer
+from orchestrator.api.dependencies import PROBLEMS, Cursor, Limit, answer, knowledge_of
 from orchestrator.api.schemas import OPERATOR, Page, PersonRequest
-from orchestrator.errors import ParameterError, UnavailableError
-from orchestrator.llm.knowledge.base import LONGEST_NAME, LONGEST_QUERY, KnowledgeBase, Taken
+from orchestrator.errors import ParameterError
+from orchestrator.llm.knowledge.base import LONGEST_NAME, LONGEST_QUERY, Taken
 from orchestrator.llm.knowledge.evidence import Found
 from orchestrator.state.document_records import DocumentRecord
 
@@ -27,18 +27,6 @@ class AddRequest(PersonRequest):
     name: str = Field(min_length=1, max_length=LONGEST_NAME)
     content: str
     """The file's bytes as base64."""
-
-
-def knowledge_of(request: Request) -> KnowledgeBase:
-    """The documents of the application that serves ``request``.
-
-    Raises:
-        UnavailableError: the service is starting or ending.
-    """
-    found: KnowledgeBase | None = getattr(request.app.state, "knowledge", None)
-    if found is None:
-        raise UnavailableError("the service is starting or ending", remedy="try again shortly")
-    return found
 
 
 @router.get("", summary="Documents, newest first", responses={200: {"model": Page[DocumentRecord]}})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from orchestrator.api.dependencies import orchestrator_of
+from orchestrator.api.dependencies import knowledge_of, orchestrator_of
 from orchestrator.api.middleware.body_limit import MEGABYTE
 from orchestrator.config import Settings
 from orchestrator.errors import NotFoundError, UnavailableError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
     from orchestrator.core.orchestrator import Orchestrator
+    from orchestrator.llm.knowledge.base import KnowledgeBase
 
 PATH = "/mcp"
 IDLE_S = 1800.0
@@ -57,7 +58,8 @@ class McpEndpoint:
             UnavailableError: the service is starting or ending.
         """
         scope["route"] = self
-        manager = await self._ready(orchestrator_of(Request(scope)))
+        request = Request(scope)
+        manager = await self._ready(orchestrator_of(request), knowledge_of(request))
         await manager.handle_request(scope, receive, send)
 
     async def close(self) -> None:
@@ -66,7 +68,9 @@ class McpEndpoint:
             with suppress(asyncio.CancelledError):
                 await self._serving
 
-    async def _ready(self, orchestrator: Orchestrator) -> StreamableHTTPSessionManager:
+    async def _ready(
+        self, orchestrator: Orchestrator, knowledge: KnowledgeBase
+    ) -> StreamableHTTPSessionManager:
         if not self._settings.mcp.enabled:
             raise NotFoundError(f"{PATH} is switched off", remedy="set mcp.enabled to true")
         require_sdk()
@@ -76,16 +80,18 @@ class McpEndpoint:
             if self._manager is None:
                 # A second of imports, which must not hold up the event loop.
                 await asyncio.to_thread(_load)
-                self._manager = await self._start(orchestrator)
+                self._manager = await self._start(orchestrator, knowledge)
             return self._manager
 
-    async def _start(self, orchestrator: Orchestrator) -> StreamableHTTPSessionManager:
+    async def _start(
+        self, orchestrator: Orchestrator, knowledge: KnowledgeBase
+    ) -> StreamableHTTPSessionManager:
         from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
         from orchestrator.api.mcp.server import make_server
 
         manager = StreamableHTTPSessionManager(
-            make_server(orchestrator, self._closing),
+            make_server(orchestrator, knowledge, self._closing),
             session_idle_timeout=IDLE_S,
             max_sessions=MOST_SESSIONS,
             max_request_body_size=int(self._settings.service.max_body_mb * MEGABYTE),

@@ -13,6 +13,7 @@ from orchestrator.errors import NotFoundError
 
 if TYPE_CHECKING:
     from orchestrator.core.orchestrator import Orchestrator
+    from orchestrator.llm.knowledge.base import KnowledgeBase
 
 SCHEME = "dan-g://"
 JSON = "application/json"
@@ -25,6 +26,7 @@ RESOURCES = {
     "alerts": f"Open alerts, newest first, at most {MOST_SHOWN}.",
     "decisions": f"What was decided and why, newest first, at most {MOST_SHOWN}.",
     "recommendations": f"Recommendations and their state, newest first, at most {MOST_SHOWN}.",
+    "documents": f"The plant's documents, newest first, at most {MOST_SHOWN}.",
 }
 TEMPLATES = {
     "alerts": "One alert with its contributions and diagnosis.",
@@ -58,8 +60,9 @@ def templates() -> list[types.ResourceTemplate]:
 class Reader:
     """Reads resources of one service."""
 
-    def __init__(self, orchestrator: Orchestrator) -> None:
+    def __init__(self, orchestrator: Orchestrator, knowledge: KnowledgeBase) -> None:
         self._orchestrator = orchestrator
+        self._knowledge = knowledge
         self._whole: dict[str, Callable[[], Awaitable[Any]]] = {
             "situation": self._situation,
             "status": orchestrator.status,
@@ -67,6 +70,7 @@ class Reader:
             "alerts": self._alerts,
             "decisions": self._decisions,
             "recommendations": self._recommendations,
+            "documents": self._documents,
         }
         self._one: dict[str, Callable[[str], Awaitable[Any]]] = {
             "alerts": self._alert,
@@ -135,6 +139,9 @@ class Reader:
     async def _recommendations(self) -> Any:
         page = await self._orchestrator.store.recommendations.list(limit=MOST_SHOWN)
         return list(page.items)
+
+    async def _documents(self) -> Any:
+        return (await self._knowledge.page(limit=MOST_SHOWN)).items
 
     async def _recommendation(self, identity: str) -> Any:
         return await self._orchestrator.store.recommendations.get(identity)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode
+
 from orchestrator.modules.base import Operation
 
 _NAMES = frozenset({"properties", "$defs", "patternProperties"})
@@ -12,15 +15,19 @@ _NAMES = frozenset({"properties", "$defs", "patternProperties"})
 
 def input_schema(operation: Operation) -> dict[str, Any]:
     """Schema of an operation's parameters, without the titles that only repeat the names of fields."""
-    schema = _without_titles(operation.input_model.model_json_schema())
-    return {**schema, "type": "object"}
+    return schema_of(operation.input_model, "validation")
 
 
 def output_schema(operation: Operation) -> dict[str, Any]:
     """Schema of an operation's result; a number that is not finite is null there."""
-    schema = _nullable_numbers(
-        _without_titles(operation.output_model.model_json_schema(mode="serialization"))
-    )
+    return schema_of(operation.output_model, "serialization")
+
+
+def schema_of(model: type[BaseModel], mode: JsonSchemaMode) -> dict[str, Any]:
+    """Schema of a model, which is an object."""
+    schema = _without_titles(model.model_json_schema(mode=mode))
+    if mode == "serialization":
+        schema = _nullable_numbers(schema)
     return {**schema, "type": "object"}
 
 

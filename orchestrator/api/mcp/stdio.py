@@ -28,13 +28,16 @@ async def serve_in_process(settings: Settings) -> None:
     """
     from orchestrator.api.mcp.server import make_server
     from orchestrator.api.service import open_without_source
+    from orchestrator.llm.knowledge.base import KnowledgeBase
 
     closing = asyncio.Event()
     orchestrator = await open_without_source(settings)
+    knowledge = KnowledgeBase(settings.knowledge, orchestrator.store)
     try:
-        await _serve(make_server(orchestrator, closing))
+        await _serve(make_server(orchestrator, knowledge, closing))
     finally:
         closing.set()
+        await knowledge.close()
         await orchestrator.close()
 
 

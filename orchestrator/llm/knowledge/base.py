@@ -17,7 +17,8 @@ from orchestrator.errors import DataError, NotFoundError, ParameterError
 from orchestrator.knowledge_settings import KnowledgeSettings
 from orchestrator.llm.knowledge.embeddings import EmbeddingsUnavailableError
 from orchestrator.llm.knowledge.evidence import Found, FoundBy, as_passage
-from orchestrator.llm.knowledge.meaning import Meaning, fused
+from orchestrator.llm.knowledge.meaning import Meaning
+from orchestrator.llm.knowledge.ranking import bm25, fused
 from orchestrator.llm.knowledge.reading import Contents, read
 from orchestrator.llm.knowledge.splitting import SPLITTER, Piece, split, title_of
 from orchestrator.llm.knowledge.words import asked_words, words_of
@@ -29,8 +30,8 @@ log = structlog.get_logger(__name__)
 
 LONGEST_QUERY = 4_000
 MOST_FOUND = 50
-CANDIDATES = 100
-"""Passages of each ranking that are fused."""
+CANDIDATES = 300
+"""Passages that are ranked by words, and by meaning."""
 LONGEST_NAME = 300
 _NAMES = uuid5(NAMESPACE_URL, "urn:dan-g:document")
 Change = Literal["added", "changed", "unchanged"]
@@ -146,24 +147,25 @@ class KnowledgeBase:
             DatabaseUnavailableError: the documents cannot be read now.
         """
         words = self._checked(query, limit)
-        by_words = await self._documents.search(words, CANDIDATES)
+        candidates = await self._documents.search(words, CANDIDATES)
+        known = await self._documents.statistics(words)
+        by_words = await asyncio.to_thread(bm25, words, candidates, known)
         meant, warnings = await self._meant(query)
         if meant is None:
-            scores = dict(by_words[:limit])
-            ranked_by = f"words ({self._rank})"
+            scores = by_words
+            ranked_by = "words (BM25)"
         else:
-            scores = fused([identity for identity, _ in by_words], meant)
+            scores = fused(list(by_words), meant)
             ranked_by = (
-                f"words ({self._rank}) and meaning ({self._meaning.model if self._meaning else ''}), "
+                f"words (BM25) and meaning ({self._settings.embeddings.model}), "
                 "by reciprocal rank fusion"
             )
         best = list(scores)[:limit]
-        worded = {identity for identity, _ in by_words}
         close: set[int] = set(meant or ())
         passages = []
         for record in await self._documents.passages(best):
             ways: list[FoundBy] = []
-            if record.id in worded:
+            if record.id in by_words:
                 ways.append("words")
             if record.id in close:
                 ways.append("meaning")
@@ -171,10 +173,6 @@ class KnowledgeBase:
         return Found(
             query=query, passages=tuple(passages), ranked_by=ranked_by, warnings=tuple(warnings)
         )
-
-    @property
-    def _rank(self) -> str:
-        return "BM25" if self._store.database.dialect == "sqlite" else "ts_rank"
 
     def _checked(self, query: str, limit: int) -> list[str]:
         if not 1 <= limit <= MOST_FOUND:

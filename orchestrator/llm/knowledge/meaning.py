@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 import numpy as np
 import structlog
@@ -99,15 +98,3 @@ class Meaning:
             else (np.empty((0, 0), dtype=np.float32))
         )
         self._stamp = stamp
-
-
-def fused(*rankings: Sequence[int], constant: float = 60.0) -> dict[int, float]:
-    """Reciprocal rank fusion: each id with the sum of ``1 / (constant + rank)``, the best first.
-
-    Cormack, Clarke and Buettcher, SIGIR 2009, with their constant of 60.
-    """
-    scores: dict[int, float] = {}
-    for ranking in rankings:
-        for rank, identity in enumerate(ranking, 1):
-            scores[identity] = scores.get(identity, 0.0) + 1.0 / (constant + rank)
-    return dict(sorted(scores.items(), key=lambda item: (-item[1], item[0])))

@@ -3,37 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.errors import NotFoundError
 from orchestrator.state.database import Database
-from orchestrator.state.document_records import DocumentRecord, NewPassage, PassageRecord
+from orchestrator.state.document_records import (
+    Candidate,
+    DocumentRecord,
+    NewPassage,
+    PassageRecord,
+    WordStatistics,
+)
 from orchestrator.state.document_tables import documents, passages
 from orchestrator.state.paging import Page, fetch_page
 
-HEADING_WEIGHT = 3.0
 _CHUNK = 500
 
 # Every word is a quoted string here, so that no word is an operator of either query language.
 _SQLITE_SEARCH = text(
-    "SELECT rowid AS id, -bm25(passage_index, :weight, 1.0) AS score FROM passage_index "
-    "WHERE passage_index MATCH :query ORDER BY score DESC, rowid LIMIT :most"
+    "SELECT rowid AS id, heading, words FROM passage_index "
+    "WHERE passage_index MATCH :query ORDER BY bm25(passage_index, 3.0, 1.0), rowid LIMIT :most"
 )
 _POSTGRES_SEARCH = text(
-    "SELECT passage_id AS id, ts_rank(words, query, 1) AS score "
-    "FROM passage_index, to_tsquery('english', :query) AS query "
-    "WHERE words @@ query ORDER BY score DESC, passage_id LIMIT :most"
+    "SELECT passage_id AS id, heading, words FROM passage_index "
+    "WHERE found_by @@ CAST(:query AS tsquery) "
+    "ORDER BY ts_rank(found_by, CAST(:query AS tsquery), 1) DESC, passage_id LIMIT :most"
+)
+_SQLITE_HOLDING = text("SELECT count(*) FROM passage_index WHERE passage_index MATCH :query")
+_POSTGRES_HOLDING = text(
+    "SELECT count(*) FROM passage_index WHERE found_by @@ CAST(:query AS tsquery)"
 )
 _SQLITE_INDEX = text(
     "INSERT INTO passage_index (rowid, heading, words) VALUES (:id, :heading, :words)"
 )
 _POSTGRES_INDEX = text(
-    "INSERT INTO passage_index (passage_id, words) VALUES (:id, "
-    "setweight(to_tsvector('english', :heading), 'A') || "
-    "setweight(to_tsvector('english', :words), 'B'))"
+    "INSERT INTO passage_index (passage_id, heading, words, found_by) VALUES (:id, :heading, :words, "
+    "setweight(to_tsvector('simple', :heading), 'A') || "
+    "setweight(to_tsvector('simple', :words), 'B'))"
 )
 
 
@@ -79,24 +87,33 @@ class Documents:
             await self._clear(connection, document_id)
         return removed
 
-    async def search(self, words: Sequence[str], most: int) -> list[tuple[int, float]]:
-        """Passages that hold any of ``words``, the best first: id and score, higher is better.
+    async def search(self, words: Sequence[str], most: int) -> list[Candidate]:
+        """Passages that hold any of ``words``, which consist of letters and digits only.
 
-        The score is BM25 in SQLite and ``ts_rank`` in PostgreSQL; scores of different searches do not
-        compare.
+        Where there are more than ``most``, those that the database itself ranks first: by BM25 in SQLite,
+        by ``ts_rank`` in PostgreSQL.
         """
         if not words:
             return []
-        values: dict[str, Any] = {"most": most}
         if self._sqlite:
-            query = " OR ".join(f'"{word}"' for word in words)
-            statement, values = _SQLITE_SEARCH, {**values, "weight": HEADING_WEIGHT}
+            statement, query = _SQLITE_SEARCH, " OR ".join(f'"{word}"' for word in words)
         else:
-            query = " | ".join(f"'{word}'" for word in words)
-            statement = _POSTGRES_SEARCH
+            statement, query = _POSTGRES_SEARCH, " | ".join(f"'{word}'" for word in words)
         async with self._database.read() as connection:
-            rows = await connection.execute(statement, {**values, "query": query})
-            return [(row.id, float(row.score)) for row in rows]
+            rows = await connection.execute(statement, {"query": query, "most": most})
+            return [Candidate(row.id, row.heading, row.words) for row in rows]
+
+    async def statistics(self, words: Sequence[str]) -> WordStatistics:
+        """How many passages there are, and how many hold each of ``words``."""
+        statement = _SQLITE_HOLDING if self._sqlite else _POSTGRES_HOLDING
+        quote = '"' if self._sqlite else "'"
+        holding: dict[str, int] = {}
+        async with self._database.read() as connection:
+            count = (await connection.execute(select(func.count()).select_from(passages))).scalar()
+            for word in words:
+                found = await connection.execute(statement, {"query": f"{quote}{word}{quote}"})
+                holding[word] = int(found.scalar() or 0)
+        return WordStatistics(int(count or 0), holding)
 
     async def passages(self, ids: Sequence[int]) -> list[PassageRecord]:
         """Passages by id, in that order; one that was removed meanwhile is left out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 from collections.abc import Iterator
@@ -197,6 +198,21 @@ async def test_the_state_is_read_as_resources(client: Client) -> None:
     assert "timestamp" in read["dan-g://situation"]
     assert [alert["id"] for alert in read["dan-g://alerts"]] == ["alert-1"]
     assert json.loads(one.contents[0].text)["tags"] == ["11TI042"]  # type: ignore[union-attr]
+
+
+async def test_documents_are_searched_as_a_tool(client: Client, service: Running) -> None:
+    content = base64.b64encode(b"# Flare\n\nKeep the purge gas flowing.\n").decode()
+    service.http.post("/documents", json={"name": "flare.md", "content": content})
+    async with client:
+        found = await client.call_tool("documents_search", {"query": "purge"})
+        wrong = await client.call_tool("documents_search", {"query": "purge", "limit": 999})
+        listed = await client.read_resource("dan-g://documents")
+    passage = found.structured_content["passages"][0]
+    assert passage["text"] == "# Flare\n\nKeep the purge gas flowing."
+    assert passage["citation"] == "flare.md, Flare, lines 1–3"
+    assert wrong.is_error
+    assert wrong.structured_content["errors"][0]["field"] == "limit"
+    assert json.loads(listed.contents[0].text)[0]["name"] == "flare.md"  # type: ignore[union-attr]
 
 
 DISCOVER = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -50,8 +49,3 @@ async def knowledge(store: Store) -> AsyncIterator[KnowledgeBase]:
 def embeddings() -> Iterator[EmbeddingServer]:
     with embedding_server() as server:
         yield server
-
-
-def settings_with(server: EmbeddingServer, **more: Any) -> KnowledgeSettings:
-    given = {"base_url": server.url, "model": "embedder", "api_key": "secret-key", "timeout": 2.0}
-    return KnowledgeSettings(embeddings={**given, **more})

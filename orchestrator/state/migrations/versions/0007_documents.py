@@ -63,12 +63,12 @@ def upgrade() -> None:
     if op.get_context().dialect.name == "sqlite":
         op.execute(
             "CREATE VIRTUAL TABLE passage_index USING fts5("
-            "heading, words, tokenize = 'porter unicode61 remove_diacritics 2')"
+            "heading, words, tokenize = 'unicode61 remove_diacritics 0')"
         )
         return
     op.execute(
         "CREATE TABLE passage_index ("
         "passage_id bigint PRIMARY KEY REFERENCES passages (id) ON DELETE CASCADE, "
-        "words tsvector NOT NULL)"
+        "heading text NOT NULL, words text NOT NULL, found_by tsvector NOT NULL)"
     )
-    op.execute("CREATE INDEX ix_passage_index_words ON passage_index USING gin (words)")
+    op.execute("CREATE INDEX ix_passage_index_found_by ON passage_index USING gin (found_by)")
