@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -47,6 +47,10 @@ from orchestrator.api.problems import http_exception, request_validation
 from orchestrator.api.service import OrchestratorFactory, Service, open_configured
 from orchestrator.config import Settings
 from orchestrator.llm.knowledge.base import KnowledgeBase
+from orchestrator.modules.mounted.keeper import ToolKeeper, ToolKeepers
+
+if TYPE_CHECKING:
+    from orchestrator.core.orchestrator import Orchestrator
 
 DESCRIPTION = """\
 Decides when work is worth doing on a refinery, has a module do it, and learns from what came of it.
@@ -96,6 +100,8 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         orchestrator = await orchestrator_factory(settings)
         app.state.orchestrator = orchestrator
+        app.state.tool_keepers = keepers = _tool_keepers(settings, orchestrator)
+        keepers.start()
         app.state.knowledge = knowledge = KnowledgeBase(settings.knowledge, orchestrator.store)
         metrics.watch_loop(lambda: service.loop_state == "running")
         orchestrator.events.listen(metrics.event)
@@ -109,6 +115,7 @@ def create_app(
             app.state.closing.set()
             await service.stop_loop()
             await mcp.close()
+            await keepers.stop()
             app.state.orchestrator = app.state.knowledge = None
             await knowledge.close()
             await orchestrator.close()
@@ -147,6 +154,20 @@ def create_app(
     app.add_api_route("/", _front, include_in_schema=False)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+def _tool_keepers(settings: Settings, orchestrator: Orchestrator) -> ToolKeepers:
+    """What keeps the schemas of other servers' tools up to date."""
+    names = {module.name for module in orchestrator.registry}
+    return ToolKeepers(
+        ToolKeeper(
+            server,
+            orchestrator.registry.module(server.name),
+            orchestrator.home.modules / server.name,
+        )
+        for server in settings.mcp.servers
+        if server.name in names
+    )
 
 
 async def _front() -> RedirectResponse:
