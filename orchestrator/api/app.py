@@ -103,6 +103,7 @@ def create_app(
         app.state.tool_keepers = keepers = _tool_keepers(settings, orchestrator)
         keepers.start()
         app.state.knowledge = knowledge = KnowledgeBase(settings.knowledge, orchestrator.store)
+        knowledge.start()
         metrics.watch_loop(lambda: service.loop_state == "running")
         orchestrator.events.listen(metrics.event)
         if run_loop and orchestrator.source is not None:

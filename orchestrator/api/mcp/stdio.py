@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.stdio import stdio_server
@@ -26,19 +25,14 @@ async def serve_in_process(settings: Settings) -> None:
     Raises:
         HomeLockedError: another process owns the home.
     """
+    from orchestrator.api.app import create_app
     from orchestrator.api.mcp.server import make_server
     from orchestrator.api.service import open_without_source
-    from orchestrator.llm.knowledge.base import KnowledgeBase
 
-    closing = asyncio.Event()
-    orchestrator = await open_without_source(settings)
-    knowledge = KnowledgeBase(settings.knowledge, orchestrator.store)
-    try:
-        await _serve(make_server(orchestrator, knowledge, closing))
-    finally:
-        closing.set()
-        await knowledge.close()
-        await orchestrator.close()
+    app = create_app(settings, open_without_source)
+    async with app.router.lifespan_context(app):
+        state = app.state
+        await _serve(make_server(state.orchestrator, state.knowledge, state.closing))
 
 
 async def _serve(server: Server[Any]) -> None:

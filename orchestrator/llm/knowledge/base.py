@@ -13,7 +13,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict
 
 from orchestrator.clock import Clock, SystemClock
-from orchestrator.errors import DataError, NotFoundError, ParameterError
+from orchestrator.errors import DataError, NotFoundError, ParameterError, UnavailableError
 from orchestrator.knowledge_settings import KnowledgeSettings
 from orchestrator.llm.knowledge.embeddings import EmbeddingsUnavailableError
 from orchestrator.llm.knowledge.evidence import Found, FoundBy, as_passage
@@ -33,6 +33,8 @@ MOST_FOUND = 50
 CANDIDATES = 300
 """Passages that are ranked by words, and by meaning."""
 LONGEST_NAME = 300
+FILL_PATIENCE_S = 10.0
+"""How long the making of vectors is waited for; it goes on beside everything else."""
 _NAMES = uuid5(NAMESPACE_URL, "urn:dan-g:document")
 Change = Literal["added", "changed", "unchanged"]
 
@@ -63,13 +65,22 @@ class KnowledgeBase:
         self._documents = store.documents
         self._clock = clock or SystemClock()
         self._adding = asyncio.Lock()
+        self._filling: asyncio.Task[str | None] | None = None
         embeddings = settings.embeddings
         self._meaning = (
             Meaning(embeddings, store.documents) if embeddings.base_url is not None else None
         )
 
+    def start(self) -> None:
+        """Make vectors that are missing, beside everything else; returns at once."""
+        if self._meaning is not None:
+            self._filling = asyncio.create_task(self._filled(self._meaning))
+
     async def close(self) -> None:
-        """Close the connections to the server of embeddings."""
+        """Stop making vectors, and close the connections to their server."""
+        if self._filling is not None:
+            self._filling.cancel()
+            await asyncio.gather(self._filling, return_exceptions=True)
         if self._meaning is not None:
             await self._meaning.close()
 
@@ -91,17 +102,13 @@ class KnowledgeBase:
             if before is not None and (before.digest, before.splitter) == (digest, SPLITTER):
                 return _taken(before, "unchanged", await self._fill())
             contents = await read(name, content, self._settings.max_file_mb)
-            found = await asyncio.to_thread(_passages, contents)
-            if len(found) > self._settings.max_passages:
-                raise DataError(
-                    f"it holds {len(found)} passages, more than {self._settings.max_passages}",
-                    where=name,
-                    remedy="split the document, or raise knowledge.max_passages",
-                )
+            title, found = await asyncio.to_thread(
+                _passages, contents, name, self._settings.max_passages
+            )
             record = DocumentRecord(
                 id=identity,
                 name=name,
-                title=title_of(contents, name),
+                title=title,
                 kind=contents.kind,
                 digest=digest,
                 splitter=SPLITTER,
@@ -204,15 +211,26 @@ class KnowledgeBase:
             return None, [str(error)]
 
     async def _fill(self) -> tuple[str, ...]:
-        """Make missing vectors; a warning where that cannot be done now."""
+        """Make missing vectors; a warning where that cannot be done, or not at once."""
         if self._meaning is None:
             return ()
+        if self._filling is not None:
+            await asyncio.wait({self._filling}, timeout=FILL_PATIENCE_S)
+        if self._filling is None or self._filling.done():
+            self._filling = asyncio.create_task(self._filled(self._meaning))
+            await asyncio.wait({self._filling}, timeout=FILL_PATIENCE_S)
+        if not self._filling.done():
+            return ("vectors are still being made; until then words alone find it",)
+        problem = self._filling.result()
+        return (f"found by words only until vectors can be made: {problem}",) if problem else ()
+
+    async def _filled(self, meaning: Meaning) -> str | None:
         try:
-            await self._meaning.fill()
-        except EmbeddingsUnavailableError as error:
+            await meaning.fill()
+        except UnavailableError as error:
             log.warning("vectors of passages are missing", error=str(error))
-            return (f"found by words only until vectors can be made: {error}",)
-        return ()
+            return str(error)
+        return None
 
     async def _before(self, identity: str) -> DocumentRecord | None:
         try:
@@ -246,8 +264,17 @@ def _clean_name(name: str) -> str:
     return cleaned
 
 
-def _passages(contents: Contents) -> list[NewPassage]:
-    return [_new(position, piece) for position, piece in enumerate(split(contents))]
+def _passages(contents: Contents, name: str, most: int) -> tuple[str, list[NewPassage]]:
+    """The document's title and passages."""
+    pieces = split(contents)
+    if len(pieces) > most:
+        raise DataError(
+            f"it holds {len(pieces)} passages, more than {most}",
+            where=name,
+            remedy="split the document, or raise knowledge.max_passages",
+        )
+    made = [_new(position, piece) for position, piece in enumerate(pieces)]
+    return title_of(contents, name), made
 
 
 def _new(position: int, piece: Piece) -> NewPassage:

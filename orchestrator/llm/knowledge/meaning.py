@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import structlog
@@ -86,15 +88,20 @@ class Meaning:
         if stamp == self._stamp:
             return
         rows = await self._documents.vectors(self.model)
-        lengths = [len(vector) for _, vector in rows]
-        # After a change of the server's model under its old name, those of the new length count.
-        usual = max(set(lengths), key=lengths.count) if lengths else 0
-        kept = [(identity, vector) for identity, vector in rows if len(vector) == usual]
-        self._ids = np.array([identity for identity, _ in kept], dtype=np.int64)
-        joined = b"".join(vector for _, vector in kept)
-        self._vectors = (
-            np.frombuffer(joined, dtype="<f4").reshape(len(kept), -1)
-            if kept
-            else (np.empty((0, 0), dtype=np.float32))
-        )
+        self._ids, self._vectors = await asyncio.to_thread(_matrix, rows)
         self._stamp = stamp
+
+
+def _matrix(rows: Sequence[tuple[int, bytes]]) -> tuple[NDArray[np.int64], Vectors]:
+    """Ids and vectors, one a row.
+
+    After a change of the server's model under its old name, those of the usual length count.
+    """
+    lengths = Counter(len(vector) for _, vector in rows)
+    usual = lengths.most_common(1)[0][0] if lengths else 0
+    kept = [(identity, vector) for identity, vector in rows if len(vector) == usual]
+    ids = np.array([identity for identity, _ in kept], dtype=np.int64)
+    if not kept:
+        return ids, np.empty((0, 0), dtype=np.float32)
+    joined = b"".join(vector for _, vector in kept)
+    return ids, np.frombuffer(joined, dtype="<f4").reshape(len(kept), -1)

@@ -89,7 +89,10 @@ async def read(name: str, content: bytes, most_mb: float) -> Contents:
         )
     if not content.strip():
         raise DataError("the file is empty", where=name)
-    found = await _pdf(name, content) if b"%PDF-" in content[:1024] else _text(name, content)
+    if b"%PDF-" in content[:1024]:
+        found = await _pdf(name, content)
+    else:
+        found = await asyncio.to_thread(_text, name, content)
     if not any(any(letter.isalnum() for letter in line.text) for line in found.lines):
         raise _no_text(name, found)
     return found
@@ -190,7 +193,7 @@ async def _asked(name: str, path: str) -> dict[str, Any]:
             os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
     try:
-        answer: dict[str, Any] = json.loads(out)
+        answer: dict[str, Any] = await asyncio.to_thread(json.loads, out)
     except ValueError:
         raise DataError(
             "it cannot be read: it is damaged, or needs too much memory",

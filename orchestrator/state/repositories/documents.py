@@ -38,6 +38,7 @@ _POSTGRES_HOLDING = text(
 _SQLITE_INDEX = text(
     "INSERT INTO passage_index (rowid, heading, words) VALUES (:id, :heading, :words)"
 )
+_SQLITE_FORGET = text("DELETE FROM passage_index WHERE rowid = :id")
 _POSTGRES_INDEX = text(
     "INSERT INTO passage_index (passage_id, heading, words, found_by) VALUES (:id, :heading, :words, "
     "setweight(to_tsvector('simple', :heading), 'A') || "
@@ -53,13 +54,27 @@ class Documents:
         self._sqlite = database.dialect == "sqlite"
 
     async def put(self, document: DocumentRecord, found: Sequence[NewPassage]) -> None:
-        """Keep a document with its passages, in place of the one of its id."""
+        """Keep a document with its passages, in place of the one of its id.
+
+        A long one is written in several transactions, so that nothing else waits long to be stored: its
+        digest is empty until all of it is there, and so it counts as changed when the process ends before.
+        """
         values = {name: getattr(document, name) for name in documents.c.keys()}  # noqa: SIM118
+        long = len(found) > _CHUNK
+        await self._shorten(document.id)
         async with self._database.write() as connection:
             await self._clear(connection, document.id)
-            await connection.execute(insert(documents).values(**values))
-            for start in range(0, len(found), _CHUNK):
+            await connection.execute(
+                insert(documents).values(**values | ({"digest": ""} if long else {}))
+            )
+            await self._insert(connection, document.id, found[:_CHUNK])
+        for start in range(_CHUNK, len(found), _CHUNK):
+            async with self._database.write() as connection:
                 await self._insert(connection, document.id, found[start : start + _CHUNK])
+        if long:
+            async with self._database.write() as connection:
+                whole = update(documents).where(documents.c.id == document.id)
+                await connection.execute(whole.values(digest=document.digest))
 
     async def get(self, document_id: str) -> DocumentRecord:
         """One document.
@@ -83,6 +98,7 @@ class Documents:
             NotFoundError: there is none of that id.
         """
         removed = await self.get(document_id)
+        await self._shorten(document_id)
         async with self._database.write() as connection:
             await self._clear(connection, document_id)
         return removed
@@ -215,16 +231,32 @@ class Documents:
             ],
         )
 
+    async def _shorten(self, document_id: str) -> None:
+        """Forget passages of a long document piece by piece, until few are left."""
+        first = (
+            select(passages.c.id)
+            .where(passages.c.document_id == document_id)
+            .order_by(passages.c.position)
+            .limit(_CHUNK)
+        )
+        while True:
+            async with self._database.write() as connection:
+                ids = (await connection.execute(first)).scalars().all()
+                if len(ids) < _CHUNK:
+                    return
+                unfinished = update(documents).where(documents.c.id == document_id)
+                await connection.execute(unfinished.values(digest=""))
+                await self._forget(connection, ids)
+
     async def _clear(self, connection: AsyncConnection, document_id: str) -> None:
-        if self._sqlite:
-            await connection.execute(
-                text(
-                    "DELETE FROM passage_index WHERE rowid IN "
-                    "(SELECT id FROM passages WHERE document_id = :document)"
-                ),
-                {"document": document_id},
-            )
+        own = select(passages.c.id).where(passages.c.document_id == document_id)
+        await self._forget(connection, (await connection.execute(own)).scalars().all())
         await connection.execute(delete(documents).where(documents.c.id == document_id))
+
+    async def _forget(self, connection: AsyncConnection, ids: Sequence[int]) -> None:
+        if self._sqlite and ids:
+            await connection.execute(_SQLITE_FORGET, [{"id": identity} for identity in ids])
+        await connection.execute(delete(passages).where(passages.c.id.in_(ids)))
 
     async def list(self, *, cursor: str | None = None, limit: int = 50) -> Page[DocumentRecord]:
         """Documents, the newest first.

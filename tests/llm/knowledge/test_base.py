@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 from pdf_files import pdf
 
-from orchestrator.errors import DataError, NotFoundError, ParameterError, PayloadTooLargeError
+from orchestrator.errors import (
+    DatabaseUnavailableError,
+    DataError,
+    NotFoundError,
+    ParameterError,
+    PayloadTooLargeError,
+)
 from orchestrator.knowledge_settings import KnowledgeSettings
 from orchestrator.llm.knowledge.base import KnowledgeBase
 from orchestrator.llm.knowledge.evidence import PassageSearch, fenced
@@ -218,6 +225,34 @@ async def test_a_thousand_passages_are_searched_in_a_moment(knowledge: Knowledge
     found = await knowledge.search("which pump is P-777?", 3)
     assert time.perf_counter() - started < 1.0
     assert found.passages[0].heading == "Section 777"
+
+
+async def test_a_long_document_that_was_cut_short_is_taken_in_whole_later(
+    knowledge: KnowledgeBase, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "".join(f"# Section {n}\n\nPump P-{n} here.\n\n" for n in range(1200)).encode()
+    whole = store.documents._insert
+    calls = 0
+
+    async def fails(*arguments: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise DatabaseUnavailableError("gone")
+        await whole(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.documents, "_insert", fails)
+        with pytest.raises(DatabaseUnavailableError):
+            await knowledge.add("long.md", text, "ann")
+    taken = await knowledge.add("long.md", text, "ann")
+    assert (taken.change, taken.passages) == ("changed", 1200)
+    assert (await knowledge.search("P-1199", 1)).passages[0].heading == "Section 1199"
+    assert (await store.documents.statistics(["here"])).holding == {"here": 1200}
+    assert (await knowledge.add("long.md", text, "ann")).change == "unchanged"
+    await knowledge.remove(taken.id, "ann")
+    counted = await store.documents.statistics(["here"])
+    assert (counted.passages, counted.holding) == (0, {"here": 0})
 
 
 async def test_a_document_cannot_break_out_of_its_fence(knowledge: KnowledgeBase) -> None:
