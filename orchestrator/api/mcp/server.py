@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import mcp_types as types
 from mcp.server import Server, ServerRequestContext
 from mcp.shared.exceptions import MCPError
@@ -56,7 +58,9 @@ def make_server(
 
     async def call_tool(ctx: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         async def progress(share: float, message: str) -> None:
-            await ctx.session.report_progress(share, 1.0, message)
+            # Whoever does not listen any more still gets the call's end, or cancels it.
+            with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, MCPError):
+                await ctx.session.report_progress(share, 1.0, message)
 
         if params.name == documents.NAME:
             return await documents.search(knowledge, params.arguments or {})
