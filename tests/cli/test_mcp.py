@@ -77,3 +77,22 @@ def test_a_wrong_address_is_told_before_anything_is_served(dan_g: Run) -> None:
     assert wrong.code == 2
     assert "http://host:port" in wrong.err
     assert wrong.out == ""
+
+
+def test_secrets_of_servers_are_masked(dan_g: Run, tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        "orchestrator:\n"
+        "  mcp:\n"
+        "    servers:\n"
+        "      - {name: a, url: 'http://h/mcp', headers: {authorization: hush-hush}, allow: [t]}\n"
+        "      - {name: b, command: [x], environment: {KEY: hush-hush}, allow: [t]}\n"
+        "  knowledge:\n"
+        "    embeddings: {base_url: 'http://h/v1', model: m, api_key: hush-hush}\n"
+    )
+    shown = dan_g("config", "show", "--config", site, "--json")
+    assert shown.code == 0, shown.err
+    assert "hush-hush" not in shown.out + shown.err
+    checked = dan_g("config", "check", site)
+    assert checked.code == 0, checked.err
+    assert "a (" in dan_g("doctor", "--config", site).out

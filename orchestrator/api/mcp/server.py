@@ -54,12 +54,16 @@ def make_server(
     reader = Reader(orchestrator, knowledge)
 
     async def list_tools(ctx: Context, params: Any) -> types.ListToolsResult:  # noqa: ARG001
-        return types.ListToolsResult(tools=[*catalogue.tools(), documents.tool()])
+        # The first time most of a second of schemas.
+        offered = await asyncio.to_thread(catalogue.tools)
+        return types.ListToolsResult(tools=[*offered, documents.tool()])
 
     async def call_tool(ctx: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         async def progress(share: float, message: str) -> None:
             # Whoever does not listen any more still gets the call's end, or cancels it.
-            with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, MCPError):
+            with contextlib.suppress(
+                anyio.BrokenResourceError, anyio.ClosedResourceError, MCPError
+            ):
                 await ctx.session.report_progress(share, 1.0, message)
 
         if params.name == documents.NAME:

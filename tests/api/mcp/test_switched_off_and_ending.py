@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import httpx
+import pytest
 from mcp import Client
 from serving import serving, settings_for
 
@@ -17,6 +18,18 @@ def test_it_can_be_switched_off(tmp_path: Any) -> None:
         answer = running.http.post("/mcp", json={})
     assert answer.status_code == 404
     assert "mcp.enabled" in answer.json()["remedy"]
+
+
+def test_without_the_sdk_it_says_what_to_install(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.api.mcp.endpoint.find_spec", lambda name: None)
+    with serving(settings_for(tmp_path)) as running:
+        answer = running.http.post("/mcp", json={})
+        assert running.http.get("/healthz").status_code == 200
+    assert answer.status_code == 503
+    assert answer.json()["retryable"] is False
+    assert "[mcp]" in answer.json()["remedy"]
 
 
 def test_a_service_ends_at_once_though_clients_wait(tmp_path: Any) -> None:
