@@ -101,9 +101,12 @@ def create_app(
         orchestrator = await orchestrator_factory(settings)
         app.state.orchestrator = orchestrator
         app.state.tool_keepers = keepers = _tool_keepers(settings, orchestrator)
-        keepers.start()
+        await keepers.recall()
         app.state.knowledge = knowledge = KnowledgeBase(settings.knowledge, orchestrator.store)
-        knowledge.start()
+        if service.url is not None:
+            # A command that works on the home itself is over before these would be of use.
+            keepers.start()
+            knowledge.start()
         metrics.watch_loop(lambda: service.loop_state == "running")
         orchestrator.events.listen(metrics.event)
         if run_loop and orchestrator.source is not None:

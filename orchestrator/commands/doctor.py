@@ -33,6 +33,8 @@ EXTRAS = {
         "pandas",
         "matplotlib",
     ),
+    "knowledge": ("pypdf",),
+    "mcp": ("mcp",),
     "postgres": ("asyncpg", "psycopg"),
     "redis": ("redis",),
     "twin": ("gymnasium",),

@@ -32,6 +32,8 @@ async def serve_in_process(settings: Settings) -> None:
     app = create_app(settings, open_without_source)
     async with app.router.lifespan_context(app):
         state = app.state
+        state.tool_keepers.start()
+        state.knowledge.start()
         await _serve(make_server(state.orchestrator, state.knowledge, state.closing))
 
 

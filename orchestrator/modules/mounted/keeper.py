@@ -48,7 +48,7 @@ class ToolKeeper:
         }
         self._file = folder / FILE
         self._reached_at: datetime | None = None
-        self._problem: str | None = "not reached yet"
+        self._problem: str | None = "not asked yet"
         self._missing: tuple[str, ...] = ()
 
     def describe(self) -> dict[str, Any]:
@@ -63,7 +63,6 @@ class ToolKeeper:
 
     async def run(self) -> None:
         """Ask for the schemas now, and again from time to time; until it is cancelled."""
-        await asyncio.to_thread(self._recall)
         wait = FIRST_WAIT_S
         while True:
             try:
@@ -82,6 +81,10 @@ class ToolKeeper:
             else:
                 wait = FIRST_WAIT_S
                 await asyncio.sleep(REFRESH_S * random.uniform(0.9, 1.1))  # noqa: S311
+
+    async def recall(self) -> None:
+        """Take up what was learned before this start."""
+        await asyncio.to_thread(self._recall)
 
     async def _ask(self) -> None:
         await asyncio.to_thread(_load)  # a second of imports
@@ -130,6 +133,11 @@ class ToolKeepers:
     def __init__(self, keepers: Iterable[ToolKeeper]) -> None:
         self._keepers = tuple(keepers)
         self._tasks: list[asyncio.Task[None]] = []
+
+    async def recall(self) -> None:
+        """Take up what was learned before this start; asks nobody."""
+        for keeper in self._keepers:
+            await keeper.recall()
 
     def start(self) -> None:
         """Begin to ask; returns at once."""
