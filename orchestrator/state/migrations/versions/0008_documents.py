@@ -7,7 +7,7 @@ from alembic import op
 
 from orchestrator.state.columns import UtcTime, Words
 
-revision = "0007"
+revision = "0008"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
