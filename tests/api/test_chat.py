@@ -170,11 +170,15 @@ def test_with_a_key_it_streams_and_a_repeat_runs_nothing_again(chatty: Running) 
 
 
 def test_a_property_in_words_is_taken_for_the_plants_own_tag(chatty: Running) -> None:
-    told = say(chatty.http, "check the data of the diesel T95")
-    (decision,) = told.of("decision")
+    def decided(query: str) -> dict[str, Any]:
+        body = {"query": query, "dry_run": True}
+        decision: dict[str, Any] = chatty.http.post("/orchestrate", json=body).json()["decision"]
+        return decision
+
+    decision = decided("forecast the diesel T95 for the next 4 hours")
     assert '"diesel T95" is taken for AI304' in decision["notes"]
-    stored = chatty.http.get(f"/decisions/{decision['id']}").json()["decision"]
-    assert stored["actions"][0]["parameters"]["tags"] == ["AI304"]
+    assert decision["actions"][0]["parameters"] == {"targets": ["AI304"], "horizon_hours": 4}
     # No sample of a tag of it is held, so nothing is guessed.
-    other = say(chatty.http, "check the data of the kerosene flash point")
-    assert "taken for" not in " ".join(other.of("decision")[0]["notes"])
+    other = decided("forecast the kerosene flash point for the next 4 hours")
+    assert "taken for" not in " ".join(other["notes"])
+    assert other["actions"][0]["parameters"] == {"horizon_hours": 4}

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestrator.errors import ConfigurationError, DataError
+from orchestrator.yaml_files import parse_yaml
 
 PACKAGE, FOLDER = "orchestrator.llm.evaluation", "shipped"
 
@@ -67,7 +68,7 @@ def shipped_cases() -> CaseSet:
     """The package's own small set."""
     return CaseSet.model_validate(
         {
-            name: yaml.safe_load(files(PACKAGE).joinpath(FOLDER, f"{name}.yaml").read_text("utf-8"))
+            name: parse_yaml(files(PACKAGE).joinpath(FOLDER, f"{name}.yaml").read_text("utf-8"))
             for name in CaseSet.model_fields
         }
     )
@@ -104,7 +105,7 @@ def _listed(path: Path) -> list[Any]:
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".jsonl":
             return [json.loads(line) for line in text.splitlines() if line.strip()]
-        found = yaml.safe_load(text)
+        found = parse_yaml(text)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise DataError(
             f"cannot be read: {error}", where=str(path), remedy="give a YAML list or JSON lines"
