@@ -22,8 +22,8 @@ from orchestrator.commands import (
 )
 from orchestrator.commands import chat as chatting
 from orchestrator.commands import decide as deciding
-from orchestrator.commands import evaluate as evaluating
 from orchestrator.commands import documents as documenting
+from orchestrator.commands import evaluate as evaluating
 from orchestrator.commands import mcp as mcp_serving
 from orchestrator.commands import model as refinery_model
 from orchestrator.commands import models as modelling

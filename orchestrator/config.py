@@ -21,8 +21,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from orchestrator.chat_settings import ChatSettings
-from orchestrator.llm_settings import LLMSettings
 from orchestrator.knowledge_settings import KnowledgeSettings
+from orchestrator.llm_settings import LLMSettings
 from orchestrator.mcp_settings import McpSettings
 from orchestrator.sections import Section
 from orchestrator.write_settings import WriteSettings

@@ -51,9 +51,9 @@ from orchestrator.api.problems import http_exception, request_validation
 from orchestrator.api.service import OrchestratorFactory, Service, open_configured
 from orchestrator.config import Settings
 from orchestrator.llm.copilot import Copilot
+from orchestrator.llm.knowledge.base import KnowledgeBase
 from orchestrator.llm.reasoning_desk import ReasoningDesk
 from orchestrator.llm.wiring import attach_model, reasoning_of
-from orchestrator.llm.knowledge.base import KnowledgeBase
 from orchestrator.modules.mounted.keeper import ToolKeeper, ToolKeepers
 
 if TYPE_CHECKING:

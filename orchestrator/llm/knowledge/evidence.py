@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable
 from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.llm.fence import fenced, one_line
 from orchestrator.state.document_records import PassageRecord
 
 FoundBy = Literal["words", "meaning"]
@@ -102,23 +102,10 @@ def _span(unit: str, first: int, last: int | None) -> str:
     return f"{unit} {first}" if last in (None, first) else f"{unit}s {first}–{last}"
 
 
-def fenced(passages: Iterable[Passage]) -> str:
-    """Passages for a prompt, each between marks that its text cannot contain.
-
-    The marks are drawn anew each time, so that no document can be written to end its own fence and speak
-    in another's voice.
-    """
-    shown = list(passages)
-    mark = secrets.token_hex(8)
-    while any(mark in passage.text for passage in shown):
-        mark = secrets.token_hex(8)
-    parts = [f"{NOTE} Each stands between its marks {mark}."]
-    for passage in shown:
-        parts.append(f"[{mark} passage {passage.id}: {_one_line(passage.citation)}]")
-        parts.append(passage.text)
-        parts.append(f"[{mark} end of passage {passage.id}]")
+def fenced_passages(passages: Iterable[Passage]) -> str:
+    """Passages for a prompt, each with its citation, and fenced so that its text cannot end the fence."""
+    parts = [NOTE]
+    for passage in passages:
+        parts.append(f"passage {passage.id}, {one_line(passage.citation)}:")
+        parts.append(fenced(passage.text, "passage of a document", longest=2 * len(passage.text)))
     return "\n".join(parts)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
