@@ -48,6 +48,7 @@ NEGATED_INSIDE = re.compile(
     r"(?:optimi[sz]\w*|forecast\w*|predict\w*|plan\w*|blend\w*|clean\w*|validat\w*|reconcil\w*|load\w*|simulat\w*|set ?points?|prices?|market\w*|"
     r"cracks?|stocks?|demand|explan\w*|explain\w*)\b[^,.;?!:]*"
 )
+REFUSED_AFTER = re.compile(r"^(.{2,30}) (?:no|nein|non|hayir|not)$")
 ALL_MOVES = re.compile(r"optimi|touch|mov|chang|recommend|tweak|adjust")
 
 
