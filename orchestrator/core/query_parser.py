@@ -23,6 +23,7 @@ from orchestrator.core.understanding.follow_ups import (
     HISTORY,
     asks_quality,
     content,
+    is_bare_name,
     is_why,
     leans,
     same_again,
@@ -174,6 +175,8 @@ class _Reader:
             followed = self._followed(wanted)
             if followed is not None:
                 return followed
+        if is_bare_name(self._text):
+            return self._ask()
         if wanted:
             kind = overstep or self._kind(("injection", "order"))
             return self._run(wanted, answer=ANSWERS[ANSWER_OF[kind]] if kind else None)

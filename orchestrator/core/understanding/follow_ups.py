@@ -219,6 +219,7 @@ _TO_FORECAST = frozenset(
         "forecasting.time_to_limit",
     }
 )
+_THE = frozenset(["the", "a", "our", "please", "pls", "le", "la", "der", "die", "das", "el", "il"])
 _NAMES = frozenset(MASKS) | frozenset(TIME_MASKS)
 
 
@@ -235,6 +236,12 @@ def is_why(text: str) -> bool:
         and len(text.split()) <= LONGEST_WHY
         and _NO_WHY.search(text) is None
     )
+
+
+def is_bare_name(text: str) -> bool:
+    """Whether folded words are no more than one name: a product, a unit, a tag."""
+    tokens = re.findall(r"[^\W_]+", mask(text))
+    return sum(token in MASKS[:7] for token in tokens) == 1 and set(tokens) <= {*MASKS[:7], *_THE}
 
 
 def asks_quality(text: str, about: Sequence[str]) -> bool:
