@@ -22,14 +22,16 @@ from orchestrator.core.understanding.follow_ups import (
     FOLLOW_UP,
     HISTORY,
     asks_quality,
+    asks_value,
     content,
     is_bare_name,
+    is_courtesy,
     is_why,
     leans,
     same_again,
 )
 from orchestrator.core.understanding.lexicon import lines_with
-from orchestrator.core.understanding.oversteps import GO_AHEAD
+from orchestrator.core.understanding.oversteps import GO_AHEAD, OWN_DOINGS
 from orchestrator.core.understanding.questions import candidates, question
 from orchestrator.core.understanding.spoken_slots import (
     SUBJECTS,
@@ -194,8 +196,11 @@ class _Reader:
         found: dict[str, float] = {}
         clauses = [clause for clause in self._apart.wanted if clause.overstep is None]
         for number, clause in enumerate(clauses):
-            name, share = clause.opinion.label, clause.opinion.share
-            if is_why(clause.text) and any(op.startswith("forecasting.") for op in found):
+            name, share = _kind_of(clause), clause.opinion.share
+            if is_why(clause.text) and (
+                any(op.startswith("forecasting.") for op in found)
+                or (number and _tells_a_forecast(clauses[number - 1].text))
+            ):
                 name = "forecasting.explain"
                 if len(clause.text.split()) <= BARE_WHY:
                     found.clear()
@@ -225,7 +230,7 @@ class _Reader:
 
     def _kind(self, kinds: Sequence[str]) -> str | None:
         """The first of ``kinds`` that a clause is most likely of."""
-        labels = {clause.opinion.label for clause in self._apart.wanted}
+        labels = {_kind_of(clause) for clause in self._apart.wanted}
         return next((kind for kind in kinds if kind in labels), None)
 
     def _followed(self, wanted: Mapping[str, float]) -> Reading | None:
@@ -344,6 +349,20 @@ class _Reader:
         if len(tags) > 1:
             return tuple(tags)[:MOST_NAMED]
         return tuple(dict.fromkeys((*earlier, *tags)))[-MOST_NAMED:]
+
+
+def _kind_of(clause: Clause) -> str:
+    """What a clause wants, or of which kind it is."""
+    if OWN_DOINGS.search(clause.text):
+        return "system"
+    if is_courtesy(clause.text):
+        return "greeting"
+    return HISTORY if asks_value(clause.text) else clause.opinion.label
+
+
+def _tells_a_forecast(text: str) -> bool:
+    """Whether a clause states what was forecast."""
+    return any("FORECAST" in concepts_of(word) for word in content(text))
 
 
 def _rather_outside(clause: Clause) -> bool:
