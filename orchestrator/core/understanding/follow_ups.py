@@ -249,7 +249,9 @@ def is_courtesy(text: str) -> bool:
     """Whether folded words are no more than a greeting or thanks."""
     tokens = re.findall(r"[^\W_]+", mask(text))
     polite = [t for t in tokens if {"HELLO", "THANKS"} & set(concepts_of(t))]
-    return bool(polite) and len(tokens) <= LONGEST_COURTESY and not set(content(text)) - set(polite)
+    named = any(token in _NAMES for token in tokens)
+    alone = bool(polite) and not named and len(tokens) <= LONGEST_COURTESY
+    return alone and not set(content(text)) - set(polite)
 
 
 def asks_value(text: str) -> bool:
