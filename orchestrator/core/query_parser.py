@@ -374,6 +374,8 @@ def _rather_outside(clause: Clause) -> bool:
     )
     words = content(clause.text)
     strange = [word for word in words if not lines_with(word) and not concepts_of(word)]
+    if any("LEISURE" in concepts_of(word) for word in words):
+        return True
     unknown = clause.opinion.share < HALF and 2 * len(strange) >= len(words) > 0
     return elsewhere >= LIKELY_OUTSIDE or unknown
 
