@@ -360,6 +360,11 @@ def _kind_of(clause: Clause) -> str:
     return HISTORY if asks_value(clause.text) else clause.opinion.label
 
 
+def _of_leisure(text: str) -> bool:
+    """Whether a clause speaks of weather, sports and the like."""
+    return any("LEISURE" in concepts_of(word) for word in content(text))
+
+
 def _tells_a_forecast(text: str) -> bool:
     """Whether a clause states what was forecast."""
     return any("FORECAST" in concepts_of(word) for word in content(text))
@@ -374,7 +379,7 @@ def _rather_outside(clause: Clause) -> bool:
     )
     words = content(clause.text)
     strange = [word for word in words if not lines_with(word) and not concepts_of(word)]
-    if any("LEISURE" in concepts_of(word) for word in words):
+    if _of_leisure(clause.text):
         return True
     unknown = clause.opinion.share < HALF and 2 * len(strange) >= len(words) > 0
     return elsewhere >= LIKELY_OUTSIDE or unknown
