@@ -22,13 +22,16 @@ from orchestrator.core.understanding.follow_ups import (
     FOLLOW_UP,
     HISTORY,
     asks_quality,
+    asks_value,
     content,
+    is_bare_name,
+    is_courtesy,
     is_why,
     leans,
     same_again,
 )
 from orchestrator.core.understanding.lexicon import lines_with
-from orchestrator.core.understanding.oversteps import GO_AHEAD
+from orchestrator.core.understanding.oversteps import GO_AHEAD, OWN_DOINGS
 from orchestrator.core.understanding.questions import candidates, question
 from orchestrator.core.understanding.spoken_slots import (
     SUBJECTS,
@@ -175,6 +178,8 @@ class _Reader:
             followed = self._followed(wanted)
             if followed is not None:
                 return followed
+        if is_bare_name(self._text):
+            return self._ask()
         if wanted:
             kind = overstep or self._kind(("injection", "order"))
             return self._run(wanted, answer=ANSWERS[ANSWER_OF[kind]] if kind else None)
@@ -192,8 +197,11 @@ class _Reader:
         found: dict[str, float] = {}
         clauses = [clause for clause in self._apart.wanted if clause.overstep is None]
         for number, clause in enumerate(clauses):
-            name, share = clause.opinion.label, clause.opinion.share
-            if is_why(clause.text) and any(op.startswith("forecasting.") for op in found):
+            name, share = _kind_of(clause), clause.opinion.share
+            if is_why(clause.text) and (
+                any(op.startswith("forecasting.") for op in found)
+                or (number and _tells_a_forecast(clauses[number - 1].text))
+            ):
                 name = "forecasting.explain"
                 if len(clause.text.split()) <= BARE_WHY:
                     found.clear()
@@ -223,7 +231,7 @@ class _Reader:
 
     def _kind(self, kinds: Sequence[str]) -> str | None:
         """The first of ``kinds`` that a clause is most likely of."""
-        labels = {clause.opinion.label for clause in self._apart.wanted}
+        labels = {_kind_of(clause) for clause in self._apart.wanted}
         return next((kind for kind in kinds if kind in labels), None)
 
     def _followed(self, wanted: Mapping[str, float]) -> Reading | None:
@@ -344,6 +352,25 @@ class _Reader:
         return tuple(dict.fromkeys((*earlier, *tags)))[-MOST_NAMED:]
 
 
+def _kind_of(clause: Clause) -> str:
+    """What a clause wants, or of which kind it is."""
+    if OWN_DOINGS.search(clause.text):
+        return "system"
+    if is_courtesy(clause.text):
+        return "greeting"
+    return HISTORY if asks_value(clause.text) else clause.opinion.label
+
+
+def _of_leisure(text: str) -> bool:
+    """Whether a clause speaks of weather, sports and the like."""
+    return any("LEISURE" in concepts_of(word) for word in content(text))
+
+
+def _tells_a_forecast(text: str) -> bool:
+    """Whether a clause states what was forecast."""
+    return any("FORECAST" in concepts_of(word) for word in content(text))
+
+
 def _rather_outside(clause: Clause) -> bool:
     """Whether an unsure clause that names nothing of the plant or market is likely not of the field."""
     if clause.opinion.share >= SURELY_OURS or spoken_slots(clause.text, (), {}, ()):
@@ -353,6 +380,8 @@ def _rather_outside(clause: Clause) -> bool:
     )
     words = content(clause.text)
     strange = [word for word in words if not lines_with(word) and not concepts_of(word)]
+    if _of_leisure(clause.text):
+        return True
     unknown = clause.opinion.share < HALF and 2 * len(strange) >= len(words) > 0
     return elsewhere >= LIKELY_OUTSIDE or unknown
 

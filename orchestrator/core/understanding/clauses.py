@@ -15,6 +15,7 @@ from orchestrator.core.understanding.oversteps import (
     ALL_MOVES,
     NEGATED_INSIDE,
     NEGATION,
+    REFUSED_AFTER,
     WHAT_THEN,
     overstep_of,
 )
@@ -61,7 +62,7 @@ _KEPT_TOGETHER = (
     ),
     re.compile(r"\bthen\s*[?!.]*$|\b(?:more|less|now) then\b|\bif\b[^,.;]{1,60}\bthen\b"),
     re.compile(
-        r"(?:^|[,.;] |\band |\bwhat )(?:if|suppose|supposing|say (?:we|i)|assum\w+|imagine|given|wenn|et si|si|se|als)\b[^.;?!]{3,80}?, "
+        r"(?:^|[,.;] |\band |\bwhat )(?:if|when (?:you|we|i)|suppose|supposing|say (?:we|i)|assum\w+|imagine|given|wenn|et si|si|se|als)\b[^.;?!]{3,80}?, "
     ),
     re.compile(r"\b[\w-]*\d[\w-]* (?:and|et|und|y|e|ve) [\w-]*\d"),
     re.compile(
@@ -112,6 +113,9 @@ def take_apart(text: str) -> Clauses:
         if negation is not None and (
             _rules_out(atom.text[negation.end() :], ruled_out) or len(atoms) > 1
         ):
+            runs.append([])
+            continue
+        if (refused := REFUSED_AFTER.match(atom.text)) and _rules_out(refused[1], ruled_out):
             runs.append([])
             continue
         kind = overstep_of(atom.text)
@@ -240,7 +244,11 @@ def _differ(first: Opinion, second: Opinion, whole: Opinion, second_text: str) -
     """Probability that two parts want something else than the whole is read as."""
     if first.label.startswith("forecasting.") and is_why(second_text):
         return first.share if whole.label != "forecasting.explain" else 0.0
-    if _EITHER.match(second_text) or "." not in first.label or "." not in second.label:
+    if _EITHER.match(second_text) or not (_wants(first) and _wants(second)):
         return 0.0
     agree = first.label == second.label
     return 0.0 if agree and whole.label == first.label else first.share * second.share
+
+
+def _wants(said: Opinion) -> bool:
+    return "." in said.label or said.label == "history"

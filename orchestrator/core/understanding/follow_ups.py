@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from orchestrator.core.understanding.concepts import concepts_of
 from orchestrator.core.understanding.features import FILLERS
 from orchestrator.core.understanding.masks import MASKS, TIME_MASKS, mask
 
@@ -197,7 +198,7 @@ FOLLOW_UP = re.compile(
 _WHY = re.compile(
     r"^(?:and |but |ok,? |hmm,? |so |right,? |et |und |y |e )*(?:why|how come|what makes you|on what basis|on what grounds|how so|explain|pourquoi|warum|wieso|por que|perche|waarom|neden|почему|لماذا|为什么|what(?:'s| is) (?:the reason|behind)|what(?:'s| is| are) .{0,20}(?:built|based|founded|resting) (?:on|upon))\b"
 )
-LONGEST_WHY = 9
+LONGEST_WHY, LONGEST_COURTESY = 9, 4
 LEANING_WORDS = re.compile(
     r"\b(?:same|again|likewise|too|as well|instead|other|both|first|second|third|double|halve|twice|longer|shorter|more|less|aussi|idem|pareil|meme|"
     r"auch|gleiche?|dasselbe|tambien|mismo|anche|stesso|tambem|mesmo|ook|hetzelfde|ayni|так же|тоже)\b|一样|也"
@@ -219,6 +220,7 @@ _TO_FORECAST = frozenset(
         "forecasting.time_to_limit",
     }
 )
+_THE = frozenset(["the", "a", "our", "please", "pls", "le", "la", "der", "die", "das", "el", "il"])
 _NAMES = frozenset(MASKS) | frozenset(TIME_MASKS)
 
 
@@ -234,6 +236,32 @@ def is_why(text: str) -> bool:
         _WHY.match(text) is not None
         and len(text.split()) <= LONGEST_WHY
         and _NO_WHY.search(text) is None
+    )
+
+
+def is_bare_name(text: str) -> bool:
+    """Whether folded words are no more than one name: a product, a unit, a tag."""
+    tokens = re.findall(r"[^\W_]+", mask(text))
+    return sum(token in MASKS[:7] for token in tokens) == 1 and set(tokens) <= {*MASKS[:7], *_THE}
+
+
+def is_courtesy(text: str) -> bool:
+    """Whether folded words are no more than a greeting or thanks."""
+    tokens = re.findall(r"[^\W_]+", mask(text))
+    polite = [t for t in tokens if {"HELLO", "THANKS"} & set(concepts_of(t))]
+    named = any(token in _NAMES for token in tokens)
+    alone = bool(polite) and not named and len(tokens) <= LONGEST_COURTESY
+    return alone and not set(content(text)) - set(polite)
+
+
+def asks_value(text: str) -> bool:
+    """Whether folded words are a tag and the present, and no more."""
+    masked = mask(text)
+    return (
+        not content(text)
+        and re.search(r"\bx(?:tag|tank)\b", masked) is not None
+        and re.search(r"\bxnow\b", masked) is not None
+        and re.search(r"\bx(?:ahead|future|prop|prod|dur)\b", masked) is None
     )
 
 

@@ -48,6 +48,13 @@ NEGATED_INSIDE = re.compile(
     r"(?:optimi[sz]\w*|forecast\w*|predict\w*|plan\w*|blend\w*|clean\w*|validat\w*|reconcil\w*|load\w*|simulat\w*|set ?points?|prices?|market\w*|"
     r"cracks?|stocks?|demand|explan\w*|explain\w*)\b[^,.;?!:]*"
 )
+OWN_DOINGS = re.compile(
+    r"\b(?:why|how come|when|what|which \w+|how many \w+) (?:did|have|has|had|were|was)(?:n't| not)? (?:you|the system|the orchestrator|nothing|no plan)\b"
+    r".{0,25}\b(?:run|ran|do|done|doing|decid\w*|recommend\w*|start\w*|refus\w*|skip\w*|propos\w*|optimi[sz]\w*|chose\w*|select\w*|trigger\w*)\b"
+    r"|\bhow come you (?:ran|started|skipped|refused|recommended|chose|did)\b|\bwho (?:approved|rejected|signed off|confirmed)\b"
+)
+"""Words about what the system itself did."""
+REFUSED_AFTER = re.compile(r"^(.{2,30}) (?:no|nein|non|hayir|not)$")
 ALL_MOVES = re.compile(r"optimi|touch|mov|chang|recommend|tweak|adjust")
 
 
