@@ -261,7 +261,8 @@ class _Reader:
         best: tuple[str, float] = ("", 0.0)
         for clause in self._apart.wanted:
             label, share = clause.opinion.label, clause.opinion.share
-            if label in SAID_BY_NAME or (label == "outside" and share >= SURELY_OUTSIDE):
+            elsewhere = label == "outside" and share >= SURELY_OUTSIDE
+            if elsewhere or label in SAID_BY_NAME or _of_leisure(clause.text):
                 continue
             for name, share in clause.opinion.ranked:
                 if "." in name and share > best[1] and not self._is_ruled_out(name):
