@@ -225,7 +225,11 @@ class ReasoningLoop:
         elif answer:
             document["answer"] = harmless(answer)[:LONGEST_ANSWER]
         else:
-            why = "it wants to run more than it may" if step.run or words else "it neither runs nor answers"
+            why = (
+                "it wants to run more than it may"
+                if step.run or words
+                else "it neither runs nor answers"
+            )
             await self._store_step(run, "think", document)
             await self._fault(run, f"the model gave no answer: {why}", 0.0)
             return None
@@ -323,7 +327,13 @@ class ReasoningLoop:
                 observation = await self._observe(run, *run.pending)
                 yield self._event(run, "observe", told(observation))
         if self._worth_looking(run):
-            document = {"thought": "", "run": None, "search": question, "answer": None, "seconds": 0.0}
+            document = {
+                "thought": "",
+                "run": None,
+                "search": question,
+                "answer": None,
+                "seconds": 0.0,
+            }
             await self._store_step(run, "think", document)
             yield self._event(run, "search", {"query": question})
             yield self._event(run, "observe", told(await self._look(run, question)))

@@ -9,4 +9,14 @@ from orchestrator.llm.grounding.mending import complaint, mended
 from orchestrator.llm.grounding.quotations import check_quoting
 from orchestrator.llm.grounding.report import Problem, Report, Traced
 
-__all__ = ["Evidence", "Fact", "Problem", "Report", "Traced", "check", "check_quoting", "complaint", "mended"]
+__all__ = [
+    "Evidence",
+    "Fact",
+    "Problem",
+    "Report",
+    "Traced",
+    "check",
+    "check_quoting",
+    "complaint",
+    "mended",
+]

@@ -65,7 +65,9 @@ def check_quoting(
     for begin, end, words in _quotations(answer):
         if len(words.split()) >= LEAST_HIDDEN and any(_holds(text, words) for text in texts):
             hidden = hidden[:begin] + re.sub(r"\S", "x", hidden[begin:end]) + hidden[end:]
-        elif len(words.split()) >= LEAST_WORDS and not any(_holds(text, words) for text in [*texts, *others]):
+        elif len(words.split()) >= LEAST_WORDS and not any(
+            _holds(text, words) for text in [*texts, *others]
+        ):
             wrong.append((begin, answer[begin:end]))
     report = check(hidden, evidence)
     problems = list(report.problems)
@@ -87,7 +89,7 @@ def check_quoting(
 def _quotations(answer: str) -> Iterator[tuple[int, int, str]]:
     """Begin and end of each quotation, and its words."""
     for match in _QUOTED.finditer(answer):
-        words = _flat(re.sub(r"^>[ \t]?", "", match[0], flags=re.MULTILINE).strip("\"“”«»"))
+        words = _flat(re.sub(r"^>[ \t]?", "", match[0], flags=re.MULTILINE).strip('"“”«»'))
         if words:
             yield match.start(), match.end(), words
 
