@@ -68,7 +68,7 @@ def evidence_of(run: Run, plant: Plant) -> Evidence:
 
 def told(observation: Observation) -> dict[str, Any]:
     """An observation without its result; of a search, where its passages stand."""
-    document = {
+    document: dict[str, Any] = {
         "operation": observation.operation,
         "parameters": dict(observation.parameters),
         "status": observation.status,
