@@ -112,12 +112,13 @@ def create_app(
         orchestrator = await orchestrator_factory(settings)
         app.state.orchestrator = orchestrator
         model = attach_model(orchestrator)
-        app.state.copilot = Copilot(orchestrator, model)
-        app.state.reasoning = ReasoningDesk(orchestrator, reasoning_of(orchestrator, model))
+        app.state.knowledge = knowledge = KnowledgeBase(settings.knowledge, orchestrator.store)
+        app.state.copilot = Copilot(orchestrator, model, knowledge)
+        reasoning = reasoning_of(orchestrator, model, knowledge)
+        app.state.reasoning = ReasoningDesk(orchestrator, reasoning)
         await app.state.reasoning.resume_unfinished()
         app.state.tool_keepers = keepers = _tool_keepers(settings, orchestrator)
         await keepers.recall()
-        app.state.knowledge = knowledge = KnowledgeBase(settings.knowledge, orchestrator.store)
         if service.url is not None:
             # A command that works on the home itself is over before these would be of use.
             keepers.start()

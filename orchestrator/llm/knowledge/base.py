@@ -146,6 +146,10 @@ class KnowledgeBase:
             )
             return await self._documents.remove(document_id)
 
+    async def holds_any(self) -> bool:
+        """Whether there is any document to look in."""
+        return bool((await self._documents.list(limit=1)).items)
+
     async def search(self, query: str, limit: int = 5) -> Found:
         """The passages that fit ``query`` best, word for word; nothing in it is an operator.
 

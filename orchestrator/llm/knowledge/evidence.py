@@ -57,6 +57,10 @@ class Found(BaseModel):
 class PassageSearch(Protocol):
     """Where passages are looked for; whoever reasons about the plant needs to know no more of documents."""
 
+    async def holds_any(self) -> bool:
+        """Whether there is anything to look in."""
+        ...
+
     async def search(self, query: str, limit: int = 5) -> Found:
         """The passages that fit ``query`` best.
 
