@@ -3,7 +3,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from functools import cache
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+
+class _NoPandas(MetaPathFinder):
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        del path, target
+        if fullname == "pandas":
+            raise ModuleNotFoundError("pandas is kept out", name=fullname)
+        return None
 
 
 @cache
@@ -16,8 +33,9 @@ def keep_pandas_out() -> None:
         return
     import pyarrow as pa
 
-    sys.modules["pandas"] = None  # type: ignore[assignment]  # what makes an import fail
+    finder = _NoPandas()
+    sys.meta_path.insert(0, finder)
     try:
         pa.array([])
     finally:
-        del sys.modules["pandas"]
+        sys.meta_path.remove(finder)

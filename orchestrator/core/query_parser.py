@@ -16,11 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from orchestrator.core.plan import rank
 from orchestrator.core.query_patterns import ANSWERS
 from orchestrator.core.slots import fold
-from orchestrator.core.understanding.clauses import Clause, Clauses, take_apart
+from orchestrator.core.understanding.clauses import MOVES, Clause, Clauses, take_apart
 from orchestrator.core.understanding.concepts import concepts_of
 from orchestrator.core.understanding.follow_ups import (
     FOLLOW_UP,
     HISTORY,
+    asks_past_of,
     asks_quality,
     asks_value,
     content,
@@ -31,7 +32,7 @@ from orchestrator.core.understanding.follow_ups import (
     same_again,
 )
 from orchestrator.core.understanding.lexicon import lines_with
-from orchestrator.core.understanding.oversteps import GO_AHEAD, OWN_DOINGS
+from orchestrator.core.understanding.oversteps import CONSTRAINED, GO_AHEAD, OWN_DOINGS
 from orchestrator.core.understanding.questions import candidates, question
 from orchestrator.core.understanding.spoken_slots import (
     SUBJECTS,
@@ -47,6 +48,8 @@ ASK_BELOW = 0.2
 """Probability under which an operation is not guessed."""
 HINT = 0.12
 """Probability from which short words after another turn are taken to name an operation."""
+FAVOUR = 3.0
+"""How many times likelier the operation of the turn before is where the words lean on it."""
 SURELY_OUTSIDE = 0.6
 SURELY_OURS, HALF, LIKELY_OUTSIDE = 0.7, 0.5, 0.2
 SAID_BY_NAME = frozenset({"injection", "order", "system", "history", "greeting"})
@@ -190,6 +193,8 @@ class _Reader:
         kind = overstep or self._kind(NO_OPERATION)
         if kind is None and any(_rather_outside(clause) for clause in self._apart.wanted):
             kind = "outside"
+        if kind == "outside" and any(_names_ours(clause) for clause in self._apart.wanted):
+            kind = None
         return self._ask() if kind is None else self._answered(kind)
 
     def _wanted(self) -> dict[str, float]:
@@ -197,7 +202,7 @@ class _Reader:
         found: dict[str, float] = {}
         clauses = [clause for clause in self._apart.wanted if clause.overstep is None]
         for number, clause in enumerate(clauses):
-            name, share = _kind_of(clause), clause.opinion.share
+            name, share = self._favoured(clause)
             if is_why(clause.text) and (
                 any(op.startswith("forecasting.") for op in found)
                 or (number and _tells_a_forecast(clauses[number - 1].text))
@@ -215,6 +220,20 @@ class _Reader:
         if not found:
             found = self._next_best(clauses)
         return found
+
+    def _favoured(self, clause: Clause) -> tuple[str, float]:
+        """What a clause is most likely of; words that lean on the turn before rather mean the same."""
+        name, share = _kind_of(clause), clause.opinion.share
+        leaning = self._turn is not None and FOLLOW_UP.search(clause.text) is not None
+        if not leaning or name != clause.opinion.label or name in SAID_BY_NAME:
+            return name, share
+        again = [
+            (other, FAVOUR * chance)
+            for other, chance in clause.opinion.ranked
+            if other in self._about
+        ]
+        best = max(again, key=lambda item: item[1], default=(name, 0.0))
+        return (best[0], min(best[1], LEANING)) if best[1] > share else (name, share)
 
     def _next_best(self, clauses: Sequence[Clause]) -> dict[str, float]:
         """The best operation that is not ruled out, where the most likely one is."""
@@ -244,6 +263,10 @@ class _Reader:
                 return self._answered("system")
         if GO_AHEAD.match(self._text) and any(name.startswith("optimization.") for name in about):
             return self._answered("order")
+        if about and asks_past_of(self._text, about):
+            return self._answered(HISTORY)
+        if CONSTRAINED.match(self._text) and about and set(about) <= MOVES:
+            return self._run(dict.fromkeys(about, LEANING))
         if asks_quality(self._text, about):
             return self._run({"etl.validate": LEANING})
         if about and not content(self._text) and leans(self._text):
@@ -298,7 +321,11 @@ class _Reader:
         if turn is None:
             return said
         names_subject = any(name in said for name in SUBJECTS)
-        follows = FOLLOW_UP.search(self._text) is not None or turn.clarify is not None
+        follows = (
+            FOLLOW_UP.search(self._text) is not None
+            or turn.clarify is not None
+            or bool(refers(self._text, turn.named))
+        )
         same_topic = bool(set(operations) & set(self._about))
         leans_on_turn = not names_subject and not set(operations) <= STANDS_ALONE
         if not (follows or same_topic or leans_on_turn):
@@ -385,6 +412,12 @@ def _rather_outside(clause: Clause) -> bool:
         return True
     unknown = clause.opinion.share < HALF and 2 * len(strange) >= len(words) > 0
     return elsewhere >= LIKELY_OUTSIDE or unknown
+
+
+def _names_ours(clause: Clause) -> bool:
+    """Whether a clause that is not surely outside names something of the plant or the market."""
+    named = spoken_slots(clause.text, (), {}, ()).keys() & set(SUBJECTS)
+    return bool(named) and clause.opinion.share < CERTAIN and not _of_leisure(clause.text)
 
 
 def _leans(text: str) -> bool:

@@ -13,6 +13,7 @@ from orchestrator.core.understanding.concepts import concepts_of
 from orchestrator.core.understanding.follow_ups import content, is_why
 from orchestrator.core.understanding.oversteps import (
     ALL_MOVES,
+    MISNAMED,
     NEGATED_INSIDE,
     NEGATION,
     REFUSED_AFTER,
@@ -104,6 +105,7 @@ class Clauses:
 def take_apart(text: str) -> Clauses:
     """The clauses of folded text."""
     ruled_out: set[str] = set()
+    text = MISNAMED.sub(lambda found: _blank(found[0], ruled_out, found["wrong"]), text)
     text = NEGATED_INSIDE.sub(lambda found: _blank(found[0], ruled_out), text)
     runs: list[list[Atom]] = [[]]
     done: list[Clause] = []
@@ -176,12 +178,14 @@ def _only_supposed(order: str, following: str) -> bool:
     )
 
 
-def _blank(text: str, ruled_out: set[str]) -> str:
+def _blank(text: str, ruled_out: set[str], named: str | None = None) -> str:
     """As many blanks as ``text`` is long, where it names operations, which are then ruled out."""
     bare = re.sub(
-        r"^(?:but |and )?(?:instead of|rather than|not|no|without|minus the)\s+", "", text
+        r"^(?:but |and )?(?:instead of|rather than|nothing (?:on|about|of)|except|leav(?:e|ing) out|not|no|without|minus the)\s+",
+        "",
+        text,
     )
-    return " " * len(text) if _rules_out(bare, ruled_out) else text
+    return " " * len(text) if _rules_out(named or bare, ruled_out) else text
 
 
 def _rules_out(text: str, ruled_out: set[str]) -> bool:

@@ -112,6 +112,11 @@ FOLLOWING = frozenset(
         "s",
         "next",
         "else",
+        "whole",
+        "total",
+        "overall",
+        "altogether",
+        "past",
         "be",
         "should",
         "time",
@@ -206,6 +211,7 @@ LEANING_WORDS = re.compile(
 _QUALITY = re.compile(
     r"\b(?:good|ok|okay|right|fine|trust\w*|usable|complete|plausible|clean|correct|valid|sound|sane|bon\w*|gut|bien|bueno\w*)\b"
 )
+_WAS = re.compile(r"\b(?:was|were|did|had|etait|war|era|fue|foi|idi|был[оа]?)\b")
 _LOADED = frozenset({"etl.ingest", HISTORY})
 _NO_WHY = re.compile(
     r"\b(?:nothing|refus\w*|skipp\w*|recommend\w*|optimi\w+|alarm\w*|alert\w*|decid\w*|run)\b"
@@ -265,6 +271,16 @@ def asks_value(text: str) -> bool:
     )
 
 
+def asks_past_of(text: str, about: Sequence[str]) -> bool:
+    """Whether the words ask what the measured thing, of which the turn before spoke, was."""
+    return (
+        not any(name.startswith("analysis.") for name in about)
+        and not content(text)
+        and _WAS.search(text) is not None
+        and re.search(r"\bxpast\b", mask(text)) is not None
+    )
+
+
 def asks_quality(text: str, about: Sequence[str]) -> bool:
     """Whether the words ask if what was just loaded or shown can be trusted."""
     return (
@@ -287,7 +303,7 @@ def leans(text: str) -> bool:
 def same_again(text: str, about: Sequence[str]) -> tuple[str, ...]:
     """Operations of words without a want of their own, after a turn that was about ``about``."""
     masked = mask(text)
-    ahead = re.search(r"\bx(?:ahead|future)\b", masked) is not None
+    ahead = re.search(r"\bx(?:ahead|future)\b", masked) is not None and "xpast" not in masked
     if ahead and set(about) <= _TO_FORECAST:
         return ("forecasting.forecast",)
     at_present = (
