@@ -55,7 +55,7 @@ OWN_DOINGS = re.compile(
 )
 """Words about what the system itself did."""
 MISNAMED = re.compile(
-    r"\b(?:i|you) (?:said|wrote|typed|asked for|put) (?P<wrong>[^,.;?!]{2,30}?)(?:,| but|, but| when i| where i)? (?:i |really |actually )*(?:mean|meant|wanted)\b"
+    r"\b(?:i|you) (?:said|wrote|typed|asked for|put|gave me|showed me|told me) (?P<wrong>[^,.;?!]{2,30}?)(?:,| but|, but| when i| where i)? (?:i |really |actually )*(?:mean|meant|wanted)\b"
 )
 """Words that take back what was said before: ``I wrote prices but meant cracks``."""
 CONSTRAINED = re.compile(
