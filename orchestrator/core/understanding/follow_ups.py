@@ -201,7 +201,7 @@ FOLLOW_UP = re.compile(
     r"|\b(?:likewise|too|as well|instead|i mean(?:t)?|same|it|its|that|this|those|them|one|ones|aussi|there|auch|tambien|anche|ook|both)\b"
 )
 _WHY = re.compile(
-    r"^(?:and |but |ok,? |hmm,? |so |right,? |et |und |y |e )*(?:why|how come|what makes you|on what basis|on what grounds|how so|explain|pourquoi|warum|wieso|por que|perche|waarom|neden|почему|لماذا|为什么|what(?:'s| is) (?:the reason|behind)|what(?:'s| is| are) .{0,20}(?:built|based|founded|resting) (?:on|upon)|what(?:'s| is| was|) (?:driv\w+|push\w+|pull\w+|dragg\w+|caus\w+|behind) (?:it|that|this|the (?:forecast|number|rise|drop)))\b"
+    r"^(?:and |but |ok,? |hmm,? |so |right,? |et |und |y |e )*(?:why|how come|what makes you|on what basis|on what grounds|how so|explain|pourquoi|warum|wieso|por que|perche|waarom|neden|почему|لماذا|为什么|what(?:'s| is) (?:the reason|behind)|what(?:'s| is| are) .{0,20}(?:built|based|founded|resting) (?:on|upon)|what(?:'s| is| was|) (?:driv\w+|push\w+|pull\w+|dragg\w+|caus\w+|behind) (?:it|that|this|the (?:(?:present|current|latest|last|new) )?(?:one|forecast|number|rise|drop))|what (?:does|do|did) .{1,25} (?:rest|hinge|depend|lean) (?:up)?on)\b"
 )
 REPAIR = re.compile(
     r"^(?:(?:no|sorry|oops|ah|hm+|wait)[,.! ]+)*(?:wrong (?:one|product|tag|unit|property|tank|number|name)|not that one|my (?:mistake|bad)|i misspoke|typo)[,.;:!]* +(?=\w)"
