@@ -62,6 +62,7 @@ CONSTRAINED = re.compile(
     r"^(?:and |but |ok,? |please )*(?:without|but not) (?:touching|moving|changing|using|adjusting|altering)\b(?! anything| everything)"
 )
 """Words that narrow what the turn before wanted, and rule none of it out."""
+NOTHING_ELSE = re.compile(r"\b(?:run|do|start|touch) nothing (?:else|more)\b")
 REFUSED_AFTER = re.compile(r"^(.{2,30}) (?:no|nein|non|hayir|not)$")
 ALL_MOVES = re.compile(r"optimi|touch|mov|chang|recommend|tweak|adjust")
 
