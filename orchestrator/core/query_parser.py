@@ -21,6 +21,7 @@ from orchestrator.core.understanding.concepts import concepts_of
 from orchestrator.core.understanding.follow_ups import (
     FOLLOW_UP,
     HISTORY,
+    REPAIR,
     asks_past_of,
     asks_quality,
     asks_value,
@@ -50,7 +51,7 @@ HINT = 0.12
 """Probability from which short words after another turn are taken to name an operation."""
 FAVOUR = 3.0
 """How many times likelier the operation of the turn before is where the words lean on it."""
-SURELY_OUTSIDE = 0.6
+SURELY_OUTSIDE, RATHER_OUTSIDE = 0.6, 0.35
 SURELY_OURS, HALF, LIKELY_OUTSIDE = 0.7, 0.5, 0.2
 SAID_BY_NAME = frozenset({"injection", "order", "system", "history", "greeting"})
 LEAST_RIVAL = 0.05
@@ -164,13 +165,13 @@ class _Reader:
     """One request under one turn."""
 
     def __init__(self, text: str, turn: Turn | None) -> None:
-        self._text = text
+        self._text = text if turn is None else REPAIR.sub("", text)
         self._turn = turn
         self._before: dict[str, Any] = dict(turn.slots) if turn else {}
         self._about: tuple[str, ...] = turn.about if turn else ()
         if turn is not None and turn.of_history:
             self._about = (HISTORY,)
-        self._apart: Clauses = take_apart(text)
+        self._apart: Clauses = take_apart(self._text)
         self._rivals = _rivals(self._apart)
 
     def read(self) -> Reading:
@@ -284,7 +285,9 @@ class _Reader:
         best: tuple[str, float] = ("", 0.0)
         for clause in self._apart.wanted:
             label, share = clause.opinion.label, clause.opinion.share
-            elsewhere = label == "outside" and share >= SURELY_OUTSIDE
+            elsewhere = label == "outside" and share >= (
+                SURELY_OUTSIDE if _names_ours(clause) else RATHER_OUTSIDE
+            )
             if elsewhere or label in SAID_BY_NAME or _of_leisure(clause.text):
                 continue
             for name, share in clause.opinion.ranked:

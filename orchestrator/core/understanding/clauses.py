@@ -16,6 +16,7 @@ from orchestrator.core.understanding.oversteps import (
     MISNAMED,
     NEGATED_INSIDE,
     NEGATION,
+    NOTHING_ELSE,
     REFUSED_AFTER,
     WHAT_THEN,
     overstep_of,
@@ -105,6 +106,7 @@ class Clauses:
 def take_apart(text: str) -> Clauses:
     """The clauses of folded text."""
     ruled_out: set[str] = set()
+    text = NOTHING_ELSE.sub(lambda found: " " * len(found[0]), text)
     text = MISNAMED.sub(lambda found: _blank(found[0], ruled_out, found["wrong"]), text)
     text = NEGATED_INSIDE.sub(lambda found: _blank(found[0], ruled_out), text)
     runs: list[list[Atom]] = [[]]

@@ -201,8 +201,12 @@ FOLLOW_UP = re.compile(
     r"|\b(?:likewise|too|as well|instead|i mean(?:t)?|same|it|its|that|this|those|them|one|ones|aussi|there|auch|tambien|anche|ook|both)\b"
 )
 _WHY = re.compile(
-    r"^(?:and |but |ok,? |hmm,? |so |right,? |et |und |y |e )*(?:why|how come|what makes you|on what basis|on what grounds|how so|explain|pourquoi|warum|wieso|por que|perche|waarom|neden|почему|لماذا|为什么|what(?:'s| is) (?:the reason|behind)|what(?:'s| is| are) .{0,20}(?:built|based|founded|resting) (?:on|upon))\b"
+    r"^(?:and |but |ok,? |hmm,? |so |right,? |et |und |y |e )*(?:why|how come|what makes you|on what basis|on what grounds|how so|explain|pourquoi|warum|wieso|por que|perche|waarom|neden|почему|لماذا|为什么|what(?:'s| is) (?:the reason|behind)|what(?:'s| is| are) .{0,20}(?:built|based|founded|resting) (?:on|upon)|what(?:'s| is| was|) (?:driv\w+|push\w+|pull\w+|dragg\w+|caus\w+|behind) (?:it|that|this|the (?:(?:present|current|latest|last|new) )?(?:one|forecast|number|rise|drop))|what (?:does|do|did) .{1,25} (?:rest|hinge|depend|lean) (?:up)?on)\b"
 )
+REPAIR = re.compile(
+    r"^(?:(?:no|sorry|oops|ah|hm+|wait)[,.! ]+)*(?:wrong (?:one|product|tag|unit|property|tank|number|name)|not that one|my (?:mistake|bad)|i misspoke|typo)[,.;:!]* +(?=\w)"
+)
+"""Words that say no more than that the turn before was mistaken."""
 LONGEST_WHY, LONGEST_COURTESY = 9, 4
 LEANING_WORDS = re.compile(
     r"\b(?:same|again|likewise|too|as well|instead|other|both|first|second|third|double|halve|twice|longer|shorter|more|less|aussi|idem|pareil|meme|"
@@ -227,12 +231,15 @@ _TO_FORECAST = frozenset(
     }
 )
 _THE = frozenset(["the", "a", "our", "please", "pls", "le", "la", "der", "die", "das", "el", "il"])
+_LAST = re.compile(
+    r"\b(?:last|previous|trailing|derniers|dernieres|letzten|ultim[oaie]s?) (?=x(?:back|dur)\b)"
+)
 _NAMES = frozenset(MASKS) | frozenset(TIME_MASKS)
 
 
 def content(text: str) -> list[str]:
     """Words of folded text that say more than names, times and how they follow the turn before."""
-    tokens = re.findall(r"[^\W_]+", mask(text))
+    tokens = re.findall(r"[^\W_]+", _LAST.sub("", mask(text)))
     return [t for t in tokens if t not in _NAMES and t not in FILLERS and t not in FOLLOWING]
 
 

@@ -55,13 +55,14 @@ OWN_DOINGS = re.compile(
 )
 """Words about what the system itself did."""
 MISNAMED = re.compile(
-    r"\b(?:i|you) (?:said|wrote|typed|asked for|put) (?P<wrong>[^,.;?!]{2,30}?)(?:,| but|, but| when i| where i)? (?:i |really |actually )*(?:mean|meant|wanted)\b"
+    r"\b(?:i|you) (?:said|wrote|typed|asked for|put|gave me|showed me|told me) (?P<wrong>[^,.;?!]{2,30}?)(?:,| but|, but| when i| where i)? (?:i |really |actually )*(?:mean|meant|wanted)\b"
 )
 """Words that take back what was said before: ``I wrote prices but meant cracks``."""
 CONSTRAINED = re.compile(
     r"^(?:and |but |ok,? |please )*(?:without|but not) (?:touching|moving|changing|using|adjusting|altering)\b(?! anything| everything)"
 )
 """Words that narrow what the turn before wanted, and rule none of it out."""
+NOTHING_ELSE = re.compile(r"\b(?:run|do|start|touch) nothing (?:else|more)\b")
 REFUSED_AFTER = re.compile(r"^(.{2,30}) (?:no|nein|non|hayir|not)$")
 ALL_MOVES = re.compile(r"optimi|touch|mov|chang|recommend|tweak|adjust")
 

@@ -128,7 +128,7 @@ def refers(text: str, named: Sequence[str]) -> list[str]:
     ) and not re.search(r"\bseconds\b", text):
         return [named[1]]
     if re.search(
-        r"\b(?:first|former|premier\w*|erste\w*|primer[oa]?|prim[oa]|eerste) (?:one|tag|sensor)\b|\bthe (?:former|first)(?= ?(?:$|[,.?!]| please| only| too| then))|第一",
+        r"\b(?:first|former|premier\w*|erste\w*|primer[oa]?|prim[oa]|eerste) (?:one|tag|sensor)\b|\bthe (?:former|first)(?= ?(?:$|[,.?!]| please| only| too| then| again))|第一",
         text,
     ):
         return [named[0]]
