@@ -231,3 +231,8 @@ def test_a_long_text_does_not_hold_up_the_service(text: str) -> None:
     start = time.process_time()
     read(text)
     assert time.process_time() - start < 1.0
+
+
+@pytest.mark.parametrize("words", ["approve 3, 4 and 7", "reject numbers 2, 3"])
+def test_numbers_of_an_order_are_no_wants_of_their_own(words):
+    assert read_query(QueryRequest(text=words)).operations == ()

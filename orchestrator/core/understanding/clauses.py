@@ -67,6 +67,7 @@ _KEPT_TOGETHER = (
         r"(?:^|[,.;] |\band |\bwhat )(?:if|when (?:you|we|i)|suppose|supposing|say (?:we|i)|assum\w+|imagine|given|wenn|et si|si|se|als)\b[^.;?!]{3,80}?, "
     ),
     re.compile(r"\b[\w-]*\d[\w-]* (?:and|et|und|y|e|ve) [\w-]*\d"),
+    re.compile(r"\d,\s(?=#?\d)"),
     re.compile(
         r"\band (?:a half|how much of each|by how much|when|why not|so on|what is it worth)\b|\bmore and more\b"
     ),
