@@ -60,7 +60,7 @@ class _Check:
     def __init__(self, answer: str, evidence: Evidence) -> None:
         self._answer = answer
         self._evidence = evidence
-        self._sentences = _sentences(answer)
+        self._sentences = sentences_of(answer)
         self._claims = quantities(answer, evidence.names)
         self._clean = masked(answer, evidence.names)
         self._mentions: list[Mention] = Mentions(evidence).of(answer)
@@ -386,7 +386,7 @@ def _converted(fact: Fact, claim: Quantity) -> float | None:
     return None
 
 
-def _sentences(text: str) -> list[tuple[int, int]]:
+def sentences_of(text: str) -> list[tuple[int, int]]:
     """Begin and end of each sentence or line."""
     found: list[tuple[int, int]] = []
     begin = 0
