@@ -21,7 +21,6 @@ from orchestrator.core.query_parser import QueryRequest, read_query
 from orchestrator.core.query_patterns import ANSWERS
 from orchestrator.core.situation import Situation
 from orchestrator.errors import DanGError, ModelError
-from orchestrator.llm.answer_checks import in_other_script, refuses
 from orchestrator.llm.fence import fenced, harmless
 from orchestrator.llm.grounding import Report, complaint, mended
 from orchestrator.llm.knowledge.evidence import PassageSearch
@@ -44,6 +43,7 @@ from orchestrator.llm.reasoning_search import offer, quoted, search
 from orchestrator.llm.reasoning_text import held, samples_of, steps_text, stored, told
 from orchestrator.llm.result_text import catalogue
 from orchestrator.llm.situation_text import plant_text, situation_text
+from orchestrator.llm.usable import in_words, shown, unusable, unusual
 from orchestrator.plant.samples import Sample
 from orchestrator.plant.tags import Plant
 from orchestrator.state.records import ReasoningRecord, ReasoningStepRecord
@@ -223,7 +223,7 @@ class ReasoningLoop:
         elif words and not must_answer:
             document["search"] = words[:LONGEST_QUESTION]
         elif answer:
-            document["answer"] = harmless(answer)[:LONGEST_ANSWER]
+            document["answer"] = shown(answer)[:LONGEST_ANSWER]
         else:
             why = (
                 "it wants to run more than it may"
@@ -283,25 +283,24 @@ class ReasoningLoop:
     async def _verified(self, run: Run, draft: str) -> tuple[ReasonedAnswer | None, Report]:
         """The answer where it holds or has been sent back already; else it is sent back."""
         report = held(draft, run, self._around.plant)
-        strange = in_other_script(draft, [run.record.question])
-        refused = refuses(draft) and any(o.status == "succeeded" for o in run.observations)
-        if report.sound and not strange and not refused:
-            return self._answered(run, draft, report, ""), report
+        found = any(item.status == "succeeded" for item in run.observations)
+        useless = unusable(draft, [run.record.question], found=found)
+        odd = unusual(_flags(run))
+        if report.sound and not useless:
+            return self._answered(run, draft, report, odd), report
         can_ask = self._seconds_left(run) > LEAST_SECONDS and run.tokens < run.budget.tokens
         if not run.asked_again and can_ask:
-            why = complaint(report) if not report.sound else ""
-            if strange:
-                why += "\nAnswer in the language of the question."
-            if refused:
-                why += "\nYou have the results below: answer from them."
-            await self._store_step(run, "send_back", {"answer": draft, "why": why.strip()})
+            why = "\n".join([*([] if report.sound else [complaint(report)]), *useless])
+            await self._store_step(run, "send_back", {"answer": draft, "why": why})
             return None, report
-        if strange or refused:
-            return self._from_results(run, "the model's answer could not be used"), report
+        if useless:
+            why = f"the model's answer could not be used: {in_words(useless)}"
+            return self._from_results(run, why), report
         text = mended(report)
         if text.startswith("("):
             return self._from_results(run, "nothing of the model's answer is supported"), report
         note = "what no evidence supports was taken out of the model's answer"
+        note = f"{note}; {odd}" if odd else note
         return self._answered(run, text, held(text, run, self._around.plant), note), report
 
     # -- without a model ------------------------------------------------------------------------
@@ -455,6 +454,12 @@ class ReasoningLoop:
 
     def _event(self, run: Run, kind: EventKind, data: dict[str, Any]) -> ReasoningEvent:
         return ReasoningEvent(run.record.id, kind, data)
+
+
+def _flags(run: Run) -> list[str]:
+    """What was unusual about the model's last reply."""
+    thought = [step.document for step in run.steps if step.kind == "think"]
+    return list(thought[-1].get("flags") or ()) if thought else []
 
 
 async def answered(events: AsyncIterator[ReasoningEvent]) -> ReasonedAnswer:

@@ -45,7 +45,11 @@ def held(answer: str, run: Run, plant: Plant) -> Report:
     """What the check of an answer against everything that the run found says."""
     passages = [passage.text for item in run.observations for passage in passages_of(item)]
     said = [run.record.question, *(item.text for item in run.observations)]
-    return check_quoting(answer, evidence_of(run, plant), passages, said)
+    own = [item.text for item in run.observations]
+    for item in run.observations:
+        if item.operation != SEARCH and item.result is not None:
+            own += [str(text) for text in item.result.get("warnings") or ()]
+    return check_quoting(answer, evidence_of(run, plant), passages, said, own)
 
 
 def evidence_of(run: Run, plant: Plant) -> Evidence:

@@ -8,7 +8,13 @@ from typing import Any
 
 from orchestrator.core.decision import ValueAnswer
 from orchestrator.llm.answers.draft import Evidence as Found
-from orchestrator.llm.grounding import Evidence, check_quoting, mended
+from orchestrator.llm.grounding import (
+    Evidence,
+    check_quoting,
+    flat_sentence,
+    mended,
+    whole_sentences,
+)
 from orchestrator.llm.wording import Verdict
 from orchestrator.plant.tags import Plant
 from orchestrator.state.records import OutcomeRecord
@@ -50,30 +56,24 @@ def grounds_of(
 class Grounded:
     """A verifier over the evidence of one turn.
 
-    What repeats the plain answer word for word holds: those are the program's own words.
+    A sentence that repeats one of the plain answer word for word holds: those are the program's own words.
     """
 
     def __init__(self, evidence: Evidence, plain: str, passages: Sequence[str] = ()) -> None:
         self._passages = passages
         self._evidence = evidence
-        self._plain = _flat(plain)
+        self._plain = plain
+        self._own = whole_sentences([plain])
 
     def __call__(self, answer: str) -> Verdict:
         """The answer without the sentences that do not hold, and why they do not."""
-        report = check_quoting(answer, self._evidence, self._passages, [self._plain])
-        said = [_flat(answer[begin:end]) for begin, end in report.sentences]
-        problems = tuple(
-            item
-            for item in report.problems
-            if item.kind in ("misquoted", "instruction") or said[item.sentence] not in self._plain
-        )
+        own = [self._plain]
+        report = check_quoting(answer, self._evidence, self._passages, own, own)
+        said = [flat_sentence(answer[begin:end]) for begin, end in report.sentences]
+        problems = tuple(item for item in report.problems if said[item.sentence] not in self._own)
         if not problems:
             return Verdict(answer)
         bad = {item.sentence for item in problems}
         faults = dict.fromkeys(f'"{item.text}": {item.why}' for item in problems)
         nothing = len(bad) == len(report.sentences)
         return Verdict("" if nothing else mended(replace(report, problems=problems)), tuple(faults))
-
-
-def _flat(text: str) -> str:
-    return " ".join(text.split()).rstrip(".")

@@ -18,6 +18,7 @@ from orchestrator.llm.answers.draft import Evidence
 from orchestrator.llm.fence import fenced
 from orchestrator.llm.port import Budget, LanguageModel, Message, Usage
 from orchestrator.llm.prompts.library import load_prompt
+from orchestrator.llm.usable import in_words, shown, unusable, unusual
 
 MOST_FACTS = 80
 NO_USAGE = Usage()
@@ -117,7 +118,7 @@ class Wording:
             try:
                 async for piece in self._model.stream(messages, Budget(deadline=left)):
                     if piece.kind == "reasoning":
-                        yield Thought(piece.text)
+                        yield Thought(shown(piece.text))
                     elif piece.kind == "end":
                         reply = piece.reply
             except ModelError as error:
@@ -126,18 +127,22 @@ class Wording:
             if reply is None:
                 break
             usage = _sum(usage, reply.usage)
-            verdict = await asyncio.to_thread(verify, reply.text)
-            if not verdict.faults:
-                yield Worded(verdict.text, reply.model, "", usage, stamp)
-                return
-            faults = verdict.faults
-            messages = [
-                *messages,
-                Message("assistant", reply.text),
-                Message("user", _again(verdict.faults)),
-            ]
+            text = shown(reply.text)
+            useless = unusable(text, [question, plain])
+            if useless:
+                faults, again = (in_words(useless),), "\n".join(useless)
+                note = f"the language model was not used: {faults[0]}"
+                verdict = Verdict("", faults)
+            else:
+                verdict = await asyncio.to_thread(verify, text)
+                if not verdict.faults:
+                    yield Worded(verdict.text, reply.model, unusual(reply.flags), usage, stamp)
+                    return
+                faults, again = verdict.faults, _again(verdict.faults)
+                note = "; ".join(filter(None, (_left_out(faults, verdict), unusual(reply.flags))))
+            messages = [*messages, Message("assistant", text), Message("user", again)]
             if attempt:
-                yield Worded(verdict.text, reply.model, _left_out(faults, verdict), usage, stamp)
+                yield Worded(verdict.text, reply.model, note, usage, stamp)
                 return
         why = (
             f"its answer could not be verified ({'; '.join(faults[:3])})"

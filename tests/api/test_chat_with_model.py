@@ -86,6 +86,35 @@ def test_what_stays_wrong_is_left_out_and_said(service: Running, model: Threaded
     assert "nothing of its answer could be verified" in told.end["notes"][0]
 
 
+@pytest.mark.parametrize(
+    ("useless", "told_why"),
+    [
+        ("I'm sorry, but I cannot help with that.", "refuses"),
+        ("数据质量良好，覆盖三个标签，可以放心使用，无需任何操作，请放心继续运行。", "language"),
+        (f"Okay, so the user asks about the data. Let me think. {GOOD}", "thinks aloud"),
+    ],
+)
+def test_what_is_no_answer_is_sent_back_once_and_then_the_plain_answer_follows(
+    service: Running, model: ThreadedModel, useless: str, told_why: str
+) -> None:
+    model.says(Say(useless), Say(GOOD))
+    told = say(service.http, "is the data good?")
+    assert (told.answer, told.end["answered_by"]) == (GOOD, "r1")
+    assert model.sent[1].messages[-2]["content"] == useless
+    model.says(Say(useless))
+    told = say(service.http, "is the data good?")
+    assert told.answer.startswith("Data quality is 97 %")
+    assert told.end["answered_by"] == "templates"
+    assert told_why in told.end["notes"][0]
+
+
+def test_control_characters_reach_nobody(service: Running, model: ThreadedModel) -> None:
+    model.says(Say(f"\x1b[2J{GOOD}\x07", reasoning="I \x1b[31mthink\x1b[0m."))
+    told = say(service.http, "is the data good?", show_reasoning=True)
+    assert told.answer == GOOD
+    assert "\x1b" not in "".join(data["text"] for data in told.of("reasoning"))
+
+
 def test_it_is_shown_the_conversation_without_reasoning_and_words_are_data(
     service: Running, model: ThreadedModel
 ) -> None:

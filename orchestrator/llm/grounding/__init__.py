@@ -6,7 +6,7 @@ from orchestrator.llm.grounding.check import check
 from orchestrator.llm.grounding.evidence import Evidence
 from orchestrator.llm.grounding.facts import Fact
 from orchestrator.llm.grounding.mending import complaint, mended
-from orchestrator.llm.grounding.quotations import check_quoting
+from orchestrator.llm.grounding.quotations import check_quoting, flat_sentence, whole_sentences
 from orchestrator.llm.grounding.report import Problem, Report, Traced
 
 __all__ = [
@@ -18,5 +18,7 @@ __all__ = [
     "check",
     "check_quoting",
     "complaint",
+    "flat_sentence",
     "mended",
+    "whole_sentences",
 ]

@@ -11,6 +11,7 @@ from orchestrator.llm.grounding.directions import direction_of
 from orchestrator.llm.grounding.evidence import Evidence
 from orchestrator.llm.grounding.facts import Fact
 from orchestrator.llm.grounding.matching import Support, derived, direct, readings, totals
+from orchestrator.llm.grounding.plant_names import denies, shaped_names
 from orchestrator.llm.grounding.quantities import COMPARED, Quantity, masked, quantities
 from orchestrator.llm.grounding.report import Problem, Report, Traced
 from orchestrator.llm.grounding.subjects import Mention, Mentions, subjects_of
@@ -47,6 +48,10 @@ _IS_A_LIMIT = re.compile(
 _NEAR_LIMIT = re.compile(
     r"\b(?:limit|threshold|target|alarm|maximum|minimum|normal|bound)\b", re.IGNORECASE
 )
+_LIMIT_IS = re.compile(
+    r"\b(?:limit|threshold)(?:\s+(?:of|for|on)\s+(?:the\s+)?[\w.-]+(?:\s[\w.-]+){0,3}?)?\s*(?:\b(?:of|is|was|at|stands at)|=|:|\()?\s*$",
+    re.IGNORECASE,
+)
 COMPARABLE = 0.25
 """How far, relatively, a bound in words ("more than 600") may lie from the value that it is true of."""
 
@@ -60,7 +65,7 @@ class _Check:
     def __init__(self, answer: str, evidence: Evidence) -> None:
         self._answer = answer
         self._evidence = evidence
-        self._sentences = _sentences(answer)
+        self._sentences = sentences_of(answer)
         self._claims = quantities(answer, evidence.names)
         self._clean = masked(answer, evidence.names)
         self._mentions: list[Mention] = Mentions(evidence).of(answer)
@@ -95,9 +100,23 @@ class _Check:
                 last = max(m.start for m in named)
                 carried = {m.key for m in named if m.start == last or len(named) <= 2}
             self._contradicted(number, bounds, named)
+            self._invented(number, bounds, numbers=bool(claims))
         return Report(
             self._answer, tuple(self._sentences), tuple(self._problems), tuple(self._traced)
         )
+
+    def _invented(self, number: int, bounds: tuple[int, int], *, numbers: bool) -> None:
+        """A tag or piece of equipment that nothing names; one that is only denied claims nothing."""
+        sentence = self._answer[bounds[0] : bounds[1]]
+        if denies(sentence) and not numbers:
+            return
+        for _, name in shaped_names(sentence):
+            if not self._evidence.knows(name):
+                self._problems.append(
+                    Problem(
+                        "unsupported", name, number, "no tag or equipment of this name is known"
+                    )
+                )
 
     def _from_to(self, claims: Sequence[Quantity], number: int, bounds: tuple[int, int]) -> None:
         """``falls from 360 to 370`` contradicts itself."""
@@ -197,16 +216,7 @@ class _Check:
         before = self._clean[bounds[0] : claim.start]
         after = self._clean[claim.end : bounds[1]]
         direction = direction_of(before, after)
-        if (
-            re.search(
-                r"\b(?:low|high|alarm|trip|upper|lower)?\s*limit (?:of|is|at|=)?\s*$",
-                before[-25:],
-                re.IGNORECASE,
-            )
-            and fact.role not in ("limit", "passage")
-            and fact.subject
-            and any(item.role == "limit" for item in self._facts_of.get(fact.subject, ()))
-        ):
+        if _LIMIT_IS.search(before) and fact.role not in ("limit", "passage"):
             return False
         if fact.role == "limit" and not _OF_LIMITS.search(self._answer[bounds[0] : bounds[1]]):
             return False
@@ -386,7 +396,7 @@ def _converted(fact: Fact, claim: Quantity) -> float | None:
     return None
 
 
-def _sentences(text: str) -> list[tuple[int, int]]:
+def sentences_of(text: str) -> list[tuple[int, int]]:
     """Begin and end of each sentence or line."""
     found: list[tuple[int, int]] = []
     begin = 0

@@ -23,6 +23,7 @@ from orchestrator.llm.grounding.facts import (
     Fact,
     Role,
 )
+from orchestrator.llm.grounding.plant_names import bare_name, shaped_names
 from orchestrator.llm.grounding.quantities import quantities
 from orchestrator.llm.grounding.unit_words import pint_unit
 from orchestrator.plant.samples import Sample
@@ -126,6 +127,15 @@ class Evidence:
         self.subjects: dict[str, Subject] = {}
         self.situation: Mapping[str, Any] = {}
         self._tags: dict[str, Tag] = {}
+        self._read: set[str] = set()
+
+    def knows(self, name: str) -> bool:
+        """Whether a name of the shape of a tag or piece of equipment stands anywhere in the evidence."""
+        known = self._read | {bare_name(key) for key in self.subjects}
+        return bare_name(name) in known or bare_name(re.split(r"[._]", name)[0]) in known
+
+    def _take_names(self, text: str) -> None:
+        self._read.update(bare_name(name) for _, name in shaped_names(text))
 
     @property
     def names(self) -> set[str]:
@@ -143,6 +153,7 @@ class Evidence:
             self._tags[subject.key] = tag
             for phrase in (tag.description, *tag.aliases):
                 if phrase:
+                    self._take_names(phrase)
                     subject.phrases.add(_folded(phrase))
             unit = pint_unit(tag.unit)
             source = f"limits of {tag.name}"
@@ -188,6 +199,7 @@ class Evidence:
 
     def add_passage(self, source: str, text: str) -> None:
         """A passage of a document: its numbers count as the document's."""
+        self._take_names(text)
         for item in quantities(text, self.names):
             words = frozenset(_words(text[max(0, item.start - 80) : item.start]))
             self._add(item.value, pint_unit(item.unit), "", words, "passage", source)
@@ -240,6 +252,8 @@ class Evidence:
     ) -> None:
         if len(self.facts) > MOST_NUMBERS:
             return
+        if isinstance(value, str):
+            self._take_names(value)
         if isinstance(value, Mapping):
             named = _name_of(value)
             if named is not None:
@@ -251,6 +265,7 @@ class Evidence:
             given = value.get("unit")
             unit = given if isinstance(given, str) else unit
             for name, item in value.items():
+                self._take_names(str(name))
                 inner, own = subject, None
                 if (
                     named is None

@@ -28,6 +28,9 @@ _DIFFERENCE = re.compile(
 _RATIO = re.compile(
     r"\b(?:times|ratio|twice|double|factor|-?fold|multiple)\b|×|\bx\b", re.IGNORECASE
 )
+_BY_PART = re.compile(
+    r"\b(?:third|quarter|fifth|tenth)s? (?:lower|less|higher|more)\b", re.IGNORECASE
+)
 _TOTAL = re.compile(
     r"\b(?:total\w*|sum\w*|together|combined|altogether|in all|overall|add\w* up)\b", re.IGNORECASE
 )
@@ -65,6 +68,8 @@ class Support:
 def direct(claim: Quantity, fact: Fact) -> Support | None:
     """Support by one fact: its size is the claim's, after rounding and conversion; signs are not looked at."""
     claimed = abs(claim.value)
+    if claim.ratio:
+        return None  # two facts make one
     if fact.role == "count" and (claim.unit or claim.step < 1):
         return None
     if claim.counted and fact.role not in ("count", "passage", "value"):
@@ -158,7 +163,7 @@ def derived(
         for name, value, unit in _of_two(claim, one, other, sentence, difference):
             size = _in_claimed_unit(claim, value, unit)
             if size is not None and _same(claim, claimed, abs(size)):
-                if name == "ratio" and pool.index(one) > pool.index(other):
+                if name == "ratio" and not claim.ratio and pool.index(one) > pool.index(other):
                     continue
                 return Support((one, other), name, size)
     return None
@@ -169,6 +174,14 @@ def _of_two(
 ) -> Iterable[tuple[str, float, str]]:
     second = _as(other, one.unit)
     if second is None:
+        return
+    if claim.ratio:
+        # "a third lower" leaves two thirds.
+        if second and one.role != "limit" and (one.subject != other.subject or one.role == "value"):
+            ratio = one.value / second
+            yield "ratio", ratio, "1"
+            if _BY_PART.search(sentence):
+                yield "change", abs(ratio - 1), "1"
         return
     if difference and claim.unit != "percent":
         yield "difference", one.value - second, one.unit

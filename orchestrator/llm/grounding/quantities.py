@@ -7,7 +7,7 @@ list numbers, ordinals, references ("step 2", "[3]", "ISA-18.2").
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -104,6 +104,13 @@ COMPARED = re.compile(
     r"\b(?P<less>below|under|less than|lower than|at most|up to|fewer than|no more than|younger than|shorter than)|(?P<gt>[>≥])|(?P<lt>[<≤]))\s*(?:\$|usd )?$",
     re.IGNORECASE,
 )
+_RATIO_WORDS = re.compile(
+    r"\b(?:(?P<twice>twice|double)(?=\s+(?:as\b|the\b|its\b|that\b|those\b|what\b|_))"
+    r"|(?<!first )(?<!second )(?<!other )(?<!last )(?P<half>half)(?=\s+(?:of\b|as\b|the\b|its\b|that\b|those\b|what\b|_))"
+    r"|(?P<times>two|three|four|five|six|eight|ten) times(?=\s+(?:as\b|the\b|its\b|that\b|those\b|higher\b|_))"
+    r"|(?P<many>a|one|two|three)[ -](?P<part>third|quarter|fifth|tenth)s?(?=\s+(?:of\b|as\b|that\b|lower\b|less\b|higher\b|more\b)))",
+    re.IGNORECASE,
+)
 _NOT_A_COUNT = re.compile(
     r"^\s*(?:of (?:the|these|those|them|its)\b|way|hand|side|thing|more|another|other|such|can\b|could\b|should\b|must\b|point|reason|option|question|"
     r"possibilit|cause|step|by\b|or two|at a time|after\b)",
@@ -133,6 +140,7 @@ class Quantity:
         signed: Whether it has a sign.
         hedged: Whether a word before it says that it is rough.
         counted: Whether it counts things rather than measures them.
+        ratio: Whether it says how many times one thing is another ("twice", "half of").
     """
 
     value: float
@@ -144,6 +152,7 @@ class Quantity:
     signed: bool = False
     hedged: bool = False
     counted: bool = False
+    ratio: bool = False
 
 
 def masked(text: str, names: Iterable[str] = ()) -> str:
@@ -188,8 +197,28 @@ def quantities(text: str, names: Iterable[str] = ()) -> list[Quantity]:
         item = _in_words(clean, text, match)
         if item is not None:
             found.append(item)
+    found += ratios(clean, text)
     found.sort(key=lambda item: item.start)
     return _with_shared_units(clean, found)
+
+
+def ratios(clean: str, text: str) -> Iterator[Quantity]:
+    """Ratios in words; they hold to a tenth of themselves, as people say them."""
+    for match in _RATIO_WORDS.finditer(clean):
+        if match["twice"]:
+            value = 2.0
+        elif match["half"]:
+            value = 0.5
+        elif match["times"]:
+            value = float(WRITTEN[match["times"].lower()])
+        else:
+            parts = {"third": 3, "quarter": 4, "fifth": 5, "tenth": 10}
+            many = {"a": 1, "one": 1, "two": 2, "three": 3}[match["many"].lower()]
+            value = many / parts[match["part"].lower()]
+        yield Quantity(
+            value, "", 0.2 * value, match.start(), match.end(), text[match.start() : match.end()],
+            hedged=False, ratio=True,
+        )  # fmt: skip
 
 
 @cache

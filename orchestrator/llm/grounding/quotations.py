@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from orchestrator.llm.fence import harmless
-from orchestrator.llm.grounding.check import check
+from orchestrator.llm.grounding.acts import acts
+from orchestrator.llm.grounding.check import check, sentences_of
 from orchestrator.llm.grounding.evidence import Evidence
 from orchestrator.llm.grounding.report import Problem, Report
 
@@ -20,51 +21,34 @@ LEAST_WORDS = 5
 LEAST_HIDDEN = 3
 """Words from which a quotation claims nothing of its own; a number alone is a claim, quoted or not."""
 _QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|«([^»]+)»|((?:^>[^\n]*(?:\n|$))+)", re.MULTILINE)
-_ACTS = (
-    "open|close|shut|start|stop|raise|lower|set|increase|decrease|reduce|flush|drain|isolate|switch|turn|"
-    "adjust|bypass|trip|write|inject|ramp|vent|purge|ensure|verify|shutdown|put|bring|cut|keep|hold|apply|"
-    "admit|fill|empty|connect|disconnect|remove|override|disable|enable|reset|acknowledge|approve|throttle"
-)
-_DONE = (
-    "opened|closed|shut|started|stopped|raised|lowered|set|increased|decreased|reduced|flushed|drained|"
-    "isolated|switched|turned|adjusted|bypassed|tripped|written|injected|ramped|vented|purged|put|brought|"
-    "cut|filled|emptied|connected|disconnected|removed|overridden|disabled|enabled|reset|approved|throttled"
-)
-_ORDER = re.compile(
-    # What an order begins with …
-    rf"^\W*(?:\d+[.)]\s*|step \d+\W*)?(?:(?:please|then|first|next|finally|now|and|so|also|immediately|slowly)\W+)*"
-    rf"(?:{_ACTS})\s+(?!(?:is|are|was|were|of|has|have|had|stands|points?|alerts?|alarms?|limits?|time)\b)\w"
-    # … who should do something, what should be done, and what is claimed to have been done.
-    rf"|\b(?:you|operators?|shift|crew|board)\b[^.;]{{0,20}}\b(?:should|must|need to|have to|has to|shall)\b[^.;]{{0,20}}\b(?:{_ACTS})\b"
-    rf"|\b(?:should|must|shall|needs? to|ha(?:s|ve) to)\b[^.;]{{0,15}}\bbe\b[^.;]{{0,15}}\b(?:{_DONE})\b"
-    rf"|\bI(?:'ve| have| will|'ll| am going to)\b[^.;]{{0,15}}\b(?:{_ACTS}|{_DONE})\b"
-    r"|^\W*(?:\d+[.)]\s*)?\w+(?:йте|ите|ьте)(?:сь)?\b",
-    re.IGNORECASE,
-)
 _BEFORE = re.compile(r"(?:^|[.!?;:]|\n)\s*(?:(?:\d+[.)]|[-*•#>]+|[A-Z][.)])\s*)*$")
 _BEHIND = re.compile(r"\s*(?:$|[.!?;](?!\w))|[ \t]*\n\s*(?:\n|[-*•#>]|\d+[.)]|[A-ZА-Я])")
 
 
 def check_quoting(
-    answer: str, evidence: Evidence, passages: Sequence[str], said: Iterable[str] = ()
+    answer: str,
+    evidence: Evidence,
+    passages: Sequence[str],
+    said: Iterable[str] = (),
+    own: Iterable[str] = (),
 ) -> Report:
     """Trace every number of ``answer``, and hold what it says of passages to their words.
 
-    Without passages this is `check`. Quotations that stand in a passage claim nothing of their own.
+    Quotations that stand in a passage claim nothing of their own. A sentence that tells somebody to act, or
+    that something was done, holds only where it is one of the program's own.
 
     Args:
         answer: Of a model.
         evidence: Everything that it may rest on, the passages among it.
         passages: Texts, word for word.
         said: Other texts that it may quote: the question, results.
+        own: Texts of the program itself, whose whole sentences it may repeat.
     """
-    if not passages:
-        return check(answer, evidence)
     texts = [harmless(text) for text in passages]
     others = list(said)
     hidden = answer
     wrong: list[tuple[int, str]] = []
-    for begin, end, words in _quotations(answer):
+    for begin, end, words in _quotations(answer) if passages else ():
         if len(words.split()) >= LEAST_HIDDEN and any(_holds(text, words) for text in texts):
             hidden = hidden[:begin] + re.sub(r"\S", "x", hidden[begin:end]) + hidden[end:]
         elif len(words.split()) >= LEAST_WORDS and not any(
@@ -73,19 +57,33 @@ def check_quoting(
             wrong.append((begin, answer[begin:end]))
     report = check(hidden, evidence)
     problems = list(report.problems)
+    repeated = whole_sentences(own)
     for number, (begin, end) in enumerate(report.sentences):
         for at, text in wrong:
             if begin <= at < end:
                 why = "it is in quotation marks, and stands so in no passage"
                 problems.append(Problem("misquoted", text[:120], number, why))
         sentence = hidden[begin:end]
-        if _ORDER.search(sentence):
+        if acts(sentence) and flat_sentence(answer[begin:end]) not in repeated:
             why = (
-                "it tells somebody to act, or that something was done; quote the passage word for word, "
-                "in quotation marks"
+                "it tells somebody to act, or that something was done, and neither the results nor the plain "
+                "answer say so; leave it out, or quote the passage word for word, in quotation marks"
             )
             problems.append(Problem("instruction", answer[begin:end][:120], number, why))
     return replace(report, answer=answer, problems=tuple(problems))
+
+
+def whole_sentences(texts: Iterable[str]) -> frozenset[str]:
+    """The sentences of texts, flat: what repeats one word for word says nothing of its own."""
+    return frozenset(
+        flat_sentence(text[begin:end]) for text in texts for begin, end in sentences_of(text)
+    )
+
+
+def flat_sentence(text: str) -> str:
+    """A sentence without list marks, citations and its last stop, to be compared."""
+    bare = re.sub(r"^\s*[-*•]\s+|\s*\[\d{1,2}[a-c]?\](?=\.?\s*$)", "", text)
+    return " ".join(bare.split()).rstrip(" .")
 
 
 def _quotations(answer: str) -> Iterator[tuple[int, int, str]]:
@@ -101,7 +99,7 @@ def _holds(text: str, words: str) -> bool:
 
     An order must be whole: without the "do not" before it or the "once …" behind it, it is another one.
     """
-    order = _ORDER.search(words) is not None
+    order = acts(words)
     pattern = r"\s+".join(re.escape(word) for word in words.split())
     return any(
         not order or (_BEFORE.search(text[: at.start()]) and _BEHIND.match(text[at.end() :]))
