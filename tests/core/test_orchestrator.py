@@ -95,14 +95,16 @@ async def test_only_what_the_live_loop_decided_is_its_own(
     async def take(content: object, job_id: str, *, own: bool = False, seen: dict = own) -> None:
         seen[job_id] = own
 
-    async with await Orchestrator.open(
-        settings(tmp_path), source=short_twin(), lockstep=True
-    ) as first:
+    async def falls(_: datetime) -> Situation:
+        return MARGIN_FALLS
+
+    async with await Orchestrator.open(settings(tmp_path)) as first:
         monkeypatch.setattr(first.operator, "take", take)
-        await run_until(first, datetime(2026, 3, 3, 0, 40, tzinfo=UTC))
-        live = {job.id for job in (await first.store.jobs.list()).items if job.ended_at}
-        assert live
-        assert {own[job] for job in live if job in own} == {True}
+        monkeypatch.setattr(first, "_situation", falls)
+        await first._assess_and_act(datetime(2026, 3, 1, 6, tzinfo=UTC))
+        await first.settle()
+        live = [job.id for job in (await first.store.jobs.list()).items]
+        assert [own[job] for job in live] == [True]
     async with await Orchestrator.open(settings(tmp_path)) as second:
         jobs = [await second.store.jobs.get(job) for job in live]
         assert all(decided_live(job) for job in jobs)
