@@ -189,7 +189,7 @@ async def test_a_gate_binds_the_model(plant: Orchestrator) -> None:
     answer, _, _ = await asked(
         plant,
         [
-            Say(step(run={"operation": "optimization.setpoints", "parameters": {}})),
+            Say(step(run={"operation": "optimization.plan", "parameters": {}})),
             Say(step(answer=GOOD)),
         ],
     )
