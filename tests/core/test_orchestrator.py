@@ -92,7 +92,9 @@ async def test_only_what_the_live_loop_decided_is_its_own(
     monkeypatch.setattr("orchestrator.core.orchestrator.content_of", lambda *_: {"moves": []})
     own: dict[str, bool] = {}
 
-    async def take(content: object, job_id: str, *, own: bool = False, seen: dict = own) -> None:
+    async def take(
+        content: object, job_id: str, *, own: bool = False, seen: dict[str, bool] = own
+    ) -> None:
         seen[job_id] = own
 
     async def falls(_: datetime) -> Situation:
