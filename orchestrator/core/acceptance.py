@@ -35,7 +35,9 @@ class Acceptance:
         self._clock = clock
         self._inputs = inputs
 
-    async def jobs_of(self, decision: Decision) -> list[JobRecord]:
+    async def jobs_of(
+        self, decision: Decision, origin: dict[str, str] | None = None
+    ) -> list[JobRecord]:
         """The jobs of a decision, in the order of its actions; all or none.
 
         Raises:
@@ -52,7 +54,11 @@ class Acceptance:
             for action in actions:
                 waits_for = tuple(ids[name] for name in waits[action.name])
                 job = await self.job(
-                    ids[action.name], action, decision_id=decision.id, depends_on=waits_for
+                    ids[action.name],
+                    action,
+                    decision_id=decision.id,
+                    depends_on=waits_for,
+                    origin=origin,
                 )
                 jobs.append(job)
         except BaseException:

@@ -148,11 +148,17 @@ class ModuleCoordinator:
 
     # -- acceptance ---------------------------------------------------------------------------
 
-    async def submit(self, record: DecisionRecord, decision: Decision) -> list[JobRecord]:
+    async def submit(
+        self,
+        record: DecisionRecord,
+        decision: Decision,
+        *,
+        origin: dict[str, str] | None = None,
+    ) -> list[JobRecord]:
         """Store a decision with its actions as jobs, in one transaction, and start them.
 
         A dry run is stored without jobs. An action waits for those that it depends on; one that is
-        not deferred does not wait for one that is.
+        not deferred does not wait for one that is. ``origin`` is kept with each job, as by `invoke`.
 
         Raises:
             UnknownModuleError, UnknownOperationError, ParameterError, DataError: an action cannot
@@ -160,7 +166,7 @@ class ModuleCoordinator:
             ConflictError: the decision is stored already.
             DatabaseUnavailableError: nothing could be stored.
         """
-        jobs = [] if decision.dry_run else await self._acceptance.jobs_of(decision)
+        jobs = [] if decision.dry_run else await self._acceptance.jobs_of(decision, origin)
         try:
             self._require_started(bool(jobs))
             await self._store.decisions.add(record, jobs)

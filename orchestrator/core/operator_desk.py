@@ -118,15 +118,18 @@ class OperatorDesk:
 
     # -- recommendations come ----------------------------------------------------------------
 
-    async def take(self, content: Mapping[str, Any], job_id: str | None) -> RecommendationRecord:
+    async def take(
+        self, content: Mapping[str, Any], job_id: str | None, *, own: bool = False
+    ) -> RecommendationRecord:
         """Store a recommendation, have it checked, and offer it or say why not.
 
         Args:
             content: Moves, worth, evidence and the rest.
             job_id: The job that proposed it.
+            own: The live loop itself decided that job; only then may a grant stand for the approval.
         """
         async with self._one_at_a_time:
-            record = await self._intake.take(content, job_id)
+            record = await self._intake.take(content, job_id, own=own)
         if record.state == "approved":
             self._soon()
         return record

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal, Self, get_args
@@ -25,6 +26,7 @@ from orchestrator.core.decision import Decision
 from orchestrator.core.decision_engine import DecisionEngine, Memory, QueryRequest, Turn
 from orchestrator.core.events import EventBus
 from orchestrator.core.home import MONITORING_MODELS
+from orchestrator.core.job_origin import ADVICE, LIVE, REQUEST, decided_live, of_way
 from orchestrator.core.live_advice import LiveAdvice
 from orchestrator.core.live_loop import LiveLoop
 from orchestrator.core.meant_tags import MeantTags
@@ -155,7 +157,7 @@ class Orchestrator:
             self.memory,
             self.clock,
             situation=self.situation,
-            accept=self._accept,
+            accept=partial(self._accept, way=ADVICE),
             spawn=self._spawn,
         )
         self._lockstep = lockstep
@@ -315,7 +317,7 @@ class Orchestrator:
             decision = self.engine.decide(situation, memory=self.memory, now=at)
             if not self._worth_recording(decision):
                 return
-            jobs = await self._accept(decision, situation)
+            jobs = await self._accept(decision, situation, way=LIVE)
             self.memory.note_started(decision, at)
             if not self._lockstep:
                 self.live_advice.ask(decision, situation, at)
@@ -417,7 +419,12 @@ class Orchestrator:
         return QueryRequest(text, previous, reading)
 
     async def _accept(
-        self, decision: Decision, situation: Situation, *, session_id: str | None = None
+        self,
+        decision: Decision,
+        situation: Situation,
+        *,
+        session_id: str | None = None,
+        way: str = REQUEST,
     ) -> list[JobRecord]:
         document = decision.document
         record = DecisionRecord(
@@ -433,7 +440,7 @@ class Orchestrator:
             features={c["operation"]: c for c in document["criteria"]},
             session_id=session_id,
         )
-        jobs = await self.coordinator.submit(record, decision)
+        jobs = await self.coordinator.submit(record, decision, origin=of_way(way))
         self.events.publish("decision", decision.created_at, document)
         if not self._lockstep:
             for job in jobs:
@@ -515,15 +522,15 @@ class Orchestrator:
     async def _follow(self, job: JobRecord, decision: Decision | None) -> None:
         try:
             outcome = await self.coordinator.wait(job.id)
-            await self._learn(outcome, decision)
+            await self._learn(outcome, decision, own=decided_live(job))
         except DanGError as error:
             log.error("an outcome could not be followed", job=job.id, error=str(error))
 
-    async def _learn(self, outcome: OutcomeRecord, decision: Decision | None) -> None:
+    async def _learn(self, outcome: OutcomeRecord, decision: Decision | None, *, own: bool) -> None:
         at = self.clock.now()
         self.memory.note_outcome(outcome, at)
         await self._learn_from_outcomes()
         digest = decision.situation_digest if decision is not None else None
         content = content_of(outcome, digest)
         if content is not None:
-            await self.operator.take(content, outcome.job_id)
+            await self.operator.take(content, outcome.job_id, own=own)

@@ -51,12 +51,15 @@ class Intake:
         self._approvals = approvals
         self._settings = settings
 
-    async def take(self, content: Mapping[str, Any], job_id: str | None) -> RecommendationRecord:
+    async def take(
+        self, content: Mapping[str, Any], job_id: str | None, *, own: bool = False
+    ) -> RecommendationRecord:
         """Store a recommendation, have it checked, and offer it or say why not.
 
         Args:
             content: Moves, worth, evidence and the rest, without expiry and situation.
             job_id: The job that proposed it.
+            own: The live loop itself decided that job; only then may a grant stand for the approval.
         """
         facts = await self._facts.now()
         at = facts.at
@@ -87,7 +90,10 @@ class Intake:
         )
         others = await self._journal.records()
         await self._journal.propose(record)
-        return await self._offer(record, facts, relevant, others, broken)
+        offered = await self._offer(record, facts, relevant, others, broken)
+        if offered.state != "awaiting_approval" or not own:
+            return offered
+        return await self._approve_under_grant(offered, facts, relevant)
 
     async def _offer(
         self,
@@ -126,12 +132,15 @@ class Intake:
             if other.state in OPEN:
                 newer = f"{record.id} is newer, for {', '.join(sorted(mine))}"
                 await self._journal.enter(other, "supersede", reason=newer)
-        return await self._approve_under_grant(offered, facts, relevant)
+        return offered
 
     async def _approve_under_grant(
         self, record: RecommendationRecord, facts: Facts, relevant: RelevantSituation
     ) -> RecommendationRecord:
-        """Autonomous mode: a grant that covers every move stands for the approval."""
+        """Autonomous mode: a grant that covers every move stands for the approval.
+
+        Whoever granted it trusted the plant's own loop, not everybody who can ask for set points.
+        """
         if self._modes.mode != "autonomous":
             return record
         grant = await self._modes.covering(record.document["moves"])

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from orchestrator.errors import DanGError, UnavailableError
+from orchestrator.errors import DanGError, DatabaseUnavailableError
 from orchestrator.modules.base import Operation
 
 if TYPE_CHECKING:
     from orchestrator.core.orchestrator import Orchestrator
 
-REACHES_OUT = frozenset({"analysis.update"})
-"""Operations that fetch from outside; a model does not start them."""
 Status = Literal["succeeded", "refused", "failed"]
 
 
@@ -62,6 +60,9 @@ class Runner(Protocol):
     ) -> Observation:
         """Run one and wait for it up to ``deadline`` seconds; never raises for what it is asked.
 
+        Raises:
+            DatabaseUnavailableError: the state database cannot be reached; the step is over.
+
         The same key gives the same run, so that a step that is repeated after a crash runs nothing twice.
         """
         ...
@@ -83,13 +84,13 @@ class GatedRunner:
             name: operation
             for name, operation in self.orchestrator.registry.operations.items()
             if not operation.needs.writes_to_plant
+            and operation.changes is None
             and operation.appends is None
-            and name not in REACHES_OUT
         }
 
     @property
     def operations(self) -> Mapping[str, Operation]:
-        """Those that neither write to the plant nor add to the historian."""
+        """Those that only read and compute: no writes, no recommendations, no fetching, no other servers."""
         return self._operations
 
     async def run(
@@ -104,22 +105,25 @@ class GatedRunner:
         if isinstance(data, Mapping) and not {"start", "end"} <= data.keys():
             why = "data that is made up in a request is no evidence; give a range of the historian"
             return Observation(operation, parameters, "refused", text=why)
-        earlier = await self._job_of(key)
-        if earlier is None:
-            held = self.orchestrator.engine.held(operation, await self.orchestrator.situation())
-            if held is not None:
-                return Observation(
-                    operation, parameters, "refused", text=f"a gate holds it: {held}"
-                )
         try:
+            if await self._job_of(key) is None:
+                held = self.orchestrator.engine.held(operation, await self.orchestrator.situation())
+                if held is not None:
+                    why = f"a gate holds it: {held}"
+                    return Observation(operation, parameters, "refused", text=why)
             job = await self.orchestrator.invoke(
-                known.module, known.name, dict(parameters), idempotency_key=key
+                known.module,
+                known.name,
+                dict(parameters),
+                idempotency_key=key,
+                origin={"way": "reasoning"},
             )
             outcome = await self.orchestrator.coordinator.wait(job.id, timeout=deadline)
         except TimeoutError:
             why = f"it has not ended within {deadline:.0f} s and goes on"
             return Observation(operation, parameters, "failed", text=why)
-        except UnavailableError:
+        except DatabaseUnavailableError:
+            # No step can be stored either; the run goes on from its last one later.
             raise
         except DanGError as error:
             return Observation(operation, parameters, "failed", text=str(error))

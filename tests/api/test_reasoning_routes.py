@@ -32,6 +32,19 @@ def test_without_waiting_the_address_is_given_and_the_work_goes_on(service: Runn
     assert service.http.get(address).json()["answer"]["text"]
 
 
+def test_a_question_is_its_users_own_and_can_be_forgotten(service: Running) -> None:
+    body = {"question": "Is the data good?", "user": "anna", "wait": True}
+    run = service.http.post("/reasoning", json=body, timeout=60).json()
+    address = f"/reasoning/{run['run_id']}"
+    for way in (service.http.get, service.http.delete):
+        assert way(address).status_code == 404
+        assert way(address, params={"user": "berta"}).status_code == 404
+    assert service.http.get(address, params={"user": "anna"}).json() == run
+    assert service.http.delete(address, params={"user": "anna"}).status_code == 204
+    assert service.http.get(address, params={"user": "anna"}).status_code == 404
+    assert service.http.delete(address, params={"user": "anna"}).status_code == 404
+
+
 def test_what_does_not_fit_is_said(service: Running) -> None:
     assert service.http.get("/reasoning/none-such").status_code == 404
     assert service.http.post("/reasoning", json={"question": ""}).status_code == 422

@@ -654,7 +654,7 @@ async def test_a_grant_stands_for_the_approval_inside_its_envelope_and_time(make
         )
     ends = op.clock.now() + 60 * MINUTE
     grant = await op.desk.modes.grant(limits, by="Anna", starts_at=None, ends_at=ends, max_moves=50)
-    inside = await op.desk.take(content(), None)
+    inside = await op.desk.take(content(), None, own=True)
     assert inside.state == "approved"
     [approval] = await op.store.recommendations.approvals(inside.id)
     assert approval.grant_id == grant.id
@@ -662,12 +662,35 @@ async def test_a_grant_stands_for_the_approval_inside_its_envelope_and_time(make
     assert op.plant.set_points == {"A_SP": 103.0, "B_SP": 52.0}
     await op.run(40)
     assert await op.state(inside) == "completed"
-    beyond = await op.desk.take(content(moves=(("A_SP", 103.0, 107.0, "degC"),)), None)
+    beyond = await op.desk.take(content(moves=(("A_SP", 103.0, 107.0, "degC"),)), None, own=True)
     assert beyond.state == "awaiting_approval"
     await op.run(20)
-    late = await op.desk.take(content(moves=(("A_SP", 103.0, 104.0, "degC"),)), None)
+    late = await op.desk.take(content(moves=(("A_SP", 103.0, 104.0, "degC"),)), None, own=True)
     assert late.state == "awaiting_approval"
     assert op.plant.set_points["A_SP"] == 103.0
+
+
+@on_both
+async def test_a_grant_is_not_for_what_somebody_asked_for(make: Make) -> None:
+    op = make(mode="autonomous")
+    await op.start()
+    limits = {"A_SP": GrantedTag(95.0, 105.0, 1.0, 5.0), "B_SP": GrantedTag(45.0, 55.0, 2.0, 5.0)}
+    ends = op.clock.now() + 60 * MINUTE
+    await op.desk.modes.grant(limits, by="Anna", starts_at=None, ends_at=ends, max_moves=50)
+    asked_for = await op.desk.take(content(), None)
+    assert asked_for.state == "awaiting_approval"
+    await op.run(8)
+    assert op.plant.writes == []
+    assert await op.store.recommendations.approvals(asked_for.id) == ()
+    again = make(after=op, mode="autonomous")
+    await again.start(3)
+    await again.run(3)
+    assert await again.state(asked_for) == "awaiting_approval"
+    assert again.plant.writes == []
+    approved = await again.desk.approve(asked_for.id, "Anna", asked_for.digest)
+    assert approved.state == "approved"
+    await again.run(8)
+    assert again.plant.set_points == {"A_SP": 103.0, "B_SP": 52.0}
 
 
 async def test_a_revoked_grant_ends_what_it_began(make: Make) -> None:
@@ -677,7 +700,7 @@ async def test_a_revoked_grant_ends_what_it_began(make: Make) -> None:
     grant = await op.desk.modes.grant(
         limits, by="Anna", starts_at=None, ends_at=op.clock.now() + 60 * MINUTE, max_moves=50
     )
-    record = await op.desk.take(content(moves=MOVES[:1]), None)
+    record = await op.desk.take(content(moves=MOVES[:1]), None, own=True)
     await op.run(1)
     written = len(op.plant.writes)
     await op.desk.modes.revoke(grant.id, "Berta")

@@ -9,6 +9,7 @@ import pytest
 from orchestrator.config import Settings
 from orchestrator.config_file import load_settings
 from orchestrator.core.decision_engine import DecisionEngine
+from orchestrator.core.job_origin import decided_live
 from orchestrator.core.orchestrator import Orchestrator
 from orchestrator.core.situation import Situation
 from orchestrator.errors import HomeLockedError, NotFoundError, ParameterError, UnavailableError
@@ -83,6 +84,38 @@ async def test_the_simulated_unit_raises_an_alert_and_is_acted_upon(tmp_path: Pa
         journal = await orchestrator.store.alerts.journal(alerts[0].id)
         assert journal[-1].by == "operator"
         assert (await orchestrator.store.audit.verify()).intact
+
+
+async def test_only_what_the_live_loop_decided_is_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.core.orchestrator.content_of", lambda *_: {"moves": []})
+    own: dict[str, bool] = {}
+
+    async def take(
+        content: object, job_id: str, *, own: bool = False, seen: dict[str, bool] = own
+    ) -> None:
+        seen[job_id] = own
+
+    async def falls(_: datetime) -> Situation:
+        return MARGIN_FALLS
+
+    async with await Orchestrator.open(settings(tmp_path)) as first:
+        monkeypatch.setattr(first.operator, "take", take)
+        monkeypatch.setattr(first, "_situation", falls)
+        await first._assess_and_act(datetime(2026, 3, 1, 6, tzinfo=UTC))
+        await first.settle()
+        live = [job.id for job in (await first.store.jobs.list()).items]
+        assert [own[job] for job in live] == [True]
+    async with await Orchestrator.open(settings(tmp_path)) as second:
+        jobs = [await second.store.jobs.get(job) for job in live]
+        assert all(decided_live(job) for job in jobs)
+        monkeypatch.setattr(second.operator, "take", take)
+        _, [asked] = await second.decide(situation=MARGIN_FALLS)
+        forged = await second.invoke("optimization", "setpoints", {}, origin={"way": "live"})
+        plain = await second.invoke("optimization", "setpoints", {})
+        await second.settle()
+        assert [own[job.id] for job in (asked, forged, plain)] == [False, False, False]
 
 
 async def test_open_alerts_are_open_after_a_restart(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ async def test_the_model_runs_an_operation_reads_it_and_answers_with_citations(
     first, second = sent
     assert 'TI042 "Furnace outlet temperature" = 352.4 °C [high 365 °C]' in first
     assert "[1] etl.validate: succeeded" in second
-    assert second.index("optimization.setpoints") < second.index("[1] etl.validate")
+    assert second.index("optimization.plan") < second.index("[1] etl.validate")
 
 
 async def test_an_invented_operation_is_refused_and_the_model_goes_on(plant: Orchestrator) -> None:
@@ -189,7 +189,7 @@ async def test_a_gate_binds_the_model(plant: Orchestrator) -> None:
     answer, _, _ = await asked(
         plant,
         [
-            Say(step(run={"operation": "optimization.setpoints", "parameters": {}})),
+            Say(step(run={"operation": "optimization.plan", "parameters": {}})),
             Say(step(answer=GOOD)),
         ],
     )

@@ -81,6 +81,20 @@ async def test_a_run_is_read_back_with_its_steps_in_order(store: Store) -> None:
     assert await store.reasoning.unfinished(T0) == []
 
 
+async def test_a_run_is_removed_by_its_user_or_by_its_age(store: Store) -> None:
+    for number in range(3):
+        begun = replace(RUN, id=f"r{number}", started_at=T0 + timedelta(days=number))
+        await store.reasoning.begin(begun)
+        await store.reasoning.step(ReasoningStepRecord(begun.id, 0, "think", T0, {}))
+    assert not await store.reasoning.delete("r2", "berta")
+    assert await store.reasoning.delete("r2", "anna")
+    assert await store.reasoning.forget_before(T0 + timedelta(days=1), keep=["r1"]) == 1
+    assert [run.id for run in await store.reasoning.unfinished(T0)] == ["r1"]
+    for gone in ("r0", "r2"):
+        with pytest.raises(NotFoundError):
+            await store.reasoning.get(gone)
+
+
 async def test_two_who_work_on_one_run_do_not_both_store_a_step(store: Store) -> None:
     await store.reasoning.begin(RUN)
     with pytest.raises(ConflictError, match="run-1"):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from orchestrator.api.bodies import documented_body, read_body
@@ -14,6 +14,7 @@ from orchestrator.llm.reasoning_desk import ReasoningDesk
 from orchestrator.llm.reasoning_run import ReasoningBudget
 
 router = APIRouter(prefix="/reasoning", tags=["copilot"], responses=PROBLEMS)
+User = Annotated[str, Query(max_length=128, description="Whose question; his own only.")]
 
 
 class ReasoningRequest(Body):
@@ -68,7 +69,7 @@ async def begin(request: Request) -> Response:
     run_id = await desk.begin(asked.question, user=asked.user, budget=budget)
     if asked.wait:
         await unless_closing(request, desk.wait(run_id))
-    response = await _run(request, run_id)
+    response = await _run(request, run_id, asked.user)
     if not asked.wait:
         response.status_code = 202
         response.headers["location"] = f"/reasoning/{run_id}"
@@ -76,13 +77,20 @@ async def begin(request: Request) -> Response:
 
 
 @router.get("/{run_id}", summary="A question with its steps", response_model=ReasoningRun)
-async def show(request: Request, run_id: str) -> Response:
+async def show(request: Request, run_id: str, user: User = "") -> Response:
     """What was thought, run and read so far, and the answer when it is there."""
-    return await _run(request, run_id)
+    return await _run(request, run_id, user)
 
 
-async def _run(request: Request, run_id: str) -> Response:
-    record, steps = await orchestrator_of(request).store.reasoning.get(run_id)
+@router.delete("/{run_id}", summary="Forget a question", status_code=204)
+async def delete(request: Request, run_id: str, user: User = "") -> Response:
+    """Remove it with its steps; work on it ends. Results of what it ran stay, as records of what was done."""
+    await desk_of(request).delete(run_id, user)
+    return Response(status_code=204)
+
+
+async def _run(request: Request, run_id: str, user: str) -> Response:
+    record, steps = await desk_of(request).show(run_id, user)
     run = ReasoningRun(
         run_id=record.id,
         question=record.question,

@@ -12,6 +12,7 @@ from orchestrator.api.mcp.schemas import input_schema, output_schema
 from orchestrator.config import Settings
 from orchestrator.errors import GateRefusedError, NotFoundError, RefusedError
 from orchestrator.modules.base import Operation
+from orchestrator.modules.mounted.modules import HANDLER as MOUNTED
 from orchestrator.modules.registry import Registry
 
 
@@ -79,7 +80,7 @@ class Catalogue:
             )
         if not self._granted(operation):
             raise NotGrantedError(
-                f"not offered to other programs: it {operation.changes}"
+                f"not offered to other programs ({operation.changes})"
                 if operation.changes
                 else "not offered to other programs",
                 where=operation.full_name,
@@ -117,7 +118,11 @@ class Catalogue:
 
 def _made(name: str, operation: Operation) -> types.Tool:
     reads = operation.changes is None and operation.appends is None
-    said = operation.summary if reads else f"{operation.summary} It {operation.changes}."
+    said = operation.summary
+    if not reads:
+        said += f" What it changes: {operation.changes or 'it adds samples to the historian'}."
+    # What a tool of another server does is not known here.
+    destructive = operation.handler == MOUNTED
     return types.Tool(
         name=name,
         title=operation.full_name,
@@ -127,7 +132,7 @@ def _made(name: str, operation: Operation) -> types.Tool:
         annotations=types.ToolAnnotations(
             title=operation.full_name,
             read_only_hint=reads,
-            destructive_hint=False,
+            destructive_hint=destructive,
             idempotent_hint=reads,
             open_world_hint=not reads,
         ),

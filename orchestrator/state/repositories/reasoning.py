@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from orchestrator.errors import ConflictError, NotFoundError
@@ -70,6 +71,22 @@ class Reasoning:
                 raise NotFoundError(f"no reasoning run {id!r}")
             found = await connection.execute(steps.order_by(reasoning_steps.c.number))
             return ReasoningRecord(**row), [ReasoningStepRecord(**s) for s in found.mappings()]
+
+    async def delete(self, id: str, user: str) -> bool:  # noqa: A002
+        """Remove a run of a user with its steps; false where there is none."""
+        gone = delete(reasoning_runs).where(
+            reasoning_runs.c.id == id, reasoning_runs.c.user == user
+        )
+        async with self._database.write() as connection:
+            return bool((await connection.execute(gone)).rowcount)
+
+    async def forget_before(self, at: datetime, keep: Collection[str] = ()) -> int:
+        """Remove the runs that were begun up to ``at``, except those named; returns how many."""
+        gone = delete(reasoning_runs).where(
+            reasoning_runs.c.started_at <= at, reasoning_runs.c.id.notin_(list(keep))
+        )
+        async with self._database.write() as connection:
+            return (await connection.execute(gone)).rowcount
 
     async def unfinished(self, since: datetime) -> list[ReasoningRecord]:
         """Runs without an answer, begun since ``since``, the oldest first."""
