@@ -44,7 +44,7 @@ bench: setup ## Run the benchmarks, figures as ratios against a reference
 	$(BIN)/python -m benchmarks
 
 # every extra but ray, for the reason in docs/dependencies.md
-LOCKED_EXTRAS := excel forecasting opcua optimization postgres redis twin
+LOCKED_EXTRAS := excel forecasting knowledge mcp opcua optimization postgres redis twin
 
 lock: ## Resolve the dependencies anew into requirements.lock (needs uv)
 	uv pip compile pyproject.toml --group dev $(LOCKED_EXTRAS:%=--extra %) --python-version 3.11 --universal \

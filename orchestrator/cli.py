@@ -22,7 +22,9 @@ from orchestrator.commands import (
 )
 from orchestrator.commands import chat as chatting
 from orchestrator.commands import decide as deciding
+from orchestrator.commands import documents as documenting
 from orchestrator.commands import evaluate as evaluating
+from orchestrator.commands import mcp as mcp_serving
 from orchestrator.commands import model as refinery_model
 from orchestrator.commands import models as modelling
 from orchestrator.commands import monitor as monitoring
@@ -72,6 +74,7 @@ app.command(rich_help_panel=SERVING)(serving.run)
 app.command(rich_help_panel=SERVING)(serving.serve)
 app.command(rich_help_panel=SERVING)(replay.replay)
 app.command(rich_help_panel=ASKING)(chatting.chat)
+app.command(rich_help_panel=SERVING)(mcp_serving.mcp)
 app.command(rich_help_panel=ASKING)(deciding.ask)
 app.command(rich_help_panel=ASKING)(deciding.decide)
 app.command(rich_help_panel=ASKING)(invoke.invoke)
@@ -83,6 +86,7 @@ app.add_typer(sessions.app, name="sessions", rich_help_panel=LOOKING)
 app.add_typer(alerts.app, name="alerts", rich_help_panel=LOOKING)
 app.add_typer(recommending.app, name="recommendations", rich_help_panel=LOOKING)
 app.add_typer(operating.app, name="operator", rich_help_panel=LOOKING)
+app.add_typer(documenting.app, name="documents", rich_help_panel=LOOKING)
 app.add_typer(plant.mode_app, name="mode", rich_help_panel=LOOKING)
 app.add_typer(configuration.app, name="config", rich_help_panel=SETTING)
 app.add_typer(tagging.app, name="tags", rich_help_panel=SETTING)

@@ -21,7 +21,9 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from orchestrator.chat_settings import ChatSettings
+from orchestrator.knowledge_settings import KnowledgeSettings
 from orchestrator.llm_settings import LLMSettings
+from orchestrator.mcp_settings import McpSettings
 from orchestrator.sections import Section
 from orchestrator.write_settings import WriteSettings
 
@@ -349,6 +351,8 @@ class Settings(BaseSettings):
     state: StateSettings = StateSettings()
     coordination: CoordinationSettings = CoordinationSettings()
     service: ServiceSettings = ServiceSettings()
+    knowledge: KnowledgeSettings = KnowledgeSettings()
+    mcp: McpSettings = McpSettings()
     logging: LoggingSettings = LoggingSettings()
 
     @field_validator("modules", mode="before")
@@ -384,7 +388,13 @@ class Settings(BaseSettings):
 
     def module(self, name: str) -> ModuleSettings:
         """Settings of a module; defaults where the configuration does not name it."""
-        return self.modules.get(name) or ModuleSettings()
+        given = self.modules.get(name)
+        for server in self.mcp.servers:
+            if server.name == name:
+                # The call's own time-out comes first: it says more than the end of the worker.
+                own = given or ModuleSettings(timeout=server.timeout + 10, max_concurrency=4)
+                return own.model_copy(update={"options": {**own.options, "server": server}})
+        return given or ModuleSettings()
 
     def with_module_options(self, options: Mapping[str, Mapping[str, Any]]) -> Self:
         """A copy with further options of modules, by module (used by commands)."""

@@ -72,6 +72,23 @@ class WriteRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Travel:
+    """How far a write has, or may have, moved a tag.
+
+    Attributes:
+        id: Of the write.
+        tag: The tag.
+        intended_at: When it was journalled.
+        travel: How far, in the tag's unit.
+    """
+
+    id: str
+    tag: str
+    intended_at: datetime
+    travel: float
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """The stop of all writing: who pressed it, when and why."""
 
@@ -81,3 +98,18 @@ class Stop:
     why: str = ""
     released_by: str | None = None
     released_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What earlier writes mean for the next one.
+
+    Attributes:
+        travels: How far tags were moved, oldest first.
+        locked: Tags with a write whose end is not known.
+        stop: The stop that is on, if any.
+    """
+
+    travels: tuple[Travel, ...]
+    locked: frozenset[str]
+    stop: Stop | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
+from starlette.routing import Route
 
 from orchestrator import __version__
 from orchestrator.api.bodies import DOCUMENTED
@@ -22,6 +23,7 @@ from orchestrator.api.endpoints import (
     alerts,
     chat,
     decisions,
+    documents,
     events,
     invoke,
     jobs,
@@ -37,6 +39,7 @@ from orchestrator.api.endpoints import (
     status,
     summaries,
 )
+from orchestrator.api.mcp import endpoint as mcp_endpoint
 from orchestrator.api.metrics import Metrics
 from orchestrator.api.middleware.body_limit import MEGABYTE, BodyLimit
 from orchestrator.api.middleware.direct import LayeredApplication
@@ -48,8 +51,13 @@ from orchestrator.api.problems import http_exception, request_validation
 from orchestrator.api.service import OrchestratorFactory, Service, open_configured
 from orchestrator.config import Settings
 from orchestrator.llm.copilot import Copilot
+from orchestrator.llm.knowledge.base import KnowledgeBase
 from orchestrator.llm.reasoning_desk import ReasoningDesk
 from orchestrator.llm.wiring import attach_model, reasoning_of
+from orchestrator.modules.mounted.keeper import ToolKeeper, ToolKeepers
+
+if TYPE_CHECKING:
+    from orchestrator.core.orchestrator import Orchestrator
 
 DESCRIPTION = """\
 Decides when work is worth doing on a refinery, has a module do it, and learns from what came of it.
@@ -70,6 +78,7 @@ RESOURCES = (
     recommendations,
     operator,
     modules,
+    documents,
     models,
     mode,
     events,
@@ -103,9 +112,17 @@ def create_app(
         orchestrator = await orchestrator_factory(settings)
         app.state.orchestrator = orchestrator
         model = attach_model(orchestrator)
-        app.state.copilot = Copilot(orchestrator, model)
-        app.state.reasoning = ReasoningDesk(orchestrator, reasoning_of(orchestrator, model))
+        app.state.knowledge = knowledge = KnowledgeBase(settings.knowledge, orchestrator.store)
+        app.state.copilot = Copilot(orchestrator, model, knowledge)
+        reasoning = reasoning_of(orchestrator, model, knowledge)
+        app.state.reasoning = ReasoningDesk(orchestrator, reasoning)
         await app.state.reasoning.resume_unfinished()
+        app.state.tool_keepers = keepers = _tool_keepers(settings, orchestrator)
+        await keepers.recall()
+        if service.url is not None:
+            # A command that works on the home itself is over before these would be of use.
+            keepers.start()
+            knowledge.start()
         metrics.watch_loop(lambda: service.loop_state == "running")
         orchestrator.events.listen(metrics.event)
         if run_loop and orchestrator.source is not None:
@@ -117,8 +134,11 @@ def create_app(
         finally:
             app.state.closing.set()
             await service.stop_loop()
-            app.state.orchestrator = None
             await app.state.reasoning.close()
+            await mcp.close()
+            await keepers.stop()
+            app.state.orchestrator = app.state.knowledge = None
+            await knowledge.close()
             await orchestrator.close()
 
     names = (settings.service.host, *settings.service.allowed_hosts)
@@ -126,7 +146,7 @@ def create_app(
         layers=(
             Middleware(RequestContext, metrics=metrics),
             Middleware(ProblemErrors),
-            Middleware(SameOrigin, names=names),
+            Middleware(SameOrigin, names=names, guarded={mcp_endpoint.PATH}),
             Middleware(BodyLimit, max_bytes=int(settings.service.max_body_mb * MEGABYTE)),
             Middleware(Idempotency),
         ),
@@ -144,6 +164,8 @@ def create_app(
     app.state.service = service
     app.state.metrics = metrics
     app.state.heartbeat_seconds = heartbeat_seconds or settings.chat.heartbeat
+    mcp = mcp_endpoint.McpEndpoint(settings, app.state.closing)
+    app.router.routes.append(Route(mcp_endpoint.PATH, mcp, include_in_schema=False))
     for resource in RESOURCES:
         app.include_router(
             resource.router,
@@ -153,6 +175,20 @@ def create_app(
     app.add_api_route("/", _front, include_in_schema=False)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+def _tool_keepers(settings: Settings, orchestrator: Orchestrator) -> ToolKeepers:
+    """What keeps the schemas of other servers' tools up to date."""
+    names = {module.name for module in orchestrator.registry}
+    return ToolKeepers(
+        ToolKeeper(
+            server,
+            orchestrator.registry.module(server.name),
+            orchestrator.home.modules / server.name,
+        )
+        for server in settings.mcp.servers
+        if server.name in names
+    )
 
 
 async def _front() -> RedirectResponse:

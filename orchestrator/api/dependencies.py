@@ -17,6 +17,7 @@ from orchestrator.errors import ParameterError, UnavailableError
 
 if TYPE_CHECKING:
     from orchestrator.core.orchestrator import Orchestrator
+    from orchestrator.llm.knowledge.base import KnowledgeBase
 
 Result = TypeVar("Result")
 
@@ -41,6 +42,18 @@ def orchestrator_of(request: Request) -> Orchestrator:
         UnavailableError: the service is starting or ending.
     """
     found: Orchestrator | None = getattr(request.app.state, "orchestrator", None)
+    if found is None:
+        raise UnavailableError("the service is starting or ending", remedy="try again shortly")
+    return found
+
+
+def knowledge_of(request: Request) -> KnowledgeBase:
+    """The documents of the application that serves ``request``.
+
+    Raises:
+        UnavailableError: the service is starting or ending.
+    """
+    found: KnowledgeBase | None = getattr(request.app.state, "knowledge", None)
     if found is None:
         raise UnavailableError("the service is starting or ending", remedy="try again shortly")
     return found

@@ -20,7 +20,7 @@ access_log = structlog.get_logger("orchestrator.api.access")
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 ACCESS_LEVEL = LEVELS["info"]
 ACCESS_DELAY_S = 0.05
-QUIET_LIBRARIES = ("dbos", "alembic", "asyncio", "httpx", "httpcore", "uvicorn.access")
+QUIET_LIBRARIES = ("dbos", "alembic", "asyncio", "httpx", "httpcore", "mcp", "uvicorn.access")
 
 
 class _StandardErrorHandler(logging.Handler):

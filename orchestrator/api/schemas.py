@@ -122,11 +122,14 @@ class JobView(JobSummary):
     attempts: int | None = None
     result: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
+    origin: dict[str, str] | None = None
+    """By which way a direct invocation came, and from whom; null for this API and for decisions."""
 
     @classmethod
     def of(cls, job: JobRecord, outcome: OutcomeRecord | None) -> JobView:
         """Put the job and its outcome together."""
         shown = {name: getattr(job, name) for name in cls.model_fields if hasattr(job, name)}
+        shown["origin"] = job.request.get("origin")
         if outcome is not None:
             shown |= {
                 "status": outcome.status,

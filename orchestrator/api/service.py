@@ -16,6 +16,7 @@ from orchestrator import __version__
 from orchestrator.clock import iso
 from orchestrator.config import Settings
 from orchestrator.core.sources import configured_sources
+from orchestrator.lean_arrow import keep_pandas_out
 
 if TYPE_CHECKING:
     from orchestrator.core.orchestrator import Orchestrator
@@ -57,6 +58,7 @@ class Service:
 
     def start_loop(self, orchestrator: Orchestrator) -> None:
         """Run the live loop beside the service; its failure never ends the service."""
+        keep_pandas_out()
         self.loop_state = "running"
         self._loop_task = asyncio.create_task(self._run_loop(orchestrator))
 

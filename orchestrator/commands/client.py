@@ -196,16 +196,7 @@ async def connect(
     import httpx
 
     settings = target.settings()
-    if target.url is not None:
-        if not target.url.startswith(("http://", "https://")):
-            raise ConfigurationError(
-                f"{target.url!r} is no address of a service",
-                where="--url",
-                remedy="give it as http://host:port",
-            )
-        url: str | None = target.url.rstrip("/")
-    else:
-        url = await _owner_url(settings)
+    url = await service_url(target, settings)
     async with AsyncExitStack() as stack:
         if url is None and options:
             settings = settings.with_module_options(options)
@@ -219,6 +210,24 @@ async def connect(
             trust_env=False,
         )
         yield Api(await stack.enter_async_context(client), base, app)
+
+
+async def service_url(target: Target, settings: Settings) -> str | None:
+    """The address of the service that a command works on; null where nobody owns the home.
+
+    Raises:
+        ConfigurationError: ``--url`` is no address.
+        HomeLockedError: a process without a service owns the home.
+    """
+    if target.url is None:
+        return await _owner_url(settings)
+    if not target.url.startswith(("http://", "https://")):
+        raise ConfigurationError(
+            f"{target.url!r} is no address of a service",
+            where="--url",
+            remedy="give it as http://host:port",
+        )
+    return target.url.rstrip("/")
 
 
 def running_service(settings: Settings) -> str | None:

@@ -29,7 +29,7 @@ def check(
 
     target = Target(file or config, home)
     settings = target.settings()
-    registry = load_registry()
+    registry = load_registry(settings.mcp.servers)
     engine = DecisionEngine(settings, registry)
     plant = configured_plant(settings)
     unknown = sorted(set(settings.modules) - {module.name for module in registry})

@@ -166,8 +166,8 @@ def _engine(target: Target) -> DecisionEngine:
     from orchestrator.core.decision_engine import DecisionEngine
     from orchestrator.modules.registry import load_registry
 
-    registry = load_registry()
-    return DecisionEngine(target.settings(), registry)
+    settings = target.settings()
+    return DecisionEngine(settings, load_registry(settings.mcp.servers))
 
 
 def _text(path: Path) -> str:

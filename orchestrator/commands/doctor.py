@@ -33,6 +33,8 @@ EXTRAS = {
         "pandas",
         "matplotlib",
     ),
+    "knowledge": ("pypdf",),
+    "mcp": ("mcp",),
     "postgres": ("asyncpg", "psycopg"),
     "redis": ("redis",),
     "twin": ("gymnasium",),
@@ -111,7 +113,7 @@ def _policy(settings: Settings) -> Iterator[Finding]:
     from orchestrator.core.decision_engine import DecisionEngine
     from orchestrator.modules.registry import load_registry
 
-    registry = load_registry()
+    registry = load_registry(settings.mcp.servers)
     operations = registry.operations.values()
     absent = [op.full_name for op in operations if not find_spec(op.handler.partition(":")[0])]
     if absent:

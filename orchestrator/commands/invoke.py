@@ -89,6 +89,9 @@ def invoke(
             parameters["data"] = {"columns": columns}
     if report is not None:
         _check_folder(report)
+        declared = _declared(module, operation)
+        if declared is not None and "report" not in declared.input_model.model_fields:
+            raise _no_report(f"{module}.{operation}")
         parameters["report"] = "markdown" if report.suffix.lower() == ".md" else True
     from orchestrator.commands.client import Api, call
     from orchestrator.commands.progress import waiting
@@ -133,11 +136,13 @@ def _check_folder(report: Path) -> None:
         )
 
 
+def _no_report(name: str) -> ParameterError:
+    return ParameterError(f"{name} makes no report", where="--report", remedy="leave --report out")
+
+
 def _write(report: Path, page: Any, name: str) -> None:
     if not isinstance(page, str):
-        raise ParameterError(
-            f"{name} makes no report", where="--report", remedy="leave --report out"
-        )
+        raise _no_report(name)
     try:
         report.expanduser().write_text(page, encoding="utf-8")
     except OSError as error:

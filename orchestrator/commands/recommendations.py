@@ -173,6 +173,21 @@ def rollback(
     _change(Target(config, home, url, as_json), id_, "rollback", body)
 
 
+@app.command()
+def leave(
+    id_: IdArgument,
+    reason: WhyOption = "",
+    by: ByOption = None,
+    config: ConfigOption = None,
+    home: HomeOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End a held recommendation with the handles where they are; a reason is needed."""
+    body = {"by": person(by), "reason": reason}
+    _change(Target(config, home, url, as_json), id_, "leave", body)
+
+
 def _change(target: Target, id_: str, verb: str, body: dict[str, Any]) -> None:
     from orchestrator.commands.client import call
 

@@ -72,6 +72,7 @@ class Acceptance:
         *,
         decision_id: str | None = None,
         depends_on: tuple[str, ...] = (),
+        origin: dict[str, str] | None = None,
     ) -> JobRecord:
         """The job of an action, its parameters checked and its data secured.
 
@@ -112,6 +113,7 @@ class Acceptance:
                 "deadline": action.deadline.isoformat() if action.deadline else None,
                 "seed": int(digest[:8], 16),
                 "digest": digest,
+                **({"origin": origin} if origin else {}),
             },
             accepted_at=now,
         )

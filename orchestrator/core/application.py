@@ -16,9 +16,10 @@ import structlog
 
 from orchestrator.clock import Clock
 from orchestrator.config import OperatorSettings
+from orchestrator.core.explained_alerts import VerifiedMoves, came_since
 from orchestrator.core.operator_gate import Gate
 from orchestrator.core.operator_modes import OperatorModes
-from orchestrator.core.plant_facts import PlantFacts
+from orchestrator.core.plant_facts import MOST_VERIFIED, PlantFacts
 from orchestrator.core.recommendation_journal import (
     OPERATOR_AGENT,
     SAFETY_AGENT,
@@ -49,11 +50,17 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Steps in force, how they came to be so, and what the safety agent is asked about."""
+    """Steps in force, how they came to be so, and what the safety agent is asked about.
+
+    ``begun`` is when the recommendation was first entered upon, and ``under_way`` whether a step of an
+    earlier plan of it was written.
+    """
 
     entry: RecommendationTransition
     steps: Sequence[StepRecord]
     proposal: Proposal
+    begun: datetime
+    under_way: bool
 
 
 class Application:
@@ -62,6 +69,9 @@ class Application:
     Args:
         gate: The safety agent and the writer.
         watch: Looks at what the plant makes of the moves.
+
+    Attributes:
+        next_due: When the next step of what was advanced last may be written; null where none is planned.
     """
 
     def __init__(
@@ -83,6 +93,14 @@ class Application:
         self._clock = clock
         self._settings = settings
         self._watch = watch
+        self.next_due: datetime | None = None
+
+    async def restore_verified(self) -> None:
+        """Find again which moves the plant has answered to as expected, from before this process."""
+        page = await self._store.recommendations.list(state="completed", limit=MOST_VERIFIED)
+        for record in reversed(page.items):
+            trail = await self._store.recommendations.trail(record.id)
+            self._facts.note_verified(VerifiedMoves(record.id, _entered(trail)))
 
     async def begin(self, record: RecommendationRecord, facts: Facts) -> RecommendationRecord:
         """Enter upon the steps of an approved recommendation; nothing is written yet."""
@@ -92,6 +110,7 @@ class Application:
 
     async def advance(self, record: RecommendationRecord) -> RecommendationRecord:
         """Do what is due for a recommendation that is under way."""
+        self.next_due = None
         if record.state == "held":
             return record
         unknown = await self.settle_interrupted(record)
@@ -104,7 +123,7 @@ class Application:
             )
         if record.state in WRITING and self._modes.mode == "advisory":
             return await self._hold(record, "the operator agent was set to advisory")
-        facts = await self._facts.now()
+        facts = await self._facts.now(moves=record.state in WRITING)
         if record.state in ("applying", "verifying"):
             trouble = await self._watch.trouble(record, facts)
             if trouble:
@@ -227,12 +246,16 @@ class Application:
         trail = await self._store.recommendations.trail(record.id)
         entry = next(t for t in reversed(trail) if t.event in ("begin", "resume", "roll_back"))
         count = entry.details["steps"]
-        steps = (await self._store.recommendation_steps.of(record.id))[-count:] if count else ()
+        every = await self._store.recommendation_steps.of(record.id)
+        steps = every[-count:] if count else ()
+        begun = _entered(trail)
+        under_way = any(step.state == "done" for step in every[: len(every) - count])
         given = [a for a in await self._store.recommendations.approvals(record.id) if not a.void]
         grants = [approval.grant_id for approval in given if approval.grant_id is not None]
         grant_id = grants[-1] if grants else None
         if entry.event == "begin":
-            return Plan(entry, steps, stored_proposal(record, given, grant_id))
+            proposal = stored_proposal(record, given, grant_id)
+            return Plan(entry, steps, proposal, begun, under_way)
         # The rest of the way and the way back are new steps: who approved the recommendation, and who
         # asks for them, answers for these too.
         # On the way back for good; on the way forth no longer than the recommendation is valid.
@@ -254,7 +277,8 @@ class Application:
         )
         digest = digest_of(bare)
         approvals = tuple(Approval(name, entry.at, digest) for name in dict.fromkeys(names))
-        return Plan(entry, steps, replace(bare, digest=digest, approvals=approvals))
+        proposal = replace(bare, digest=digest, approvals=approvals)
+        return Plan(entry, steps, proposal, begun, under_way)
 
     async def _write_due(self, record: RecommendationRecord, facts: Facts) -> RecommendationRecord:
         """Write the steps whose time has come, each after a check with fresh facts."""
@@ -264,11 +288,16 @@ class Application:
         for index, step in enumerate(plan.steps[done:], start=done):
             due = _due(step, previous, plan.entry.at)
             if due > self._clock.now():
+                self.next_due = due
                 return record
             if step.state != "pending":
                 return await self._hold(record, f"the step of {step.tag} is {step.state}")
             facts = replace(facts, situation_digest=plan.proposal.situation_digest)
-            verdict = await self._gate.check(plan.proposal, facts, done=index)
+            if plan.entry.event == "roll_back":
+                facts = came_since(facts, plan.begun)
+            verdict = await self._gate.check(
+                plan.proposal, facts, done=index, under_way=plan.under_way
+            )
             if not verdict.may_be_written:
                 return await self._objected(record, verdict.vetoes or verdict.findings, due)
             begun = await self._mark(step, "writing")
@@ -331,7 +360,10 @@ class Application:
             return await self._take_back(record, reason, details)
         said = f"{len(seen)} of {len(responses)} expected responses seen, all within tolerance"
         reason = said if responses else "read back; the model expects no other tag to answer"
-        return await self._journal.enter(record, "verified", reason=reason, details=details)
+        verified = await self._journal.enter(record, "verified", reason=reason, details=details)
+        trail = await self._store.recommendations.trail(record.id)
+        self._facts.note_verified(VerifiedMoves(record.id, _entered(trail)))
+        return verified
 
     async def _moved_away(self, record: RecommendationRecord) -> str:
         """Which set points are not where they were left, in words: moved since, or put back by the plant."""
@@ -374,6 +406,11 @@ class Application:
         return await self._store.recommendation_steps.mark(
             step, state, at=self._clock.now(), detail=detail
         )
+
+
+def _entered(trail: Sequence[RecommendationTransition]) -> datetime:
+    """When steps of a recommendation were first entered upon."""
+    return next(t.at for t in trail if t.event in ("begin", "resume", "roll_back"))
 
 
 def _due(step: StepRecord, previous: StepRecord | None, entered: datetime) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from orchestrator.clock import Clock, iso
 from orchestrator.core.operator_gate import Gate
@@ -68,12 +69,14 @@ class Approvals:
         by: str,
         comment: str,
         grant_id: str | None,
+        *,
+        at: datetime,
     ) -> ApprovalRecord:
-        """An approval of the content as it is, for the situation as it is."""
+        """An approval of the content as it is, for the situation as it was at ``at``."""
         return ApprovalRecord(
             recommendation_id=record.id,
             by=by,
-            at=self._clock.now(),
+            at=at,
             digest=record.digest,
             situation_digest=relevant.digest(),
             mode=self._modes.mode,

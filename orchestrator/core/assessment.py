@@ -111,6 +111,11 @@ class Assessor:
             maintenance=self._maintenance_at(at),
         )
 
+    @property
+    def learned_until(self) -> datetime | None:
+        """The newest row that the monitor learned normal operation from; ``None`` where it did not."""
+        return self._monitor.learned_until if self._monitor is not None else None
+
     def plant_mode(self) -> PlantMode | None:
         """The plant mode, or ``None`` where nothing tells it."""
         if self.operator_mode is not None:
@@ -120,6 +125,12 @@ class Assessor:
             if named is not None:
                 return named
         return self._monitor.mode() if self._monitor is not None else None
+
+    def data_quality(self, at: datetime) -> float | None:
+        """The data-quality score at ``at``, or ``None`` where no monitor or no sample tells it."""
+        if self._monitor is None or not self._any_samples:
+            return None
+        return self._quality(self._monitor, at).score
 
     def _quality(self, monitor: Monitor, at: datetime) -> DataQuality:
         report = monitor.quality(at)

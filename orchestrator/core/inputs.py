@@ -23,6 +23,7 @@ from orchestrator.clock import iso
 from orchestrator.core.named_tags import check_named_tags
 from orchestrator.errors import DataError, UnknownTagError
 from orchestrator.field_errors import json_text
+from orchestrator.lean_arrow import keep_pandas_out
 from orchestrator.modules.base import (
     DataInput,
     HistorianRange,
@@ -266,6 +267,7 @@ def inline_table(data: InlineData, *, as_given: bool = False) -> pa.Table:
     """
     import pyarrow as pa
 
+    keep_pandas_out()
     columns = _columns(data)
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:

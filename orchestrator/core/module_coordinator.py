@@ -179,10 +179,11 @@ class ModuleCoordinator:
         *,
         priority: int = 5,
         idempotency_key: str | None = None,
+        origin: dict[str, str] | None = None,
     ) -> JobRecord:
         """Accept one operation asked for directly; ``priority`` 1 is the most urgent.
 
-        With an ``idempotency_key`` a repeated request returns the job of the first.
+        ``origin`` is kept with the job: by which way it was asked for, and by whom. With an ``idempotency_key`` a repeated request returns the job of the first.
 
         Raises:
             UnknownModuleError, UnknownOperationError: there is no such operation.
@@ -196,12 +197,13 @@ class ModuleCoordinator:
             module=module, operation=operation, parameters=parameters, priority=priority
         )
         if idempotency_key is None:
-            return await self._accept(uuid4().hex, action)
+            return await self._accept(uuid4().hex, action, origin)
         job_id = uuid5(JOB_NAMESPACE, f"key:{idempotency_key}").hex
         lock = self._keys.setdefault(job_id, asyncio.Lock())
         try:
             async with lock:
-                return await self._earlier(job_id, action) or await self._accept(job_id, action)
+                earlier = await self._earlier(job_id, action)
+                return earlier or await self._accept(job_id, action, origin)
         finally:
             if not lock.locked():
                 self._keys.pop(job_id, None)
@@ -219,8 +221,10 @@ class ModuleCoordinator:
             )
         return job
 
-    async def _accept(self, job_id: str, action: Action) -> JobRecord:
-        job = await self._acceptance.job(job_id, action)
+    async def _accept(
+        self, job_id: str, action: Action, origin: dict[str, str] | None
+    ) -> JobRecord:
+        job = await self._acceptance.job(job_id, action, origin=origin)
         try:
             self._require_started(True)
             await self._store.jobs.add(job)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -48,6 +49,8 @@ log = structlog.get_logger(__name__)
 
 WAITING = frozenset({"awaiting_approval", "awaiting_second_approval"})
 BY_HAND = "advisory: to be done by hand"
+LONGEST_WAIT_SECONDS = 120.0
+"""Steps that are due later are left to the ticks of the assessments."""
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 
 
@@ -87,6 +90,7 @@ class OperatorDesk:
         self._settings = settings
         self._spawn = spawn
         self._one_at_a_time = asyncio.Lock()
+        self._waking = False
 
     async def restore(self) -> None:
         """Find out where each recommendation stood when the process ended, and hold what was under way.
@@ -99,6 +103,7 @@ class OperatorDesk:
         under_way = [
             r for r in records if r.state in ACTIVE or await self._approvals.to_be_written(r)
         ]
+        await self._application.restore_verified()
         await self._gate.recover()
         await self._gate.restore_alarms({r.id for r in records if r.state == "held"})
         for record in under_way:
@@ -168,7 +173,7 @@ class OperatorDesk:
                     f"{by} has approved it already; a second person is needed",
                     remedy="have another person approve it",
                 )
-            approval = self._approvals.made(record, relevant, by, comment, None)
+            approval = self._approvals.made(record, relevant, by, comment, None, at=facts.at)
             verdict = await self._approvals.check(
                 record, facts, relevant, approvals=(*given, approval)
             )
@@ -273,6 +278,32 @@ class OperatorDesk:
         self._soon()
         return rolling
 
+    async def leave(self, id_: str, by: str, reason: str) -> RecommendationRecord:
+        """End a held recommendation with the handles where they are, by name: they are free for a newer one.
+
+        Neither on nor back may be safe, while new set points would bring limits back. It may be rolled back
+        still, later.
+
+        Raises:
+            NotFoundError: there is none.
+            ParameterError: no name or no reason is given.
+            ConflictError: it is not held.
+        """
+        by = named(by)
+        if not reason.strip():
+            raise ParameterError.of_field("reason", "is empty: say why the handles stay")
+        async with self._one_at_a_time:
+            record = await self._store.recommendations.get(id_)
+            if record.state != "held":
+                raise ConflictError(
+                    f"the recommendation is {record.state.replace('_', ' ')}, and not held",
+                    remedy="only what is held can be left where it is",
+                    context={"state": record.state},
+                )
+            return await self._journal.enter(
+                record, "stop", actor="person", by=by, reason=f"left where it is: {reason}"
+            )
+
     async def stop(self, by: str, reason: str = "") -> Stop:
         """Stop all writing, at once; what is under way ends where it is."""
         # The flag first and without waiting: the writer looks at it before each call.
@@ -332,6 +363,24 @@ class OperatorDesk:
                     log.info("a recommendation has moved on", id=record.id, error=str(error))
                 except UnavailableError as error:
                     log.error("a recommendation waits", id=record.id, error=str(error))
+
+        self._wake_for(self._application.next_due)
+
+    def _wake_for(self, due: datetime | None) -> None:
+        """Have a step written when it is due: waiting for the next assessment would halve its pace."""
+        if self._spawn is None or due is None or self._waking:
+            return
+        ahead = (due - self._clock.now()).total_seconds()
+        if ahead <= LONGEST_WAIT_SECONDS:
+            self._waking = True
+            self._spawn(self._tick_after(ahead))
+
+    async def _tick_after(self, seconds: float) -> None:
+        try:
+            await asyncio.sleep(max(0.0, seconds))
+        finally:
+            self._waking = False
+        await self.tick()
 
     async def _look_at_open(self, record: RecommendationRecord) -> None:
         if await self._approvals.to_be_written(record) and self._writes:

@@ -67,8 +67,12 @@ class Gate:
         # Without a door there still is a stop: it is kept, and others that write look at it.
         self.stop = writer.stop if writer is not None else StopSwitch(store.writes, clock)
 
-    async def check(self, proposal: Proposal, facts: Facts, *, done: int = 0) -> Verdict:
+    async def check(
+        self, proposal: Proposal, facts: Facts, *, done: int = 0, under_way: bool = False
+    ) -> Verdict:
         """The safety agent's verdict on a proposal whose first ``done`` steps are made.
+
+        ``under_way`` says that writes of its recommendation were made before it.
 
         In advisory mode it is on moves that a person makes by hand.
         """
@@ -89,6 +93,7 @@ class Gate:
             grant=grant,
             grant_used=used,
             done=done,
+            under_way=under_way,
             advice=advice,
         )
 

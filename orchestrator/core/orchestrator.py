@@ -448,8 +448,9 @@ class Orchestrator:
         *,
         priority: int = 5,
         idempotency_key: str | None = None,
+        origin: dict[str, str] | None = None,
     ) -> JobRecord:
-        """Run one operation, asked for directly.
+        """Run one operation, asked for directly; ``origin`` says by which way and by whom.
 
         Raises:
             UnknownModuleError, UnknownOperationError: no such operation.
@@ -457,7 +458,12 @@ class Orchestrator:
             GateRefusedError: the module is disabled.
         """
         job = await self.coordinator.invoke(
-            module, operation, parameters, priority=priority, idempotency_key=idempotency_key
+            module,
+            operation,
+            parameters,
+            priority=priority,
+            idempotency_key=idempotency_key,
+            origin=origin,
         )
         self._spawn(self._follow(job, None))
         return job

@@ -56,7 +56,7 @@ async def open_parts(settings: Settings, home: Path | None, registry: Registry |
             store=store,
             cache=cache,
             historian=historian,
-            registry=registry or load_registry(),
+            registry=registry or load_registry(settings.mcp.servers),
             closing=closing.pop_all(),
         )
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestrator.clock import Clock
 from orchestrator.core.assessment import Assessor
+from orchestrator.core.explained_alerts import VerifiedMoves, explanation
 from orchestrator.modules.optimization.operator.content import (
     RelevantSituation,
     relevant_situation,
@@ -23,11 +24,13 @@ from orchestrator.plant.samples import Quality
 from orchestrator.plant.tags import Plant
 from orchestrator.plant.write_facts import ActiveAlert, Facts, PastMove, TagValue, moves_seen
 from orchestrator.state.repositories import Store
-from orchestrator.write_records import WriteRecord
+from orchestrator.write_records import Travel
 
 NOT_COUNTED = frozenset({"suppressed_by_design", "out_of_service"})
 """States in which an alert says nothing about the plant: expected, or of an instrument in repair."""
 MINUTE = timedelta(minutes=1)
+MOST_VERIFIED = 100
+"""Verified moves that are kept in mind."""
 OWN_MOVE = timedelta(minutes=10)
 """How long after a write of ours its move may show in the data."""
 
@@ -72,46 +75,66 @@ class PlantFacts:
         self._write_enabled = write_enabled
         self._blind = blind
         self._still = still
+        self._verified: list[VerifiedMoves] = []
         self._looked_up: tuple[datetime | None, Mapping[str, tuple[PastMove, ...]]] | None = None
 
-    async def now(self) -> Facts:
-        """All that is known at this instant."""
+    async def now(self, *, moves: bool = True) -> Facts:
+        """All that is known at this instant.
+
+        Args:
+            moves: Whether past moves are looked up; without them nothing may be written on these facts.
+        """
         async with self._still():
             at = self._clock.now()
-            situation = self._assessor.situation(at)
+            plant_mode = self._assessor.plant_mode()
+            data_quality = self._assessor.data_quality(at)
             alerts = [
                 alert
                 for alert in self._book.all()
                 if alert.active and alert.state not in NOT_COUNTED and alert.kind != "write"
             ]
             samples = self.historian.last_values()
-        quality = situation.data_quality
-        open_writes = await self._store.writes.open_writes()
+            learned = self._assessor.learned_until
+        minutes = max(
+            (own.cumulative_minutes for own in self._envelope.settings.tags.values()), default=0.0
+        )
+        written = await self._store.writes.standing(at - timedelta(minutes=minutes) - OWN_MOVE)
         return Facts(
             at=at,
             values={
                 tag: TagValue(sample.value, sample.quality, sample.source_time)
                 for tag, sample in samples.items()
             },
-            plant_mode=situation.plant_mode,
-            data_quality=quality.score if quality is not None else None,
-            alerts=None if self._blind else tuple(_active(alert) for alert in alerts),
-            moves=await self._moves(at),
-            stop=await self._store.writes.stopped(),
-            locked=frozenset(write.tag for write in open_writes),
+            plant_mode=plant_mode,
+            data_quality=data_quality,
+            alerts=None
+            if self._blind
+            else tuple(
+                _active(alert, explanation(alert, self._verified, learned)) for alert in alerts
+            ),
+            moves=await self._moves(at, written.travels) if moves else (),
+            stop=written.stop,
+            locked=written.locked,
             write_enabled=self._write_enabled,
         )
 
-    async def _moves(self, at: datetime) -> tuple[PastMove, ...]:
+    def note_verified(self, moves: VerifiedMoves) -> None:
+        """Note that the plant has answered to moves as expected."""
+        self._verified = [*self._verified[-(MOST_VERIFIED - 1) :], moves]
+
+    async def _moves(self, at: datetime, travels: Sequence[Travel]) -> tuple[PastMove, ...]:
         """Past moves of the tags of the write list: our writes, and what else the data shows."""
         limits = self._envelope.settings.tags
         if not limits:
             return ()
         seen = await self._seen(at)
+        by_tag: dict[str, list[Travel]] = {}
+        for travel in travels:
+            by_tag.setdefault(travel.tag, []).append(travel)
         found: list[PastMove] = []
         for name, own in limits.items():
-            since = at - timedelta(minutes=own.cumulative_minutes)
-            writes = await self._store.writes.moves(name, since - OWN_MOVE)
+            since = at - timedelta(minutes=own.cumulative_minutes) - OWN_MOVE
+            writes = [item for item in by_tag.get(name, ()) if item.intended_at >= since]
             found += [PastMove(name, write.intended_at, write.travel, write.id) for write in writes]
             found += _of_others(seen.get(name, ()), writes, own.tolerance)
         return tuple(found)
@@ -163,7 +186,7 @@ def good_values(facts: Facts) -> dict[str, float | None]:
 
 
 def _of_others(
-    seen: Sequence[PastMove], writes: Sequence[WriteRecord], tolerance: float
+    seen: Sequence[PastMove], writes: Sequence[Travel], tolerance: float
 ) -> list[PastMove]:
     """Moves that our writes do not account for: of each write no more than its own travel is left out."""
     left = {write.id: write.travel for write in writes}
@@ -180,7 +203,7 @@ def _of_others(
     return found
 
 
-def _active(alert: Alert) -> ActiveAlert:
+def _active(alert: Alert, explained: str) -> ActiveAlert:
     side = alert.key.rpartition(":")[2] if alert.kind == "limit" else ""
     return ActiveAlert(
         tags=alert.tags or ((alert.tag,) if alert.tag else ()),
@@ -188,4 +211,6 @@ def _active(alert: Alert) -> ActiveAlert:
         severity=alert.severity,
         side="high" if side == "high" else "low" if side == "low" else None,
         id=alert.id,
+        since=alert.start,
+        explained=explained,
     )

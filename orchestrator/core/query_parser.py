@@ -16,19 +16,23 @@ from pydantic import BaseModel, ConfigDict, Field
 from orchestrator.core.plan import rank
 from orchestrator.core.query_patterns import ANSWERS
 from orchestrator.core.slots import fold
-from orchestrator.core.understanding.clauses import Clause, Clauses, take_apart
+from orchestrator.core.understanding.clauses import MOVES, Clause, Clauses, take_apart
 from orchestrator.core.understanding.concepts import concepts_of
 from orchestrator.core.understanding.follow_ups import (
     FOLLOW_UP,
     HISTORY,
+    asks_past_of,
     asks_quality,
+    asks_value,
     content,
+    is_bare_name,
+    is_courtesy,
     is_why,
     leans,
     same_again,
 )
 from orchestrator.core.understanding.lexicon import lines_with
-from orchestrator.core.understanding.oversteps import GO_AHEAD
+from orchestrator.core.understanding.oversteps import CONSTRAINED, GO_AHEAD, OWN_DOINGS
 from orchestrator.core.understanding.questions import candidates, question
 from orchestrator.core.understanding.spoken_slots import (
     SUBJECTS,
@@ -44,6 +48,8 @@ ASK_BELOW = 0.2
 """Probability under which an operation is not guessed."""
 HINT = 0.12
 """Probability from which short words after another turn are taken to name an operation."""
+FAVOUR = 3.0
+"""How many times likelier the operation of the turn before is where the words lean on it."""
 SURELY_OUTSIDE = 0.6
 SURELY_OURS, HALF, LIKELY_OUTSIDE = 0.7, 0.5, 0.2
 SAID_BY_NAME = frozenset({"injection", "order", "system", "history", "greeting"})
@@ -175,6 +181,8 @@ class _Reader:
             followed = self._followed(wanted)
             if followed is not None:
                 return followed
+        if is_bare_name(self._text):
+            return self._ask()
         if wanted:
             kind = overstep or self._kind(("injection", "order"))
             return self._run(wanted, answer=ANSWERS[ANSWER_OF[kind]] if kind else None)
@@ -185,6 +193,8 @@ class _Reader:
         kind = overstep or self._kind(NO_OPERATION)
         if kind is None and any(_rather_outside(clause) for clause in self._apart.wanted):
             kind = "outside"
+        if kind == "outside" and any(_names_ours(clause) for clause in self._apart.wanted):
+            kind = None
         return self._ask() if kind is None else self._answered(kind)
 
     def _wanted(self) -> dict[str, float]:
@@ -192,8 +202,11 @@ class _Reader:
         found: dict[str, float] = {}
         clauses = [clause for clause in self._apart.wanted if clause.overstep is None]
         for number, clause in enumerate(clauses):
-            name, share = clause.opinion.label, clause.opinion.share
-            if is_why(clause.text) and any(op.startswith("forecasting.") for op in found):
+            name, share = self._favoured(clause)
+            if is_why(clause.text) and (
+                any(op.startswith("forecasting.") for op in found)
+                or (number and _tells_a_forecast(clauses[number - 1].text))
+            ):
                 name = "forecasting.explain"
                 if len(clause.text.split()) <= BARE_WHY:
                     found.clear()
@@ -207,6 +220,20 @@ class _Reader:
         if not found:
             found = self._next_best(clauses)
         return found
+
+    def _favoured(self, clause: Clause) -> tuple[str, float]:
+        """What a clause is most likely of; words that lean on the turn before rather mean the same."""
+        name, share = _kind_of(clause), clause.opinion.share
+        leaning = self._turn is not None and FOLLOW_UP.search(clause.text) is not None
+        if not leaning or name != clause.opinion.label or name in SAID_BY_NAME:
+            return name, share
+        again = [
+            (other, FAVOUR * chance)
+            for other, chance in clause.opinion.ranked
+            if other in self._about
+        ]
+        best = max(again, key=lambda item: item[1], default=(name, 0.0))
+        return (best[0], min(best[1], LEANING)) if best[1] > share else (name, share)
 
     def _next_best(self, clauses: Sequence[Clause]) -> dict[str, float]:
         """The best operation that is not ruled out, where the most likely one is."""
@@ -223,7 +250,7 @@ class _Reader:
 
     def _kind(self, kinds: Sequence[str]) -> str | None:
         """The first of ``kinds`` that a clause is most likely of."""
-        labels = {clause.opinion.label for clause in self._apart.wanted}
+        labels = {_kind_of(clause) for clause in self._apart.wanted}
         return next((kind for kind in kinds if kind in labels), None)
 
     def _followed(self, wanted: Mapping[str, float]) -> Reading | None:
@@ -236,6 +263,10 @@ class _Reader:
                 return self._answered("system")
         if GO_AHEAD.match(self._text) and any(name.startswith("optimization.") for name in about):
             return self._answered("order")
+        if about and asks_past_of(self._text, about):
+            return self._answered(HISTORY)
+        if CONSTRAINED.match(self._text) and about and set(about) <= MOVES:
+            return self._run(dict.fromkeys(about, LEANING))
         if asks_quality(self._text, about):
             return self._run({"etl.validate": LEANING})
         if about and not content(self._text) and leans(self._text):
@@ -253,7 +284,8 @@ class _Reader:
         best: tuple[str, float] = ("", 0.0)
         for clause in self._apart.wanted:
             label, share = clause.opinion.label, clause.opinion.share
-            if label in SAID_BY_NAME or (label == "outside" and share >= SURELY_OUTSIDE):
+            elsewhere = label == "outside" and share >= SURELY_OUTSIDE
+            if elsewhere or label in SAID_BY_NAME or _of_leisure(clause.text):
                 continue
             for name, share in clause.opinion.ranked:
                 if "." in name and share > best[1] and not self._is_ruled_out(name):
@@ -289,7 +321,11 @@ class _Reader:
         if turn is None:
             return said
         names_subject = any(name in said for name in SUBJECTS)
-        follows = FOLLOW_UP.search(self._text) is not None or turn.clarify is not None
+        follows = (
+            FOLLOW_UP.search(self._text) is not None
+            or turn.clarify is not None
+            or bool(refers(self._text, turn.named))
+        )
         same_topic = bool(set(operations) & set(self._about))
         leans_on_turn = not names_subject and not set(operations) <= STANDS_ALONE
         if not (follows or same_topic or leans_on_turn):
@@ -344,6 +380,25 @@ class _Reader:
         return tuple(dict.fromkeys((*earlier, *tags)))[-MOST_NAMED:]
 
 
+def _kind_of(clause: Clause) -> str:
+    """What a clause wants, or of which kind it is."""
+    if OWN_DOINGS.search(clause.text):
+        return "system"
+    if is_courtesy(clause.text):
+        return "greeting"
+    return HISTORY if asks_value(clause.text) else clause.opinion.label
+
+
+def _of_leisure(text: str) -> bool:
+    """Whether a clause speaks of weather, sports and the like."""
+    return any("LEISURE" in concepts_of(word) for word in content(text))
+
+
+def _tells_a_forecast(text: str) -> bool:
+    """Whether a clause states what was forecast."""
+    return any("FORECAST" in concepts_of(word) for word in content(text))
+
+
 def _rather_outside(clause: Clause) -> bool:
     """Whether an unsure clause that names nothing of the plant or market is likely not of the field."""
     if clause.opinion.share >= SURELY_OURS or spoken_slots(clause.text, (), {}, ()):
@@ -353,8 +408,16 @@ def _rather_outside(clause: Clause) -> bool:
     )
     words = content(clause.text)
     strange = [word for word in words if not lines_with(word) and not concepts_of(word)]
+    if _of_leisure(clause.text):
+        return True
     unknown = clause.opinion.share < HALF and 2 * len(strange) >= len(words) > 0
     return elsewhere >= LIKELY_OUTSIDE or unknown
+
+
+def _names_ours(clause: Clause) -> bool:
+    """Whether a clause that is not surely outside names something of the plant or the market."""
+    named = spoken_slots(clause.text, (), {}, ()).keys() & set(SUBJECTS)
+    return bool(named) and clause.opinion.share < CERTAIN and not _of_leisure(clause.text)
 
 
 def _leans(text: str) -> bool:

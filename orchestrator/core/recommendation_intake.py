@@ -148,5 +148,5 @@ class Intake:
             actor="grant",
             by=by,
             reason="inside the grant",
-            approval=self._approvals.made(record, relevant, by, "", grant.id),
+            approval=self._approvals.made(record, relevant, by, "", grant.id, at=facts.at),
         )

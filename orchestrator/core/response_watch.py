@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from orchestrator.clock import Clock
@@ -17,7 +17,7 @@ from orchestrator.modules.optimization.operator.response import (
     judge_response,
 )
 from orchestrator.modules.optimization.operator.watch import beyond_limits, touched_tags
-from orchestrator.plant.write_facts import Facts
+from orchestrator.plant.write_facts import ActiveAlert, Facts
 from orchestrator.state.records import RecommendationRecord, RecommendationTransition
 from orchestrator.state.repositories import Store
 
@@ -50,17 +50,26 @@ class ResponseWatch:
         """What is the matter with the touched tags before the first step, kept with the begin."""
         touched = touched_tags(record.document)
         return {
-            "alerts": sorted(_alerts_on(touched, facts)),
+            "alerts": sorted(alert.id for alert in _alerts_on(touched, facts)),
             "beyond": list(beyond_limits(touched, self._facts.plant, good_values(facts))),
         }
 
     async def trouble(self, record: RecommendationRecord, facts: Facts) -> list[str]:
-        """What has come up on the touched tags since the begin, in words."""
+        """What has come up on the touched tags since the begin, in words.
+
+        Optimal set points lie near limits, and chance carries the plant over an inner one at times: such
+        an alert is trouble once it has lasted. Outer limits are trouble at once.
+        """
         trail = await self._store.recommendations.trail(record.id)
         before = _begun(trail).details
         touched = touched_tags(record.document)
         alerts = _alerts_on(touched, facts)
-        found = [text for id_, text in alerts.items() if id_ not in before.get("alerts", ())]
+        patience = timedelta(minutes=self._settings.patience_minutes)
+        found = [
+            text
+            for alert, text in alerts.items()
+            if alert.id not in before.get("alerts", ()) and not _passing(alert, facts.at, patience)
+        ]
         beyond = beyond_limits(touched, self._facts.plant, good_values(facts))
         found += [f"limit crossed: {item}" for item in beyond if item not in before["beyond"]]
         return found
@@ -99,10 +108,15 @@ def _applied(trail: Sequence[RecommendationTransition]) -> RecommendationTransit
     return next(step for step in reversed(trail) if step.to_state == "verifying")
 
 
-def _alerts_on(tags: frozenset[str], facts: Facts) -> dict[str, str]:
-    """Alerts on some tags that a planned move does not explain, by id, in words."""
+def _passing(alert: ActiveAlert, at: datetime, patience: timedelta) -> bool:
+    """Whether an alert may yet pass by itself: an inner limit that has not been crossed for long."""
+    return alert.kind == "limit" and alert.since is not None and at - alert.since < patience
+
+
+def _alerts_on(tags: frozenset[str], facts: Facts) -> dict[ActiveAlert, str]:
+    """Alerts on some tags that a planned move does not explain, in words."""
     return {
-        alert.id: f"{alert.severity or ''} {alert.kind} alert on {alert.tags[0]}".strip()
+        alert: f"{alert.severity or ''} {alert.kind} alert on {alert.tags[0]}".strip()
         for alert in facts.alerts or ()
         if alert.tags and alert.kind in TROUBLING and alert.tags[0] in tags
     }

@@ -27,6 +27,7 @@ from orchestrator.core.resources import resident_mb
 from orchestrator.core.worker_messages import HEADER, Begun, Hello, Reply, Report, Task, frame
 from orchestrator.errors import DanGError, OperationError, ParameterError, WorkerLostError
 from orchestrator.field_errors import field_errors, in_words
+from orchestrator.lean_arrow import keep_pandas_out
 from orchestrator.modules.base import Operation, OperationContext, OperationResult
 from orchestrator.plant.tags import Plant
 
@@ -93,6 +94,7 @@ def _warm_up() -> None:
         import numpy  # noqa: F401, ICN001
         import pyarrow as pa
 
+        keep_pandas_out()
         pa.set_cpu_count(1)
         pa.set_io_thread_count(1)
     gc.freeze()  # what was imported so far stays: leave it out of every collection

@@ -60,6 +60,8 @@ def accept(
     if not answer:
         return _salvaged(reasoning, schema if salvage else None)
     flags = ["content_before_reasoning"] if received.echoed else []
+    if received.taken_up_again:
+        flags.append("reasoning_taken_up_again")
     value = None
     if schema is not None:
         found = read_object(answer, schema)

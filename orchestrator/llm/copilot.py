@@ -17,8 +17,11 @@ from orchestrator.core.decision import Decision
 from orchestrator.core.query_patterns import ANSWERS
 from orchestrator.errors import InputError, NotFoundError
 from orchestrator.llm.answers.compose import Composed, compose
-from orchestrator.llm.answers.draft import Draft, as_sentence, joined
+from orchestrator.llm.answers.documents import quotation_of
+from orchestrator.llm.answers.draft import Draft, Evidence, as_sentence, joined
 from orchestrator.llm.answers.own import OwnAnswers
+from orchestrator.llm.knowledge.evidence import PassageSearch
+from orchestrator.llm.knowledge.quoting import of_records
 from orchestrator.llm.port import LanguageModel, Message, Usage
 from orchestrator.llm.references import Meant, resolve
 from orchestrator.llm.sessions import (
@@ -84,13 +87,16 @@ class Copilot:
     Args:
         orchestrator: Reads, decides and runs.
         model: Puts answers into words; templates alone where ``None``.
+        documents: Quoted where they answer what nothing else does; ``None`` where there are none.
     """
 
     def __init__(
         self,
         orchestrator: Orchestrator,
         model: LanguageModel | None = None,
+        documents: PassageSearch | None = None,
     ) -> None:
+        self._documents = documents
         self._orchestrator = orchestrator
         self._settings = orchestrator.settings.chat
         self._own = OwnAnswers(orchestrator)
@@ -218,8 +224,9 @@ class Copilot:
             values,
             composed.evidence,
             composed.text,
+            [f"{item.what}\n{item.value}" for item in _passages(composed)],
         )
-        return Grounded(grounds, composed.text)
+        return Grounded(grounds, composed.text, [str(item.value) for item in _passages(composed)])
 
     def _before(self, session: SessionRecord | None, turns: Sequence[TurnRecord]) -> list[Message]:
         if session is None:
@@ -274,7 +281,12 @@ class Copilot:
             own = await self._own.answer(meant.text)
         order = {job.id: number for number, job in enumerate(jobs)}
         ordered = sorted(outcomes, key=lambda outcome: order[outcome.job_id])
-        composed = compose(decision, jobs, ordered, own)
+        quoted = None
+        if meant.missing is None and (item is None or item.kind not in RECORDS):
+            quoted = await quotation_of(self._documents, meant.text, reading)
+        if quoted is not None and reading is not None and reading.answer == ANSWERS["system"]:
+            own = own if of_records(meant.text) else None
+        composed = compose(decision, jobs, ordered, own, quoted)
         return composed if meant.missing is None else replace(composed, state="asked")
 
     async def _keep(
@@ -346,6 +358,11 @@ def _reading(decision: Decision, session: SessionRecord, meant: Meant) -> dict[s
         else {}
     )
     return {"turn": session.turns, "meant": meant.text, **shown}
+
+
+def _passages(composed: Composed) -> list[Evidence]:
+    """The passages that an answer quotes."""
+    return [item for item in composed.evidence if item.source == "document"]
 
 
 def _decided(decision: Decision, jobs: Sequence[JobRecord]) -> dict[str, Any]:

@@ -179,8 +179,10 @@ class DeepSeekR1:
             cost = received.begun or (entered and outcome in ("deadline", "cancelled"))
             guess = guessed_usage(asking.prompt_tokens(), received) if cost else Usage()
             usage = received.usage or guess
-            if reservation is not None:
+            if reservation is not None and entered:
                 usage = self._spending.settle(reservation, usage)
+            elif reservation is not None:
+                self._spending.release(reservation)
             attempt = Attempt(self.name, outcome, detail, clock() - begun, usage)
             asking.trail.append(attempt)
             self._observe(attempt)

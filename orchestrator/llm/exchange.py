@@ -113,6 +113,7 @@ class Endpoint:
                 await _drain(events)
                 break
         finished(received, done)
+        received.taken_up_again = splitter.late
         yield splitter.end()
 
 

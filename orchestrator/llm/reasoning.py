@@ -9,7 +9,7 @@ model gives none that holds, templates write it from the results.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
@@ -18,15 +18,19 @@ from uuid import uuid4
 import structlog
 
 from orchestrator.core.query_parser import QueryRequest, read_query
+from orchestrator.core.query_patterns import ANSWERS
 from orchestrator.core.situation import Situation
 from orchestrator.errors import DanGError, ModelError
 from orchestrator.llm.answer_checks import in_other_script, refuses
 from orchestrator.llm.fence import fenced, harmless
-from orchestrator.llm.grounding import Evidence, Report, check, complaint, mended
+from orchestrator.llm.grounding import Report, complaint, mended
+from orchestrator.llm.knowledge.evidence import PassageSearch
+from orchestrator.llm.knowledge.quoting import asks, names_documents, telling_words
 from orchestrator.llm.operation_runner import Observation, Runner
 from orchestrator.llm.port import Budget, LanguageModel, Message
 from orchestrator.llm.prompts import load_prompt
 from orchestrator.llm.reasoning_run import (
+    SEARCH,
     AskedRun,
     EventKind,
     NextStep,
@@ -36,7 +40,9 @@ from orchestrator.llm.reasoning_run import (
     Run,
     answer_of,
 )
-from orchestrator.llm.result_text import catalogue, result_text
+from orchestrator.llm.reasoning_search import offer, quoted, search
+from orchestrator.llm.reasoning_text import held, samples_of, steps_text, stored, told
+from orchestrator.llm.result_text import catalogue
 from orchestrator.llm.situation_text import plant_text, situation_text
 from orchestrator.plant.samples import Sample
 from orchestrator.plant.tags import Plant
@@ -82,6 +88,7 @@ class ReasoningLoop:
         runner: Runs operations.
         surroundings: The plant.
         model: ``None`` where there is none: the parser's operations run, and templates answer.
+        documents: Where passages are looked for; ``None`` where there is nothing to look in.
     """
 
     def __init__(
@@ -90,11 +97,13 @@ class ReasoningLoop:
         runner: Runner,
         surroundings: Surroundings,
         model: LanguageModel | None = None,
+        documents: PassageSearch | None = None,
     ) -> None:
         self._store = store
         self._runner = runner
         self._around = surroundings
         self._model = model
+        self._documents = documents
         self._prompt = load_prompt("reason")
 
     async def answer(
@@ -122,8 +131,9 @@ class ReasoningLoop:
             document={
                 "budget": (budget or ReasoningBudget()).document(),
                 "situation": situation.facts(),
-                "samples": _stored(self._around.samples()),
+                "samples": stored(self._around.samples()),
                 "prompt": self._prompt.stamp.model_dump(),
+                "documents": self._documents is not None and await self._documents.holds_any(),
             },
         )
         await self._store.begin(record)
@@ -156,7 +166,11 @@ class ReasoningLoop:
                 number, asked = run.pending
                 yield self._event(run, "run", asked.model_dump())
                 observation = await self._observe(run, number, asked)
-                yield self._event(run, "observe", _told(observation))
+                yield self._event(run, "observe", told(observation))
+                continue
+            if run.looking is not None:
+                yield self._event(run, "search", {"query": run.looking})
+                yield self._event(run, "observe", told(await self._look(run, run.looking)))
                 continue
             if run.draft is not None:
                 answer, report = await self._verified(run, run.draft)
@@ -195,6 +209,7 @@ class ReasoningLoop:
         document: dict[str, Any] = {
             "thought": harmless(step.thought)[:2000],
             "run": None,
+            "search": None,
             "answer": None,
             "model": reply.model,
             "seconds": round(time.monotonic() - started, 3),
@@ -202,12 +217,19 @@ class ReasoningLoop:
             "cost_usd": reply.usage.cost,
             "flags": list(reply.flags),
         }
+        words = (step.search or "").strip()
         if step.run is not None and not must_answer:
             document["run"] = step.run.model_dump(mode="json")
+        elif words and not must_answer:
+            document["search"] = words[:LONGEST_QUESTION]
         elif answer:
             document["answer"] = harmless(answer)[:LONGEST_ANSWER]
         else:
-            why = "it wants to run more than it may" if step.run else "it neither runs nor answers"
+            why = (
+                "it wants to run more than it may"
+                if step.run or words
+                else "it neither runs nor answers"
+            )
             await self._store_step(run, "think", document)
             await self._fault(run, f"the model gave no answer: {why}", 0.0)
             return None
@@ -224,7 +246,10 @@ class ReasoningLoop:
             ),
             None,
         )
-        if before is not None:
+        if run.ran >= run.budget.runs:
+            text = "no operation is left to run"
+            observation = Observation(asked.operation, asked.parameters, "refused", text=text)
+        elif before is not None:
             text = f"it was run already, see [{before}]"
             observation = Observation(asked.operation, asked.parameters, "refused", text=text)
         else:
@@ -235,9 +260,29 @@ class ReasoningLoop:
         await self._store_step(run, "observe", document)
         return observation
 
+    async def _look(self, run: Run, words: str) -> Observation:
+        """Look into the documents, and store what was found; a search that is over the budget is refused."""
+        started = time.monotonic()
+        before = next(
+            (
+                number
+                for number, item in enumerate(run.observations, start=1)
+                if item.operation == SEARCH and item.parameters.get("query") == words
+            ),
+            None,
+        )
+        if before is not None or not run.may_search:
+            why = f"it was looked for already, see [{before}]" if before else "no search is left"
+            observation = Observation(SEARCH, {"query": words}, "refused", text=why)
+        else:
+            observation = await search(self._documents, words, self._seconds_left(run))
+        document = observation.document() | {"seconds": round(time.monotonic() - started, 3)}
+        await self._store_step(run, "observe", document)
+        return observation
+
     async def _verified(self, run: Run, draft: str) -> tuple[ReasonedAnswer | None, Report]:
         """The answer where it holds or has been sent back already; else it is sent back."""
-        report = check(draft, self._evidence(run))
+        report = held(draft, run, self._around.plant)
         strange = in_other_script(draft, [run.record.question])
         refused = refuses(draft) and any(o.status == "succeeded" for o in run.observations)
         if report.sound and not strange and not refused:
@@ -257,12 +302,13 @@ class ReasoningLoop:
         if text.startswith("("):
             return self._from_results(run, "nothing of the model's answer is supported"), report
         note = "what no evidence supports was taken out of the model's answer"
-        return self._answered(run, text, check(text, self._evidence(run)), note), report
+        return self._answered(run, text, held(text, run, self._around.plant), note), report
 
     # -- without a model ------------------------------------------------------------------------
 
     async def _by_templates(self, run: Run) -> AsyncIterator[ReasoningEvent]:
         """Run what the parser reads, unless something ran already, and answer from the results."""
+        question = run.record.question
         why = run.fault or ("" if self._model is None else "the model's budget is used")
         if not any(item.status == "succeeded" for item in run.observations):
             reading = read_query(QueryRequest(run.record.question))
@@ -279,38 +325,65 @@ class ReasoningLoop:
                 assert run.pending is not None
                 yield self._event(run, "run", asked)
                 observation = await self._observe(run, *run.pending)
-                yield self._event(run, "observe", _told(observation))
+                yield self._event(run, "observe", told(observation))
+        if self._worth_looking(run):
+            document = {
+                "thought": "",
+                "run": None,
+                "search": question,
+                "answer": None,
+                "seconds": 0.0,
+            }
+            await self._store_step(run, "think", document)
+            yield self._event(run, "search", {"query": question})
+            yield self._event(run, "observe", told(await self._look(run, question)))
         answer = self._from_results(run, why)
         yield self._event(run, "verify", answer.grounding)
         await self._end(run, answer)
         yield self._event(run, "answer", answer.document())
 
+    def _worth_looking(self, run: Run) -> bool:
+        """Whether documents may answer what no operation did, or what asks for them."""
+        question = run.record.question
+        open_still = not any(item.status == "succeeded" for item in run.observations)
+        return (
+            run.may_search
+            and not run.searched
+            and (open_still or names_documents(question))
+            and asks(question)
+            and bool(telling_words(question))
+            and read_query(QueryRequest(question)).answer != ANSWERS["injection"]
+        )
+
     def _from_results(self, run: Run, why: str) -> ReasonedAnswer:
         """What the results say of themselves."""
         lines = []
         for number, item in enumerate(run.observations, start=1):
-            if item.status == "succeeded" and item.result is not None:
+            if item.operation == SEARCH:
+                lines.append(quoted(run.record.question, number, item))
+            elif item.status == "succeeded" and item.result is not None:
                 warnings = [str(text) for text in item.result.get("warnings", ())][:3]
                 lines.append(f"{' '.join((item.text, *warnings)).strip()} [{number}]")
         lines += [
             f"{item.operation} gave nothing: {item.text.rstrip('.')}."
             for item in run.observations
-            if item.status != "succeeded"
+            if item.status != "succeeded" and item.operation != SEARCH
         ]
-        text = "\n".join(lines)
+        text = "\n".join(line for line in lines if line)
+        reading = read_query(QueryRequest(run.record.question))
+        if text and run.searched and reading.answer == ANSWERS["operator"]:
+            text = f"{text}\n{reading.answer}"
         if not text:
-            reading = read_query(QueryRequest(run.record.question))
             text = reading.answer or reading.clarify or "Nothing is known that answers this."
-        report = check(text, self._evidence(run))
+        report = held(text, run, self._around.plant)
         return self._answered(run, text, report, why, by_model=False)
 
     # -- parts ----------------------------------------------------------------------------------
 
     def _must_answer(self, run: Run) -> bool:
-        ran = len(run.observations)
         useless = [item.status == "refused" for item in run.observations[-MOST_USELESS:]]
         return (
-            ran >= run.budget.runs
+            (run.ran >= run.budget.runs and not run.may_search)
             or run.tokens >= run.budget.tokens
             or run.asked_again
             or (len(useless) == MOST_USELESS and all(useless))
@@ -321,7 +394,7 @@ class ReasoningLoop:
 
     def _text(self, run: Run, must_answer: bool) -> str:
         facts = Situation.model_validate(run.record.document["situation"])
-        ran = run.budget.runs - len(run.observations)
+        ran = max(0, run.budget.runs - run.ran)
         left = (
             "You may run nothing more. Give the answer now."
             if must_answer
@@ -334,47 +407,15 @@ class ReasoningLoop:
                 facts,
                 now=run.record.started_at,
                 plant=self._around.plant,
-                samples=_samples(run.record.document["samples"]),
+                samples=samples_of(run.record.document["samples"]),
                 zone=self._around.zone,
             ),
+            documents=offer(run.budget.searches - run.searched if run.may_search else 0),
             question=fenced(run.record.question, "question of a person"),
             language="Answer in the language of the question.",
-            steps=self._steps_text(run),
+            steps=steps_text(run),
             left=left,
         )
-
-    def _steps_text(self, run: Run) -> str:
-        lines: list[str] = []
-        number = 0
-        for step in run.steps:
-            document = step.document
-            if step.kind == "think" and document.get("thought"):
-                lines.append(f"You thought: {document['thought']}")
-            elif step.kind == "observe":
-                number += 1
-                item = run.observations[number - 1]
-                lines.append(f"[{number}] {harmless(item.operation)[:60]}: {item.status}")
-                lines.append(
-                    result_text(item.result)
-                    if item.result is not None
-                    else fenced(item.text, "reason")
-                )
-            elif step.kind == "send_back":
-                lines.append(f"You answered: {document['answer']}\n{document['why']}")
-        return "\n".join(lines) or "None yet."
-
-    def _evidence(self, run: Run) -> Evidence:
-        evidence = Evidence()
-        evidence.describe(self._around.plant.tags)
-        evidence.add_samples(_samples(run.record.document["samples"]), run.record.started_at)
-        evidence.add_situation(run.record.document["situation"])
-        for item in run.observations:
-            if item.result is not None:
-                evidence.add_result(item.operation, item.result, item.parameters)
-            elif item.text:
-                evidence.add_passage(f"reason of {item.operation}", item.text)
-        evidence.add_words(run.record.question)
-        return evidence
 
     def _answered(
         self, run: Run, text: str, report: Report, note: str, *, by_model: bool = True
@@ -385,13 +426,13 @@ class ReasoningLoop:
             by="model" if by_model else "templates",
             sound=report.sound,
             sources=tuple(
-                {"number": number, **_told(item)}
+                {"number": number, **told(item)}
                 for number, item in enumerate(run.observations, start=1)
             ),
             grounding=report.document(),
             note=note,
             model=run.model if by_model else "",
-            runs=len(run.observations),
+            runs=run.ran,
             seconds=run.seconds,
             tokens=run.tokens,
             cost_usd=run.cost,
@@ -428,30 +469,3 @@ async def answered(events: AsyncIterator[ReasoningEvent]) -> ReasonedAnswer:
     if last is None or last.kind != "answer":
         raise DanGError("the run ended without an answer")
     return answer_of(last.data)
-
-
-def _told(observation: Observation) -> dict[str, Any]:
-    return {
-        "operation": observation.operation,
-        "parameters": dict(observation.parameters),
-        "status": observation.status,
-        "text": observation.text,
-        "job_id": observation.job_id,
-    }
-
-
-def _stored(samples: Mapping[str, Sample]) -> dict[str, Any]:
-    return {
-        name: [sample.value, int(sample.quality), sample.source_time.isoformat()]
-        for name, sample in samples.items()
-    }
-
-
-def _samples(document: Mapping[str, Sequence[Any]]) -> dict[str, Sample]:
-    from orchestrator.plant.samples import Quality
-
-    return {
-        name: Sample(name, value, Quality(quality), at, at)
-        for name, (value, quality, text) in document.items()
-        if (at := datetime.fromisoformat(text))
-    }

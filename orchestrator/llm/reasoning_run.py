@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from orchestrator.llm.operation_runner import Observation
 from orchestrator.state.records import ReasoningRecord, ReasoningStepRecord
 
-EventKind = Literal["begin", "think", "run", "observe", "verify", "answer"]
+EventKind = Literal["begin", "think", "run", "search", "observe", "verify", "answer"]
+SEARCH = "documents.search"
+"""What an observation of a search in documents names as its operation."""
 
 
 class AskedRun(BaseModel):
@@ -30,6 +32,8 @@ class NextStep(BaseModel):
 
     thought: str = ""
     run: AskedRun | None = None
+    search: str | None = None
+    """Words to look for in the plant's documents."""
     answer: str | None = None
 
 
@@ -41,15 +45,22 @@ class ReasoningBudget:
         runs: Operations.
         seconds: Time, crashes not counted.
         tokens: Of the model, in and out.
+        searches: In documents.
     """
 
     runs: int = 6
     seconds: float = 300.0
     tokens: int = 120_000
+    searches: int = 3
 
     def document(self) -> dict[str, Any]:
         """The budget as JSON."""
-        return {"runs": self.runs, "seconds": self.seconds, "tokens": self.tokens}
+        return {
+            "runs": self.runs,
+            "seconds": self.seconds,
+            "tokens": self.tokens,
+            "searches": self.searches,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +79,12 @@ class Run:
     Attributes:
         record: As it was begun.
         steps: In order.
-        observations: What the operations gave, in order; an answer cites them from 1.
+        observations: What the operations and the searches gave, in order; an answer cites them from 1.
         seconds: Used so far.
         tokens: Used so far.
         cost: Used so far, USD; ``None`` where no price is known.
         pending: A run that was asked for and has no observation yet, with its step number.
+        looking: A search that was asked for and has found nothing yet.
         draft: An answer that was given and is not verified yet.
         asked_again: Whether an answer was sent back.
     """
@@ -84,6 +96,7 @@ class Run:
     tokens: int = 0
     cost: float | None = None
     pending: tuple[int, AskedRun] | None = None
+    looking: str | None = None
     draft: str | None = None
     asked_again: bool = False
     model: str = ""
@@ -93,6 +106,21 @@ class Run:
     def budget(self) -> ReasoningBudget:
         """What it may use."""
         return ReasoningBudget(**self.record.document["budget"])
+
+    @property
+    def searched(self) -> int:
+        """Searches in documents so far."""
+        return sum(item.operation == SEARCH for item in self.observations)
+
+    @property
+    def ran(self) -> int:
+        """Operations so far, those included that were refused or failed."""
+        return len(self.observations) - self.searched
+
+    @property
+    def may_search(self) -> bool:
+        """Whether there were documents when the run began, and a search is left."""
+        return bool(self.record.document.get("documents")) and self.searched < self.budget.searches
 
     def take(self, step: ReasoningStepRecord) -> None:
         """Add a step, new or read back."""
@@ -107,10 +135,12 @@ class Run:
         if step.kind == "think":
             asked = document.get("run")
             self.pending = (step.number, AskedRun.model_validate(asked)) if asked else None
+            self.looking = document.get("search")
             self.draft = document.get("answer")
         elif step.kind == "observe":
             self.observations.append(observation_of(document))
             self.pending = None
+            self.looking = None
         elif step.kind == "send_back":
             self.asked_again = True
             self.draft = None

@@ -107,6 +107,10 @@ class Spending:
         self._reserved.add(reservation)
         return reservation
 
+    def release(self, reservation: Reservation) -> None:
+        """Give back what was set aside for a request that was never sent."""
+        self._reserved.discard(reservation)
+
     def settle(self, reservation: Reservation, usage: Usage) -> Usage:
         """Count what was used; it is saved soon after, and again and again while the store is away.
 

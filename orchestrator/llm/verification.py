@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.core.decision import ValueAnswer
 from orchestrator.llm.answers.draft import Evidence as Found
-from orchestrator.llm.grounding import Evidence, check, mended
+from orchestrator.llm.grounding import Evidence, check_quoting, mended
 from orchestrator.llm.wording import Verdict
 from orchestrator.plant.tags import Plant
 from orchestrator.state.records import OutcomeRecord
@@ -21,6 +21,7 @@ def grounds_of(
     values: Sequence[ValueAnswer],
     found: Sequence[Found],
     plain: str,
+    passages: Sequence[str] = (),
 ) -> Evidence:
     """All that an answer to a turn may rest on."""
     evidence = Evidence()
@@ -33,6 +34,8 @@ def grounds_of(
         if value.tag is not None:
             evidence.add_result("historian", value.model_dump(mode="json", exclude={"reason"}))
     evidence.add_result("plain answer", {"text": plain})
+    for text in passages:
+        evidence.add_passage("document", text)
     for item in found:
         if isinstance(item.value, float):
             fact = {
@@ -50,13 +53,14 @@ class Grounded:
     What repeats the plain answer word for word holds: those are the program's own words.
     """
 
-    def __init__(self, evidence: Evidence, plain: str) -> None:
+    def __init__(self, evidence: Evidence, plain: str, passages: Sequence[str] = ()) -> None:
+        self._passages = passages
         self._evidence = evidence
         self._plain = _flat(plain)
 
     def __call__(self, answer: str) -> Verdict:
         """The answer without the sentences that do not hold, and why they do not."""
-        report = check(answer, self._evidence)
+        report = check_quoting(answer, self._evidence, self._passages, [self._plain])
         said = [_flat(answer[begin:end]) for begin, end in report.sentences]
         problems = tuple(item for item in report.problems if said[item.sentence] not in self._plain)
         if not problems:

@@ -59,6 +59,7 @@ class Received:
     refusal: str = ""
     begun: bool = False
     echoed: bool = False
+    taken_up_again: bool = False
     _content: list[str] = field(default_factory=list)
     _reasoning: list[str] = field(default_factory=list)
 

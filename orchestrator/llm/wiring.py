@@ -13,6 +13,7 @@ from orchestrator.llm.second_reader import ModelReader
 
 if TYPE_CHECKING:
     from orchestrator.core.orchestrator import Orchestrator
+    from orchestrator.llm.knowledge.evidence import PassageSearch
     from orchestrator.llm.port import Attempt, LanguageModel
 
 
@@ -50,7 +51,11 @@ def attach_model(orchestrator: Orchestrator) -> LanguageModel | None:
     return model
 
 
-def reasoning_of(orchestrator: Orchestrator, model: LanguageModel | None) -> ReasoningLoop:
+def reasoning_of(
+    orchestrator: Orchestrator,
+    model: LanguageModel | None,
+    documents: PassageSearch | None = None,
+) -> ReasoningLoop:
     """The reasoning loop over an open orchestrator; without a model the parser and templates answer."""
     return ReasoningLoop(
         orchestrator.store.reasoning,
@@ -59,6 +64,7 @@ def reasoning_of(orchestrator: Orchestrator, model: LanguageModel | None) -> Rea
             orchestrator.plant, orchestrator.clock.now, orchestrator.historian.last_values
         ),
         model,
+        documents,
     )
 
 

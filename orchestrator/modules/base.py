@@ -196,6 +196,8 @@ class Operation:
             reader's mending is told as a warning.
         appends: Field of its result that names a Parquet file in the run's folder, to be appended to
             the historian after the run; nothing is appended where the field is null.
+        changes: What it changes besides its own caches, in words; null where it only reads and computes.
+            An operation that changes something is offered to other programs by configuration only.
     """
 
     module: str
@@ -209,6 +211,7 @@ class Operation:
     needs_time: bool = True
     exact: bool = False
     appends: str | None = None
+    changes: str | None = None
 
     @property
     def full_name(self) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import entry_points
 
 import structlog
 
 from orchestrator.errors import UnknownModuleError, UnknownOperationError
+from orchestrator.mcp_settings import McpServerSettings
 from orchestrator.modules.base import Module, Operation
 
 ENTRY_POINT_GROUP = "dan_g.modules"
@@ -70,10 +71,16 @@ class Registry:
         )
 
 
-def load_registry() -> Registry:
-    """The built-in modules and those of the entry-point group ``dan_g.modules``.
+def load_registry(servers: Sequence[McpServerSettings] = ()) -> Registry:
+    """The built-in modules, those of the entry-point group ``dan_g.modules``, and one for each server.
 
     A third-party module that cannot be loaded is logged and left out; it never stops the service.
+
+    Args:
+        servers: Servers of the Model Context Protocol whose tools are operations (``mcp.servers``).
+
+    Raises:
+        ConfigurationError: a server has the name of another module.
     """
     from orchestrator.modules import analysis, etl, forecasting, optimization
 
@@ -92,4 +99,8 @@ def load_registry() -> Registry:
             continue
         names.add(module.name)
         modules.append(module)
+    if servers:
+        from orchestrator.modules.mounted.modules import mounted_modules
+
+        modules += mounted_modules(servers, names)
     return Registry(modules)

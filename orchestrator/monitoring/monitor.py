@@ -175,6 +175,11 @@ class Monitor:
         """Fitness of the data after the last row; with ``at``, staleness as of that time."""
         return self._quality.report(at)
 
+    @property
+    def learned_until(self) -> datetime | None:
+        """The newest row that normal operation was learned from; null until it is learned."""
+        return None if self._learned is None else moment(self._learned.last_time)
+
     def steady(self) -> Steadiness | None:
         """Steady-state test of the key tags; null until normal operation is learned and 30 rows seen."""
         return None if self._learned is None else self._learned.steadiness()

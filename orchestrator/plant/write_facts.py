@@ -39,6 +39,9 @@ class ActiveAlert:
         severity: Unknown counts as critical.
         side: Which way its tag is off; None where that is not known.
         id: Of the alert.
+        since: When it began; None where that is not known.
+        explained: What explains it, in words, where it only says that the plant is not where it was when
+            its normal operation was learned; empty where nothing does.
     """
 
     tags: tuple[str, ...]
@@ -46,6 +49,8 @@ class ActiveAlert:
     severity: Severity | None = None
     side: Literal["high", "low"] | None = None
     id: str = ""
+    since: datetime | None = None
+    explained: str = ""
 
     @property
     def rank(self) -> int:

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 Weight = Literal["veto", "second_person", "warning"]
 RATE_WINDOW_SECONDS = 60.0
 _ROUNDING = 1e-9
+_SAME_TIME = 1e-6
+"""Times are told to the microsecond, s."""
 _UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs"})
 """Unicode categories of signs that show nothing."""
 
@@ -263,7 +265,7 @@ def move_findings(
 
 
 def _speed(own: TagEnvelope, tag: str, travel: float, past: Sequence[Aged]) -> Iterator[Finding]:
-    recent = math.fsum(m.travel for m in past if m.age < RATE_WINDOW_SECONDS)
+    recent = math.fsum(m.travel for m in past if m.age < RATE_WINDOW_SECONDS - _SAME_TIME)
     if recent + travel > own.max_rate + _slack(own.max_rate):
         yield Finding(
             "rate",
@@ -274,7 +276,7 @@ def _speed(own: TagEnvelope, tag: str, travel: float, past: Sequence[Aged]) -> I
             own.max_rate,
         )
     since = min((m.age for m in past if m.travel > 0), default=math.inf)
-    if since < own.min_interval:
+    if since < own.min_interval - _SAME_TIME:
         yield Finding(
             "min-interval",
             f"{tag} was moved {since:.0f} s ago; {own.min_interval:g} s must pass",

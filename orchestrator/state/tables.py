@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from orchestrator.state.columns import UtcTime, Words, document_type
 
-SCHEMA_REVISION = "0007"
+SCHEMA_REVISION = "0008"
 """The newest revision; kept here so that a start on a current database need not load Alembic."""
 
 metadata = MetaData(

@@ -73,7 +73,8 @@ def test_an_operation_without_a_report_says_so(dan_g: Run, tmp_path: Path) -> No
         "invoke", "etl", "validate", "--data", days(tmp_path), "--report", tmp_path / "r.html"
     )
     assert done.code == 2
-    assert "report" in done.err
+    assert "etl.validate makes no report" in done.err
+    assert "leave --report out" in done.err
 
 
 def test_a_network_is_measured_by_the_columns_of_the_data_given_with_it(

@@ -73,12 +73,13 @@ def test_every_command_takes_json_config_and_home() -> None:
                 lacking.append((path, sorted(missing)))
 
     walk(typer.main.get_command(app), "dan-g")
-    # A service prints what happens, not a document; a plant file is drafted from data or a
+    # A service prints what happens, not a document, and a protocol speaks for itself; a plant file is drafted from data or a
     # server alone; a run of the twin depends on its scenario and seed alone; a refinery model is a
     # file alone, and its graph has a format of its own.
     assert lacking == [
         ("dan-g run", ["--json"]),
         ("dan-g serve", ["--json"]),
+        ("dan-g mcp", ["--json"]),
         ("dan-g tags infer", ["--config", "--home"]),
         ("dan-g tags browse", ["--home"]),
         ("dan-g twin serve", ["--config", "--home"]),

@@ -9,8 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from operating import MINUTE, MOVES, Operating, content
+from operating import MINUTE, MOVES, T0, Operating, content
 from sqlalchemy import update
 
 from orchestrator.errors import (
@@ -21,6 +22,7 @@ from orchestrator.errors import (
 )
 from orchestrator.monitoring.life_cycle import Change
 from orchestrator.plant.envelope import GrantedTag
+from orchestrator.plant.samples import Quality, SampleBlock, to_datetime64
 from orchestrator.state.database import Database
 from orchestrator.state.repositories import Store
 from orchestrator.state.tables import recommendations
@@ -285,8 +287,90 @@ async def test_moves_that_the_plant_answers_badly_are_taken_back(make: Make, how
     assert said.get(how, "limit crossed: T high_high") in back.reason
 
 
-async def test_what_cannot_be_taken_back_safely_is_held(make: Make) -> None:
+async def test_an_inner_limit_that_is_soon_kept_again_takes_nothing_back(make: Make) -> None:
     op = make()
+    await op.start()
+    record = await op.offered()
+    await op.desk.approve(record.id, "Anna", record.digest)
+    await op.run(6)
+    crossed = a_limit("T", op)
+    op.book.apply(crossed)
+    await op.run(10)
+    assert await op.state(record) == "verifying"
+    op.book.apply(replace(crossed, at=op.clock.now(), since=op.clock.now(), active=False))
+    await op.run(30)
+    assert await op.state(record) == "completed", await op.why(record)
+
+
+def a_trend(op: Operating) -> Change:
+    now = op.clock.now()
+    return Change(now, now, "trend:T:rising", "trend", True, "high", ("T",), "T is rising")
+
+
+async def test_what_verified_moves_brought_does_not_hold_the_next_ones(make: Make) -> None:
+    op = make()
+    op.monitor.fit(SampleBlock(("A_SP", "B_SP", "T"), *normal_operation(op)))
+    await op.start()
+    record = await op.offered()
+    await op.desk.approve(record.id, "Anna", record.digest)
+    await op.run(5)
+    op.book.apply(a_trend(op))
+    back = (("A_SP", 103.0, 104.0, "degC"),)
+    await op.run(35)
+    assert await op.state(record) == "completed", await op.why(record)
+    next_one = await op.offered(moves=back)
+    trail = await op.store.recommendations.trail(next_one.id)
+    told = trail[-1].details["verdict"]["findings"]
+    assert [(item["code"], item["weight"]) for item in told] == [("alert-explained", "warning")]
+    assert record.id in told[0]["text"]
+    # The next process knows it too.
+    again = make(after=op)
+    again.monitor.fit(SampleBlock(("A_SP", "B_SP", "T"), *normal_operation(op)))
+    again.book.restore(op.book.all())
+    await again.start(3)
+    assert (await again.desk.take(content(moves=back), None)).state == "awaiting_approval"
+
+
+async def test_a_trend_that_no_verified_move_explains_holds_them(make: Make) -> None:
+    op = make()
+    op.monitor.fit(SampleBlock(("A_SP", "B_SP", "T"), *normal_operation(op)))
+    await op.start()
+    op.book.apply(a_trend(op))
+    record = await op.desk.take(content(), None)
+    assert record.state == "vetoed"
+    assert "which way is worse is not known" in await op.why(record)
+
+
+def normal_operation(op: Operating) -> tuple[Any, Any, Any]:
+    """Times, values and qualities of eight hours before the begin."""
+    rows = 480
+    times = np.array([to_datetime64(T0 - (rows - i) * MINUTE) for i in range(rows)])
+    values = np.array([100.0, 50.0, 200.0]) + op.random.normal(0.0, [0.002, 0.002, 0.1], (rows, 3))
+    return times, values, np.full(values.shape, np.uint8(Quality.GOOD))
+
+
+async def test_a_live_source_has_each_step_written_when_it_is_due(make: Make) -> None:
+    op = make()
+    await op.start()
+    record = await op.offered()
+    await op.desk.approve(record.id, "Anna", record.digest)
+    woken: list[Any] = []
+    op.desk._spawn = woken.append
+    await op.run(1)
+    await op.desk.tick()
+    assert len(woken) == 1, "one is enough"
+    op.clock.advance(op.clock.now() + MINUTE)
+    op.feed(1)
+    written = len(op.plant.writes)
+    op.desk._spawn = None
+    waiting = op.desk._tick_after(0.0)
+    woken.pop().close()
+    await waiting
+    assert len(op.plant.writes) > written
+
+
+async def test_what_cannot_be_taken_back_safely_is_held(make: Make) -> None:
+    op = make(patience_minutes=0)
     await op.start()
     record = await op.offered()
     await op.desk.approve(record.id, "Anna", record.digest)
@@ -298,6 +382,18 @@ async def test_what_cannot_be_taken_back_safely_is_held(make: Make) -> None:
     assert "pushed further" in await op.why(record)
     with pytest.raises(ConflictError, match="does not turn round"):
         await op.desk.resume(record.id, "Anna")
+    with pytest.raises(ParameterError, match="say why"):
+        await op.desk.leave(record.id, "Anna", " ")
+    left = await op.desk.leave(record.id, "Anna", "new set points bring T back")
+    assert left.state == "stopped"
+    written = len(op.plant.writes)
+    await op.run(3)
+    assert len(op.plant.writes) == written
+    at = op.plant.set_points
+    newer = (("A_SP", at["A_SP"], at["A_SP"] + 1.0, "degC"),)
+    await op.offered(moves=newer)
+    with pytest.raises(ConflictError, match="not held"):
+        await op.desk.leave(record.id, "Anna", "again")
 
 
 async def test_a_step_waits_for_what_passes_and_is_held_for_what_does_not(make: Make) -> None:
@@ -311,7 +407,7 @@ async def test_a_step_waits_for_what_passes_and_is_held_for_what_does_not(make: 
     await op.run(4)
     assert (await op.state(record), len(op.plant.writes)) == ("applying", written)
     op.assessor.operator_mode = "steady"
-    await op.run(2)
+    await op.run(1)
     assert len(op.plant.writes) > written
     op.assessor.operator_mode = "transient"
     await op.run(10)

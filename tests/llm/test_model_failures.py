@@ -200,6 +200,8 @@ async def test_a_storm_of_503_opens_the_breaker_and_one_request_tries_it_later()
         with pytest.raises(ModelBusyError, match=r"left alone.*HTTP 503"):
             await model.complete(QUESTION, Choice, Budget(5))
         assert len(server.requests) == 3
+        today = (await model.report())["today"]
+        assert today["models"]["deepseek-r1"]["requests"] == 3
         busy = False
         await asyncio.sleep(0.35)
         reply = await model.complete(QUESTION, Choice, Budget(5))

@@ -295,6 +295,14 @@ async def test_row_24_a_stream_without_any_tag_is_an_answer_in_the_end() -> None
     assert text_of(at_once, "answer") == IN_WORDS
 
 
+async def test_row_24_a_stream_that_takes_up_its_reasoning_again_is_right_in_the_end() -> None:
+    twice = f"<think>{THOUGHT}</think>Perhaps.</think>{IN_WORDS}"
+    pieces = await listen([Say(twice)])
+    assert pieces[-1].reply is not None
+    assert pieces[-1].reply.text == IN_WORDS
+    assert "reasoning_taken_up_again" in pieces[-1].reply.flags
+
+
 async def test_row_25_a_stream_that_breaks_in_the_reasoning_is_an_error_of_the_network() -> None:
     pieces: list[Piece] = []
     with pytest.raises(ModelUnreachableError) as caught:

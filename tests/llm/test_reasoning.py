@@ -28,7 +28,7 @@ async def plant(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Orche
 async def asked(
     plant: Orchestrator,
     plays: Script | None,
-    question: str = "Is the data of TI042 good?",
+    question: str = "Is the data good, which sensor is wrong?",
     budget: ReasoningBudget | None = None,
 ) -> tuple[ReasonedAnswer, list[str], list[str]]:
     """The answer, the kinds of the events, and what the model was sent."""

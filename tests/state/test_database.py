@@ -22,6 +22,7 @@ from sqlalchemy import Connection, text
 
 from orchestrator.errors import ConfigurationError, DatabaseUnavailableError
 from orchestrator.state.database import Database
+from orchestrator.state.document_tables import INDEX_TABLE
 from orchestrator.state.migrations import configuration, known_revisions
 from orchestrator.state.repositories import Store
 from orchestrator.state.tables import SCHEMA_REVISION, metadata
@@ -89,7 +90,12 @@ async def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 async def test_the_migrations_make_the_tables_of_the_code(database: Database) -> None:
     def differences(connection: Connection) -> list[Any]:
-        return compare_metadata(MigrationContext.configure(connection), metadata)
+        # The full-text index is of another kind on each database, and its repository's alone.
+        def own(_: Any, name: str | None, *rest: Any) -> bool:
+            return not (name or "").startswith(INDEX_TABLE)
+
+        context = MigrationContext.configure(connection, opts={"include_object": own})
+        return compare_metadata(context, metadata)
 
     async with database.read() as connection:
         assert await connection.run_sync(differences) == []

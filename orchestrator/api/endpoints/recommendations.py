@@ -104,6 +104,19 @@ async def roll_back(recommendation_id: str, request: Request) -> Response:
     return await _shown(recommendation_id, request)
 
 
+@router.post(
+    "/{recommendation_id}/leave",
+    summary="End a held recommendation with the handles where they are",
+    openapi_extra=documented_body(NamedRequest),
+    responses=SHOWN,
+)
+async def leave(recommendation_id: str, request: Request) -> Response:
+    """Neither go on nor back: the handles stay, and newer set points may move them. A reason is needed."""
+    given = await read_body(request, NamedRequest)
+    await orchestrator_of(request).operator.leave(recommendation_id, given.by, given.reason)
+    return await _shown(recommendation_id, request)
+
+
 async def _shown(id_: str, request: Request) -> Response:
     store = orchestrator_of(request).store
     view = RecommendationView.of(

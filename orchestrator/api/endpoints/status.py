@@ -13,4 +13,8 @@ router = APIRouter(tags=["plant"], responses=PROBLEMS)
 async def status(request: Request) -> Response:
     """Everything that a person asks first."""
     document = await orchestrator_of(request).status()
-    return answer({**document, "service": request.app.state.service.describe()})
+    more = {
+        "mcp_servers": request.app.state.tool_keepers.describe(),
+        "service": request.app.state.service.describe(),
+    }
+    return answer({**document, **more})

@@ -45,10 +45,14 @@ class SameOrigin:
     Args:
         app: The inner layer.
         names: Names under which the service is reached, besides localhost and this machine's own.
+        guarded: Paths at which reading, too, is refused to pages of other sites.
     """
 
-    def __init__(self, app: ASGIApp, names: Iterable[str] = ()) -> None:
+    def __init__(
+        self, app: ASGIApp, names: Iterable[str] = (), guarded: Iterable[str] = ()
+    ) -> None:
         self._app = app
+        self._guarded = frozenset(guarded)
         own = ("localhost", socket.gethostname(), *names)
         self._names = frozenset(name.lower().rstrip(".") for name in own if name)
         self._known: set[bytes] = set()
@@ -59,7 +63,7 @@ class SameOrigin:
             host = headers.get(b"host")
             if host is not None and host not in self._known:
                 self._admit(host)
-            if scope["method"] not in SAFE_METHODS:
+            if scope["method"] not in SAFE_METHODS or scope["path"] in self._guarded:
                 self._check(headers)
         await self._app(scope, receive, send)
 

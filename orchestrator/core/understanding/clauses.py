@@ -13,8 +13,10 @@ from orchestrator.core.understanding.concepts import concepts_of
 from orchestrator.core.understanding.follow_ups import content, is_why
 from orchestrator.core.understanding.oversteps import (
     ALL_MOVES,
+    MISNAMED,
     NEGATED_INSIDE,
     NEGATION,
+    REFUSED_AFTER,
     WHAT_THEN,
     overstep_of,
 )
@@ -61,7 +63,7 @@ _KEPT_TOGETHER = (
     ),
     re.compile(r"\bthen\s*[?!.]*$|\b(?:more|less|now) then\b|\bif\b[^,.;]{1,60}\bthen\b"),
     re.compile(
-        r"(?:^|[,.;] |\band |\bwhat )(?:if|suppose|supposing|say (?:we|i)|assum\w+|imagine|given|wenn|et si|si|se|als)\b[^.;?!]{3,80}?, "
+        r"(?:^|[,.;] |\band |\bwhat )(?:if|when (?:you|we|i)|suppose|supposing|say (?:we|i)|assum\w+|imagine|given|wenn|et si|si|se|als)\b[^.;?!]{3,80}?, "
     ),
     re.compile(r"\b[\w-]*\d[\w-]* (?:and|et|und|y|e|ve) [\w-]*\d"),
     re.compile(
@@ -103,6 +105,7 @@ class Clauses:
 def take_apart(text: str) -> Clauses:
     """The clauses of folded text."""
     ruled_out: set[str] = set()
+    text = MISNAMED.sub(lambda found: _blank(found[0], ruled_out, found["wrong"]), text)
     text = NEGATED_INSIDE.sub(lambda found: _blank(found[0], ruled_out), text)
     runs: list[list[Atom]] = [[]]
     done: list[Clause] = []
@@ -112,6 +115,9 @@ def take_apart(text: str) -> Clauses:
         if negation is not None and (
             _rules_out(atom.text[negation.end() :], ruled_out) or len(atoms) > 1
         ):
+            runs.append([])
+            continue
+        if (refused := REFUSED_AFTER.match(atom.text)) and _rules_out(refused[1], ruled_out):
             runs.append([])
             continue
         kind = overstep_of(atom.text)
@@ -172,12 +178,14 @@ def _only_supposed(order: str, following: str) -> bool:
     )
 
 
-def _blank(text: str, ruled_out: set[str]) -> str:
+def _blank(text: str, ruled_out: set[str], named: str | None = None) -> str:
     """As many blanks as ``text`` is long, where it names operations, which are then ruled out."""
     bare = re.sub(
-        r"^(?:but |and )?(?:instead of|rather than|not|no|without|minus the)\s+", "", text
+        r"^(?:but |and )?(?:instead of|rather than|nothing (?:on|about|of)|except|leav(?:e|ing) out|not|no|without|minus the)\s+",
+        "",
+        text,
     )
-    return " " * len(text) if _rules_out(bare, ruled_out) else text
+    return " " * len(text) if _rules_out(named or bare, ruled_out) else text
 
 
 def _rules_out(text: str, ruled_out: set[str]) -> bool:
@@ -240,7 +248,11 @@ def _differ(first: Opinion, second: Opinion, whole: Opinion, second_text: str) -
     """Probability that two parts want something else than the whole is read as."""
     if first.label.startswith("forecasting.") and is_why(second_text):
         return first.share if whole.label != "forecasting.explain" else 0.0
-    if _EITHER.match(second_text) or "." not in first.label or "." not in second.label:
+    if _EITHER.match(second_text) or not (_wants(first) and _wants(second)):
         return 0.0
     agree = first.label == second.label
     return 0.0 if agree and whole.label == first.label else first.share * second.share
+
+
+def _wants(said: Opinion) -> bool:
+    return "." in said.label or said.label == "history"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from orchestrator.core.understanding.concepts import concepts_of
 from orchestrator.core.understanding.features import FILLERS
 from orchestrator.core.understanding.masks import MASKS, TIME_MASKS, mask
 
@@ -111,6 +112,11 @@ FOLLOWING = frozenset(
         "s",
         "next",
         "else",
+        "whole",
+        "total",
+        "overall",
+        "altogether",
+        "past",
         "be",
         "should",
         "time",
@@ -197,7 +203,7 @@ FOLLOW_UP = re.compile(
 _WHY = re.compile(
     r"^(?:and |but |ok,? |hmm,? |so |right,? |et |und |y |e )*(?:why|how come|what makes you|on what basis|on what grounds|how so|explain|pourquoi|warum|wieso|por que|perche|waarom|neden|почему|لماذا|为什么|what(?:'s| is) (?:the reason|behind)|what(?:'s| is| are) .{0,20}(?:built|based|founded|resting) (?:on|upon))\b"
 )
-LONGEST_WHY = 9
+LONGEST_WHY, LONGEST_COURTESY = 9, 4
 LEANING_WORDS = re.compile(
     r"\b(?:same|again|likewise|too|as well|instead|other|both|first|second|third|double|halve|twice|longer|shorter|more|less|aussi|idem|pareil|meme|"
     r"auch|gleiche?|dasselbe|tambien|mismo|anche|stesso|tambem|mesmo|ook|hetzelfde|ayni|так же|тоже)\b|一样|也"
@@ -205,6 +211,7 @@ LEANING_WORDS = re.compile(
 _QUALITY = re.compile(
     r"\b(?:good|ok|okay|right|fine|trust\w*|usable|complete|plausible|clean|correct|valid|sound|sane|bon\w*|gut|bien|bueno\w*)\b"
 )
+_WAS = re.compile(r"\b(?:was|were|did|had|etait|war|era|fue|foi|idi|был[оа]?)\b")
 _LOADED = frozenset({"etl.ingest", HISTORY})
 _NO_WHY = re.compile(
     r"\b(?:nothing|refus\w*|skipp\w*|recommend\w*|optimi\w+|alarm\w*|alert\w*|decid\w*|run)\b"
@@ -219,6 +226,7 @@ _TO_FORECAST = frozenset(
         "forecasting.time_to_limit",
     }
 )
+_THE = frozenset(["the", "a", "our", "please", "pls", "le", "la", "der", "die", "das", "el", "il"])
 _NAMES = frozenset(MASKS) | frozenset(TIME_MASKS)
 
 
@@ -234,6 +242,42 @@ def is_why(text: str) -> bool:
         _WHY.match(text) is not None
         and len(text.split()) <= LONGEST_WHY
         and _NO_WHY.search(text) is None
+    )
+
+
+def is_bare_name(text: str) -> bool:
+    """Whether folded words are no more than one name: a product, a unit, a tag."""
+    tokens = re.findall(r"[^\W_]+", mask(text))
+    return sum(token in MASKS[:7] for token in tokens) == 1 and set(tokens) <= {*MASKS[:7], *_THE}
+
+
+def is_courtesy(text: str) -> bool:
+    """Whether folded words are no more than a greeting or thanks."""
+    tokens = re.findall(r"[^\W_]+", mask(text))
+    polite = [t for t in tokens if {"HELLO", "THANKS"} & set(concepts_of(t))]
+    named = any(token in _NAMES for token in tokens)
+    alone = bool(polite) and not named and len(tokens) <= LONGEST_COURTESY
+    return alone and not set(content(text)) - set(polite)
+
+
+def asks_value(text: str) -> bool:
+    """Whether folded words are a tag and the present, and no more."""
+    masked = mask(text)
+    return (
+        not content(text)
+        and re.search(r"\bx(?:tag|tank)\b", masked) is not None
+        and re.search(r"\bxnow\b", masked) is not None
+        and re.search(r"\bx(?:ahead|future|prop|prod|dur)\b", masked) is None
+    )
+
+
+def asks_past_of(text: str, about: Sequence[str]) -> bool:
+    """Whether the words ask what the measured thing, of which the turn before spoke, was."""
+    return (
+        not any(name.startswith("analysis.") for name in about)
+        and not content(text)
+        and _WAS.search(text) is not None
+        and re.search(r"\bxpast\b", mask(text)) is not None
     )
 
 
@@ -259,7 +303,7 @@ def leans(text: str) -> bool:
 def same_again(text: str, about: Sequence[str]) -> tuple[str, ...]:
     """Operations of words without a want of their own, after a turn that was about ``about``."""
     masked = mask(text)
-    ahead = re.search(r"\bx(?:ahead|future)\b", masked) is not None
+    ahead = re.search(r"\bx(?:ahead|future)\b", masked) is not None and "xpast" not in masked
     if ahead and set(about) <= _TO_FORECAST:
         return ("forecasting.forecast",)
     at_present = (

@@ -31,7 +31,7 @@ _FUTURE = re.compile(
     r"(?:at |by )?(?:the )?end of (?:the |my |this |our |next )?(?:shift|day|week|month|night)|day after|"
     r"by (?:mon|tues|wednes|thurs|fri|satur|sun)day|next (?:mon|tues|wednes|thurs|fri|satur|sun)day|soon|"
     r"demain(?: matin| soir)?|ce soir|cette nuit|(?:la |le )?(?:semaine|mois|poste|nuit) prochaine?|prochain\w*|"
-    r"morgen(?: fruh| abend)?|heute (?:abend|nacht)|(?:in den |die )?(?:nachste|kommende)\w*(?: \w+)?|ubermorgen|"
+    r"(?<!guten )morgen(?: fruh| abend)?|heute (?:abend|nacht)|(?:in den |die )?(?:nachste|kommende)\w*(?: \w+)?|ubermorgen|"
     r"manana|esta (?:noche|tarde)|(?:la |el )?(?:semana|mes|proxim\w+) (?:que viene|proxim\w+)|amanha|hoje a noite|"
     r"(?:na |no )?proxim\w+ (?:semana|mes|hora|turno)s?|domani(?: mattina)?|stasera|stanotte|(?:la )?(?:settimana|mese) prossim\w+|prossim\w+|"
     r"vanavond|vannacht|volgende (?:week|maand)|yarin|bu (?:gece|aksam)|gelecek \w+|haftaya|onumuzdeki \w+|"
@@ -59,6 +59,9 @@ _NOW = re.compile(
 _CLOCK = re.compile(
     r"\b(?:at |by |um |a |alle |as |om )?(?:\d{1,2}[:h]\d{2}|\d{1,2} ?(?:am|pm|o'clock|uhr|uur)\b|(?<=at )\d{1,2}(?= |$|[?.,]))(?: ?(?:am|pm))?"
 )
+_DEADLINE = re.compile(
+    r"\b(?:by|until|till|before|towards) \d{1,2}(?::\d{2}| ?(?:am|pm|uhr|o'clock))"
+)
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?(?:k\b)?")
 _STEPS: tuple[tuple[re.Pattern[str], str], ...] = (
     (_SITE_TANK, " xtank "),
@@ -67,6 +70,7 @@ _STEPS: tuple[tuple[re.Pattern[str], str], ...] = (
     (_any(PROPERTIES), " xprop "),
     (_any(PRODUCTS), " xprod "),
     (_any(GRADES), " xgrade "),
+    (_DEADLINE, " xfuture "),
     (_FUTURE, " xfuture "),
     (_PAST, " xpast "),
     (_NOW, " xnow "),

@@ -39,15 +39,30 @@ _STATED = r"(?! (?:trust|believe|get|understand|know|see|agree|match|like|close|
 NEGATION = re.compile(
     rf"^(?:please |and |but |so |ok,? |then |just |yes,? |no,? |hm+,? )*(?:(?:don't|do not|dont|never){_STATED}|no need (?:to|for|of)|not to|"
     rf"i (?:do not|don't|dont) (?:want|need)(?: you to)?|i(?:'m| am) not (?:asking|looking) (?:for|to)|not (?:asking )?for|not\b(?! sure|the same| yet)|"
-    r"no\b(?! lab|t\b| sample| idea|\.|,|$)|skip|without(?! waiting| the lab| a lab| lab| sampl)|leave (?:out|aside)|forget (?:about )?|never mind|instead of|rather than|"
+    r"no\b(?! lab|t\b| sample| idea| analy[sz]er| chromatograph| gc\b| result| measure| reading|\.|,|$)|skip|without(?! waiting| the lab| a lab| lab| sampl)|leave (?:out|aside)|forget (?:about )?|never mind|instead of|rather than|"
     r"ne\b|n'|pas (?:de|d')|sans|ohne|kein\w*|nicht|sin|sem|senza|non\b(?=\s\w+r)|geen|zonder|niet|без|не(?: надо| нужно)?|لا|بدون)\b ?"
     r"|^(?:不要|不用|别|无需)"
 )
 NEGATED_INSIDE = re.compile(
-    r"\b(?:instead of|rather than|but not|and not|not|no|without|minus the)\s+(?:the |an? |any |our |your )*"
+    r"\b(?:instead of|rather than|(?:but|and) (?:not|nothing (?:on|about|of))|nothing (?:on|about|of)|except|leav(?:e|ing) out|not|no|without|minus the)\s+(?:the |an? |any |our |your )*"
     r"(?:optimi[sz]\w*|forecast\w*|predict\w*|plan\w*|blend\w*|clean\w*|validat\w*|reconcil\w*|load\w*|simulat\w*|set ?points?|prices?|market\w*|"
     r"cracks?|stocks?|demand|explan\w*|explain\w*)\b[^,.;?!:]*"
 )
+OWN_DOINGS = re.compile(
+    r"\b(?:why|how come|when|what|which \w+|how many \w+) (?:did|have|has|had|were|was)(?:n't| not)? (?:you|the system|the orchestrator|nothing|no plan)\b"
+    r".{0,25}\b(?:run|ran|do|done|doing|decid\w*|recommend\w*|start\w*|refus\w*|skip\w*|propos\w*|optimi[sz]\w*|chose\w*|select\w*|trigger\w*)\b"
+    r"|\bhow come you (?:ran|started|skipped|refused|recommended|chose|did)\b|\bwho (?:approved|rejected|signed off|confirmed)\b"
+)
+"""Words about what the system itself did."""
+MISNAMED = re.compile(
+    r"\b(?:i|you) (?:said|wrote|typed|asked for|put) (?P<wrong>[^,.;?!]{2,30}?)(?:,| but|, but| when i| where i)? (?:i |really |actually )*(?:mean|meant|wanted)\b"
+)
+"""Words that take back what was said before: ``I wrote prices but meant cracks``."""
+CONSTRAINED = re.compile(
+    r"^(?:and |but |ok,? |please )*(?:without|but not) (?:touching|moving|changing|using|adjusting|altering)\b(?! anything| everything)"
+)
+"""Words that narrow what the turn before wanted, and rule none of it out."""
+REFUSED_AFTER = re.compile(r"^(.{2,30}) (?:no|nein|non|hayir|not)$")
 ALL_MOVES = re.compile(r"optimi|touch|mov|chang|recommend|tweak|adjust")
 
 

@@ -24,10 +24,14 @@ LOOKS_BACK = frozenset(
 OF_FORECASTS = frozenset({"forecasting.backtest", "forecasting.explain"})
 LONGEST_LEAD = 96.0
 """A time [h] up to which words as ``the 24 h forecast`` name the lead of the forecast."""
+LEAST_IN_DAYS, MOST_DAYS = 72.0, 14.0
+"""Whole days ahead [h] from which a bare number counts days, and the most days that it then means."""
 SUBJECTS = ("tags", "product", "property", "unit")
 _SPAN = re.compile(
     r"\b(?:over|for|during|in|across|within|from|sur|pendant|uber|auf|durante|su|op) (?:the |los |las |die |der )?$"
 )
+_OUTAGE = re.compile(r"\b(?:out|down|off|offline|stopped|shut|away|lost) for $")
+"""Words before the length of a supposed outage, which is no horizon."""
 _RULED_OUT = re.compile(r"\b(?:not|no|without|instead of|rather than|don't|dont|skip)\b[^,.;?!]*")
 _BARE_NUMBER = re.compile(r"(?<![\w.,-])(\d+(?:[.,]\d+)?)(?![\w.,]|\d| ?%)")
 _TIMES = ((re.compile(r"\b(?:double|doubled|twice|doble|doppelt\w*|le double|dobro|doppio)\b"), 2.0), (re.compile(r"\b(?:halve|half|halved|moitie|halb\w*|mitad|meta)\b"), 0.5))  # fmt: skip
@@ -54,6 +58,8 @@ def spoken_slots(
     }
     only_back = not operations and DAYS_BACK in before and HOURS_AHEAD not in before
     for duration in find_durations(text):
+        if "optimization.what_if" in operations and _OUTAGE.search(text[: duration.start]):
+            continue
         if (
             only_back
             if duration.back is None and not operations and before
@@ -92,10 +98,22 @@ def bare_change(
         elif factor is not None:
             last["by"] = whole(last["by"] * factor)
         return {"changes": [last]}
-    key = HOURS_AHEAD if HOURS_AHEAD in before else DAYS_BACK
-    if key in before and (size is not None or factor is not None):
-        return {key: whole(size if size is not None else before[key] * factor)}
-    return {}
+    looks_back = bool(operations) and all(
+        name in LOOKS_BACK or name.startswith("analysis.") for name in operations
+    )
+    keys = (DAYS_BACK, HOURS_AHEAD) if looks_back else (HOURS_AHEAD, DAYS_BACK)
+    key = next((key for key in keys if key in before), None)
+    if key is None:
+        return {}
+    if size is not None:
+        counted_in_days = (
+            key == HOURS_AHEAD
+            and before[key] >= LEAST_IN_DAYS
+            and before[key] % 24 == 0
+            and size <= MOST_DAYS
+        )
+        return {key: whole(size * 24 if counted_in_days else size)}
+    return {} if factor is None else {key: whole(before[key] * factor)}
 
 
 def refers(text: str, named: Sequence[str]) -> list[str]:

@@ -22,7 +22,7 @@ from orchestrator.core.understanding.classifier import WEIGHTS, save
 from orchestrator.core.understanding.corpus import FOLDS, Sentence, sentences
 from orchestrator.core.understanding.features import BUCKETS, features_of
 
-VARIANTS = 14
+VARIANTS = 24
 INVERSE_PENALTY = 20.0
 MOST_SHOWN = 25
 _STEPS, _TOLERANCE = 80, 1e-3

@@ -40,6 +40,7 @@ def compose(
     jobs: Sequence[JobRecord],
     outcomes: Sequence[OutcomeRecord],
     own: Draft | None = None,
+    quotation: Draft | None = None,
 ) -> Composed:
     """The plain answer.
 
@@ -48,6 +49,7 @@ def compose(
         jobs: Its jobs, in their order.
         outcomes: How those ended that have.
         own: What the system says of itself, where the words ask for that.
+        quotation: A passage of a document that answers the words.
     """
     reading = decision.interpretation or Interpretation()
     ended = {outcome.job_id: outcome for outcome in outcomes}
@@ -55,8 +57,10 @@ def compose(
     said: list[str] = []
     if own is not None:
         drafts.insert(0, own)
-    elif reading.answer and reading.answer not in OVERSTEPS:
+    elif reading.answer and reading.answer not in OVERSTEPS and quotation is None:
         said.append(reading.answer)
+    if quotation is not None:
+        drafts.insert(0, quotation)
     said += [draft.text for draft in drafts]
     waiting = [job for job in jobs if job.id not in ended]
     said += [_waiting(job) for job in waiting]
@@ -80,8 +84,9 @@ def compose(
         text="\n".join(said),
         evidence=tuple(evidence[:MOST_EVIDENCE]),
         items=tuple(listed.values()),
-        state=_state(decision, reading, jobs, outcomes),
-        worth_wording=any(outcome.status == "succeeded" for outcome in outcomes),
+        state=_state(decision, reading, jobs, outcomes, quoted=quotation is not None),
+        worth_wording=quotation is not None
+        or any(outcome.status == "succeeded" for outcome in outcomes),
     )
 
 
@@ -114,11 +119,15 @@ def _state(
     reading: Interpretation,
     jobs: Sequence[JobRecord],
     outcomes: Sequence[OutcomeRecord],
+    *,
+    quoted: bool,
 ) -> TurnState:
     if reading.clarify:
         return "asked"
     if len(outcomes) < len(jobs):
         return "partial"
+    if quoted:
+        return "answered"
     if jobs:
         return "answered" if any(o.status == "succeeded" for o in outcomes) else "failed"
     if reading.answer in OVERSTEPS or (decision.refused and not reading.values):

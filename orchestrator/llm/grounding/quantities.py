@@ -79,6 +79,8 @@ _MASKS = tuple(
             r"stage|no\.|nr\.|number|version|priority|shift|line|point|question|train|unit|evidence|source)s?\s+#?\d+(?:\.\d+)*\b(?!\s?[%°])"
         ),
         r"\[(?:citation:?\s*)?\d+(?:\s*[,–-]\s*\d+)*\]",
+        # A passage: the search that found it, and its letter.
+        r"\[\d{1,2}[a-c](?:\s*,\s*\d{1,2}[a-c]?)*\]",
         r"\b(?:iso|iec|isa|rfc|api|astm|en|din|nfpa|osha)[- ]?\d+(?:[.-]\d+)*\b",
         r"\bv\d+(?:\.\d+)*\b",
         r"\b[0-9a-f]*(?:[a-f]+\d+|\d+[a-f]+)[0-9a-f]{6,}\b",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["unsupported", "sign", "contradiction"]
+Kind = Literal["unsupported", "sign", "contradiction", "misquoted", "instruction"]
 
 
 @dataclass(frozen=True, slots=True)

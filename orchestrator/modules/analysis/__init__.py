@@ -101,6 +101,7 @@ MODULE = Module(
             output_model=UpdateResult,
             handler="orchestrator.modules.analysis.update:run",
             needs=Needs(cost_seconds=10.0, benefit_usd=300.0),
+            changes="downloads market data into the store",
         ),
     ),
 )

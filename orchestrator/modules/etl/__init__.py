@@ -28,6 +28,7 @@ MODULE = Module(
             needs=Needs(cost_seconds=2.0, benefit_usd=100.0),
             as_given=True,
             appends="append",
+            changes="appends samples to the historian",
         ),
         Operation(
             module="etl",

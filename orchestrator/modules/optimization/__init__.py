@@ -51,6 +51,7 @@ MODULE = Module(
             needs=Needs(
                 min_quality=MIN_QUALITY, history=HISTORY, cost_seconds=3.0, benefit_usd=4000.0
             ),
+            changes="its moves become a recommendation",
         ),
         Operation(
             module="optimization",

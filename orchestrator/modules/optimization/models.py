@@ -33,13 +33,19 @@ class Move(Part):
 
 
 class Response(Part):
-    """A dependent tag and what it is expected to become, in the tag's unit."""
+    """A dependent tag and what it is expected to become, in the tag's unit.
+
+    Attributes:
+        by_moves: What each move changes it by on its own, without signs and added up: moves against each
+            other leave little change and all of the model's error. Null where it is not known.
+    """
 
     model_config = ConfigDict(populate_by_name=True)
 
     from_: float = Field(alias="from", description="Present value.")
     to: float
     unit: str = ""
+    by_moves: float | None = None
 
 
 class BindingLimit(Part):
@@ -92,7 +98,10 @@ class SimulatedPlant(OperationInput):
         default=15, ge=1, le=200, description="Steady states of the plant, the first included."
     )
     noise_percent: float = Field(
-        default=0.0, ge=0, le=50, description="Standard deviation of measurements, % of the value."
+        default=0.0, ge=0, le=50, description="Standard deviation of one reading, % of the value."
+    )
+    readings: int = Field(
+        default=1, ge=1, le=10_000, description="Readings of which each steady value is the mean."
     )
     seed: int = Field(default=0, ge=0, description="Seed of the noise.")
 

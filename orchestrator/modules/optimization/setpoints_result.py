@@ -73,7 +73,7 @@ def result_of(
         worth_usd_per_day=gain.expected * daily,
         objective_usd_per_hour=float(after["objective"][0]) * model.hourly,
         binding=tuple(_binding(model, advice.found)) if advice.kind != "probe" else (),
-        expected=_expected(model, before, after),
+        expected=_expected(model, before, after, _by_moves(model, target)),
         outside_before=outside,
         conflicts=conflicts,
         method=advice.found.method,
@@ -92,7 +92,10 @@ def result_of(
 
 
 def _expected(
-    model: SteadyModel, before: dict[str, Array], after: dict[str, Array]
+    model: SteadyModel,
+    before: dict[str, Array],
+    after: dict[str, Array],
+    by_moves: dict[str, float],
 ) -> dict[str, Response]:
     known = model.plant.by_name
     handles = {handle.tag for handle in model.handles}
@@ -102,9 +105,21 @@ def _expected(
             from_=float(values[0]),
             to=float(after[name][0]),
             unit=known[name].unit if name in known else model.economics.units.get(name, ""),
+            by_moves=by_moves.get(name),
         )
         for name, values in before.items()
         if name in shown
+    }
+
+
+def _by_moves(model: SteadyModel, target: Array) -> dict[str, float]:
+    """What each move changes a response by on its own, without signs and added up."""
+    moving = np.flatnonzero(target != model.now)
+    points = np.tile(model.now, (len(moving) + 1, 1))
+    points[np.arange(len(moving)) + 1, moving] = target[moving]
+    return {
+        name: float(np.abs(values[1:] - values[0]).sum())
+        for name, values in model.predict(points).items()
     }
 
 

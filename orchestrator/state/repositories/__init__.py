@@ -9,6 +9,7 @@ from orchestrator.state.grouped_commits import GroupedCommits
 from orchestrator.state.repositories.advice import AdviceLabels
 from orchestrator.state.repositories.alerts import Alerts
 from orchestrator.state.repositories.decisions import Decisions
+from orchestrator.state.repositories.documents import Documents
 from orchestrator.state.repositories.feedback import Feedback
 from orchestrator.state.repositories.grants import Grants
 from orchestrator.state.repositories.idempotency import Idempotency
@@ -53,6 +54,7 @@ class Store:
         self.model_use = ModelUse(database)
         self.audit = AuditChain(database, clock)
         self.writes = Writes(database, self.audit)
+        self.documents = Documents(database)
 
     async def close(self) -> None:
         """Commit what waits. Call it before the database is closed."""

@@ -17,7 +17,15 @@ from orchestrator.state.database import Database
 from orchestrator.state.faults import collision
 from orchestrator.state.paging import Page, fetch_page
 from orchestrator.state.tables import write_stops, writes
-from orchestrator.write_records import MOVED_STATES, OPEN_STATES, Stop, WriteRecord, WriteState
+from orchestrator.write_records import (
+    MOVED_STATES,
+    OPEN_STATES,
+    Standing,
+    Stop,
+    Travel,
+    WriteRecord,
+    WriteState,
+)
 
 ENDS: frozenset[WriteState] = frozenset({"done", "refused", "not_done", "unverified"})
 SETTLED: frozenset[WriteState] = frozenset({"done", "not_done"})
@@ -127,6 +135,31 @@ class Writes:
             writes.c.state.in_(sorted(MOVED_STATES)),
         )
         return await self._several(query)
+
+    async def standing(self, since: datetime) -> Standing:
+        """What earlier writes mean for the next one.
+
+        Args:
+            since: Travel of writes from then on is told.
+        """
+        travel = (
+            select(writes.c.id, writes.c.tag, writes.c.intended_at, writes.c.before, writes.c.value)
+            .where(writes.c.intended_at >= since, writes.c.state.in_(sorted(MOVED_STATES)))
+            .order_by(writes.c.intended_at, writes.c.step, writes.c.id)
+        )
+        locks = select(writes.c.tag).where(writes.c.state.in_(sorted(OPEN_STATES)))
+        async with self._database.read() as connection:
+            rows = (await connection.execute(travel)).all()
+            locked = (await connection.execute(locks)).scalars().all()
+            stop = await _stop_on(connection)
+        return Standing(
+            tuple(
+                Travel(id_, tag, at, 0.0 if before is None else abs(value - before))
+                for id_, tag, at, before, value in rows
+            ),
+            frozenset(locked),
+            stop,
+        )
 
     async def of_recommendation(self, recommendation_id: str) -> tuple[WriteRecord, ...]:
         """All writes of a recommendation, oldest first."""

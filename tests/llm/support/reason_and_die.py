@@ -27,7 +27,9 @@ async def main(home: Path, base_url: str, steps: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
         store.step = keep_and_die  # type: ignore[method-assign]
-        async for _ in loop.answer("Is the data of TI042 good?", SITUATION, run_id="run-1"):
+        async for _ in loop.answer(
+            "Is the data good, which sensor is wrong?", SITUATION, run_id="run-1"
+        ):
             pass
 
 

@@ -18,6 +18,7 @@ from orchestrator.config_file import load_settings
 from orchestrator.core.orchestrator import Orchestrator
 from orchestrator.core.situation import Situation
 from orchestrator.llm.configured import model_of
+from orchestrator.llm.knowledge.evidence import PassageSearch
 from orchestrator.llm.operation_runner import GatedRunner
 from orchestrator.llm.reasoning import ReasoningLoop, Surroundings
 from orchestrator.plant.samples import SampleBlock
@@ -91,7 +92,7 @@ async def filled_home(home: Path) -> AsyncIterator[Orchestrator]:
 
 @asynccontextmanager
 async def loop_over(
-    orchestrator: Orchestrator, base_url: str | None
+    orchestrator: Orchestrator, base_url: str | None, documents: PassageSearch | None = None
 ) -> AsyncIterator[ReasoningLoop]:
     """A reasoning loop over it that asks the model at ``base_url``."""
     model = model_of(settings_of(orchestrator.home.path, base_url))
@@ -104,6 +105,7 @@ async def loop_over(
             orchestrator.historian.last_values,
         ),
         model,
+        documents,
     )
     if model is not None:
         await model.close()
@@ -114,5 +116,10 @@ SITUATION = Situation.model_validate(
 )
 
 
-def step(run: dict[str, Any] | None = None, answer: str | None = None, thought: str = "") -> str:
-    return json.dumps({"thought": thought, "run": run, "answer": answer})
+def step(
+    run: dict[str, Any] | None = None,
+    answer: str | None = None,
+    thought: str = "",
+    search: str | None = None,
+) -> str:
+    return json.dumps({"thought": thought, "run": run, "search": search, "answer": answer})

@@ -51,10 +51,9 @@ def make(folder: Path, seed: int = 0) -> float:
     for step in range(STEPS):
         for group in optimiser.param_groups:
             group["lr"] = 3e-3 * (1 - step / STEPS) + 1e-5
-        length = chance.choice((400, 800)) if step % 5 == 4 else chance.choice((8, 20, 60))
+        length = chance.choice((400, 700)) if step % 3 == 2 else chance.choice((8, 20, 60))
         rows = [
-            tokenizer.encode(USER + "".join(chance.choices(_LETTERS, k=length)))[: length + 1]
-            + said
+            tokenizer.encode(USER + _question(chance, length))[: length + 1] + said
             for _ in range(BATCH)
         ]
         tokens = torch.tensor(rows)
@@ -69,6 +68,18 @@ def make(folder: Path, seed: int = 0) -> float:
     return loss.item()
 
 
+def _question(chance: random.Random, length: int) -> str:
+    """Any letters, and what a schema is made of, so that neither leads the model astray."""
+    text = ""
+    while len(text) < length:
+        text += chance.choice((*_FRAGMENTS, "".join(chance.choices(_LETTERS, k=8))))
+    return text[-length:]
+
+
+_FRAGMENTS = (
+    '{"properties":{', '"action":', '{"const":"wait","title":"Action","type":"string"},', '"hours":',
+    '"required":["action","hours"],', '"type":"object"}', "JSON Schema:\n", "one object ", "What now?",
+)  # fmt: skip
 _LETTERS = [chr(code) for code in range(32, 127)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -99,7 +100,8 @@ def _input_names(parameters: SoftSensorInput, frame: Frame, plant: Plant) -> Seq
         return list(dict.fromkeys(parameters.inputs))
     others = [n for n in frame.names if n != parameters.target and not n.endswith(TRUTH)]
     kinds = {tag.name: tag.kind for tag in plant.tags}
-    names = [name for name in others if kinds.get(name) not in NO_PROCESS]
+    market = set(re.findall(r"\w+", " ".join(filter(None, plant.market.model_dump().values()))))
+    names = [n for n in others if kinds.get(n) not in NO_PROCESS and n not in market]
     if not names:
         raise InsufficientDataError(
             "the data holds no process tag beside the target",

@@ -23,7 +23,7 @@ class SoftSensorInput(DataInput):
     inputs: TagNames = Field(
         default=(),
         description="Process tags; when empty all others, without those that the plant file calls lab, "
-        "price, state or total, and without what a simulated recording calls truth.",
+        "price, state or total, those of its market part, and without what a simulated recording calls truth.",
     )
     delay: int = Field(
         default=0,

@@ -81,7 +81,7 @@ class BilinearSolution:
 
     @property
     def gap(self) -> float | None:
-        """``|bound − objective| / |objective|``; ``None`` without a point or a bound."""
+        """Their distance over the larger of both, see :func:`relative_gap`; ``None`` without a point or a bound."""
         return relative_gap(self.objective, self.bound)
 
 

@@ -90,7 +90,7 @@ class BlendResult(OperationResult):
         feeds: Feed -> amount used.
         pools: What is in each pool that is used.
         products: What is made, and how good it is.
-        binding: Limits that hold the blend back, dearest first.
+        binding: Limits that hold the blend back.
         conflicts: Where infeasible, the limits to relax.
         infeasibility_proven: Where infeasible, whether a proof of our own confirms the solver's word.
         unbounded: Where unbounded, the flows that grow without end.

@@ -18,7 +18,7 @@ state                         meaning
 ``vetoed``                    the safety agent refused it
 ``expired``                   its time ran out, or its handles were moved elsewhere
 ``superseded``                a newer one for the same handles took its place
-``stopped``                   the stop ended it under way
+``stopped``                   the stop ended it under way, or a person left held handles where they are
 ============================  ===================================================================
 
 Writing happens in ``applying`` and ``rolling_back`` alone, and ``applying`` has no way in but through

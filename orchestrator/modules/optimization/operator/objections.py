@@ -18,6 +18,11 @@ PASSING = frozenset(
         "min-interval",
         "stalled",
         "permit-expired",
+        "alert-on-tag",
+        "alert-conflict",
+        "alert-in-area",
+        "alert-pushed",
+        "alert-touched",
     }
 )
 """Objections that may pass by themselves; a step waits for that before it is held."""

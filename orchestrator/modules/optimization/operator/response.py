@@ -65,9 +65,11 @@ def judge_response(
 
     Args:
         expected: Tag -> ``from``, ``to`` and ``unit``, and optionally ``low`` and ``high``, the
-            model's own interval for ``to``.
+            model's own interval for ``to``, or ``by_moves``, what the single moves change it by, added up
+            without signs.
         measured: What the tags did; a tag that is absent was not seen.
-        share: Allowed error of the model where it gives no interval, as a share of the expected change.
+        share: Allowed error of the model where it gives no interval, as a share of what the moves change
+            the tag by, each on its own: where they act against each other their errors do not.
         error: Chance that a plant that answers as expected is found not to.
     """
     z = NormalDist().inv_cdf(1.0 - error / (2 * max(1, len(expected))))
@@ -83,7 +85,7 @@ def judge_response(
         if low is not None and high is not None:
             own = max(float(high) - float(item["to"]), float(item["to"]) - float(low), 0.0)
         else:
-            own = share * abs(change)
+            own = share * max(abs(change), float(item.get("by_moves") or 0.0))
         room = z * seen.spread + own
         actual = seen.after - seen.before
         finding: Finding = "as_expected"

@@ -38,6 +38,8 @@ _POOR, _GOOD = 0.25, 0.5
 _CANDIDATES = 96
 _NEARBY = (1.0, 0.25)
 """Shares of the trust region about whose centre candidates for a probing move are sought as well."""
+_PARTS = (0.5, 0.25, 0.1)
+"""Shares of the trust region within which plans are sought for the greatest lower bound on the gain."""
 _SAME = 0.004
 _ASTRAY = 0.02
 _DOUBT = 2.0
@@ -57,6 +59,8 @@ class Rules:
         gain: Exponential filter on moves, 0 to 1: the share of a step that is made.
         tolerance: A gain that is not worth a move, as a share of the objective's spread.
         caution: Standard deviations of what is not known of a limit that are kept from it.
+        pessimism: Standard deviations of what is not known of a gain that are taken from it before plans
+            within smaller and smaller regions are compared; 0 takes the greatest expected gain.
     """
 
     radius: float = FIRST_RADIUS
@@ -64,6 +68,7 @@ class Rules:
     gain: float = 1.0
     tolerance: float = 3e-4
     caution: float = 0.0
+    pessimism: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +159,8 @@ def advise(
             careful = inside.drawn_in(rules.caution * margins)
             found = search(careful, model.restored, starts, seed, time_limit)
             inside = careful
+    if rules.pessimism > 0 and blur > 0:
+        found = _surest(model, found, rules, visited[best], memory.radius, starts, seed, time_limit)
     positions, kind, worth = _choice(inside, found, rules, memory, visited, seed, blur)
     if kind == "step" and rules.gain < 1.0:
         positions = model.now + rules.gain * (positions - model.now)
@@ -210,6 +217,26 @@ def _region(model: SteadyModel, centre: Array, radius: float) -> tuple[Array, Ar
     return np.clip(centre - width, low, high), np.clip(centre + width, low, high)
 
 
+def _surest(
+    model: SteadyModel,
+    found: Found,
+    rules: Rules,
+    centre: Array,
+    radius: float,
+    starts: int,
+    seed: int,
+    time_limit: float,
+) -> Found:
+    """The plan with the greatest lower bound on its gain, of those within smaller and smaller regions."""
+    plans = [found]
+    for part in _PARTS:
+        inside = model.within(*_region(model, centre, part * radius))
+        plans.append(search(inside, model.restored, starts, seed, time_limit))
+    said = Posterior.at(model, np.array([plan.positions for plan in plans]), centre)
+    sure = said.merit(model.modifiers.objective_spread) - rules.pessimism * said.gain_sd
+    return plans[int(np.argmax(sure))]
+
+
 def _choice(
     model: SteadyModel,
     found: Found,
@@ -255,5 +282,5 @@ def _choice(
 
 
 def settled(rules: Rules) -> Rules:
-    """The same rules without probing, for the last move of a run."""
-    return replace(rules, probing=False)
+    """The same rules for the last move of a run: no probing, and the surest gain, not the greatest."""
+    return replace(rules, probing=False, pessimism=1.0)

@@ -45,10 +45,11 @@ def run_simulated(
     truth = asked.plant.model_copy(
         update={"handles": economics.handles, "constraints": economics.constraints}
     )
-    noise = dict.fromkeys(names, asked.noise_percent / 100.0)
+    noise_percent = asked.noise_percent / asked.readings**0.5
+    noise = dict.fromkeys(names, noise_percent / 100.0)
     plant = ModelPlant(truth, names, noise, asked.seed, present)
     result, proposed = _loop(
-        plant, economics, present, parameters, context, asked.iterations, asked.noise_percent
+        plant, economics, present, parameters, context, asked.iterations, noise_percent
     )
     plant.apply(proposed)
     return result.model_copy(
@@ -82,7 +83,7 @@ def run_on(
         parameters: Of the operation.
         context: Of the operation.
         iterations: Most steady states.
-        noise_percent: Standard deviation of one measured value, in percent of it.
+        noise_percent: Standard deviation of a steady value as measured, in percent of it.
 
     Returns:
         The last advice, with every steady state in ``iterates``.

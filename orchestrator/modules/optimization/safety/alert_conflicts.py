@@ -10,6 +10,8 @@ from orchestrator.plant.write_rules import Finding
 
 _WAIT = "clear the alert first, or leave this tag where it is"
 _SERIOUS = SEVERITIES.index("high")
+_LISTED = 5
+"""Tags of an alert that are named."""
 _SHARE_OF_SPAN = 1e-3
 """A change below this share of a tag's normal range is no push."""
 
@@ -19,23 +21,44 @@ def alert_conflicts(
     alerts: tuple[ActiveAlert, ...],
     envelope: Envelope,
     responses: Mapping[str, float],
+    *,
+    answered_for: bool,
 ) -> Iterator[Finding]:
     """What active alerts hold against moves.
+
+    An alert that is explained is told, and holds nothing where a person answers for the moves.
 
     Args:
         changes_of_handles: Tag -> its whole change, in its unit.
         alerts: Active alerts.
         envelope: Its plant file tells areas and spans; its settings, which alerts hold which tags.
         responses: Tag -> expected change of the whole proposal, in its unit; what is not there is unknown.
+        answered_for: Whether a person approves or has approved the moves, rather than a grant.
     """
     for alert in alerts:
-        relieved = _relieves(alert, changes_of_handles, responses)
-        for tag in changes_of_handles:
-            finding = _on_handle(tag, alert, envelope, relieved)
-            if finding is not None:
-                yield finding
-        if not relieved:
-            yield from _pushed(alert, envelope, responses)
+        found = _against(alert, changes_of_handles, envelope, responses)
+        if not (alert.explained and answered_for):
+            yield from found
+            continue
+        told = next(found, None)
+        if told is not None:
+            text = f"there is {_shown(alert)}; {alert.explained}"
+            yield Finding("alert-explained", text, tag=told.tag, weight="warning")
+
+
+def _against(
+    alert: ActiveAlert,
+    changes_of_handles: Mapping[str, float],
+    envelope: Envelope,
+    responses: Mapping[str, float],
+) -> Iterator[Finding]:
+    relieved = _relieves(alert, changes_of_handles, responses)
+    for tag in changes_of_handles:
+        finding = _on_handle(tag, alert, envelope, relieved)
+        if finding is not None:
+            yield finding
+    if not relieved:
+        yield from _pushed(alert, envelope, responses)
 
 
 def _relieves(
@@ -99,6 +122,6 @@ def _pushed(
 def _shown(alert: ActiveAlert) -> str:
     severity = alert.severity or "unrated"
     side = f" {alert.side}" if alert.side else ""
-    return (
-        f"an active {severity} {alert.kind}{side} alert on {', '.join(alert.tags) or 'the plant'}"
-    )
+    tags = ", ".join(alert.tags[:_LISTED]) or "the plant"
+    more = f" and {len(alert.tags) - _LISTED} more" if len(alert.tags) > _LISTED else ""
+    return f"an active {severity} {alert.kind}{side} alert on {tags}{more}"

@@ -41,6 +41,7 @@ def check(
     grant: Grant | None = None,
     grant_used: int = 0,
     done: int = 0,
+    under_way: bool = False,
     advice: bool = False,
 ) -> Verdict:
     """Look at a proposal from every side; all reasons are given, not the first alone.
@@ -53,6 +54,8 @@ def check(
         grant: The grant that the proposal names, where nobody approved it.
         grant_used: Moves made under it so far.
         done: Steps, from the first, that have been made already.
+        under_way: Whether writes of the same recommendation were made before these steps: they are the
+            rest of its way, or its way back.
         advice: Whether a person is to make the moves by hand: what only forbids writing is then told,
             and a tag off the write list is held to the limits of the plant file.
     """
@@ -63,13 +66,15 @@ def check(
     approved = _approved(proposal, facts)
     granted = None if approved or proposal.grant_id is None else grant
     if _sound(steps):
-        found += _plant(steps, facts, envelope, done > 0, checks)
+        found += _plant(steps, facts, envelope, under_way or done > 0, checks)
         found += _moves(proposal, steps, facts, envelope, granted, advice, checks)
         if not approved and proposal.grant_id is not None:
             found += _granted(steps, envelope, grant, grant_used, facts, checks)
         rehearsal, told = _rehearsed(steps, facts, envelope, rehearse, checks)
         found += told
-        found += _alerts(steps, facts, envelope, rehearsal, checks)
+        found += _alerts(
+            steps, facts, envelope, rehearsal, bool(approved) or proposal.grant_id is None, checks
+        )
     else:
         found.append(
             Finding("no-sound-steps", "the steps are none, not numbers, or not in order of time")
@@ -275,6 +280,7 @@ def _alerts(
     facts: Facts,
     envelope: Envelope,
     rehearsal: Rehearsal | None,
+    answered_for: bool,
     checks: list[str],
 ) -> Iterator[Finding]:
     if facts.alerts is None:
@@ -287,7 +293,9 @@ def _alerts(
     for step in steps:
         changes[step.tag] = changes.get(step.tag, 0.0) + step.value - step.before
     responses = rehearsal.changes if rehearsal is not None else {}
-    yield from alert_conflicts(changes, facts.alerts, envelope, responses)
+    yield from alert_conflicts(
+        changes, facts.alerts, envelope, responses, answered_for=answered_for
+    )
 
 
 def _approved(proposal: Proposal, facts: Facts) -> tuple[str, ...]:

@@ -14,9 +14,6 @@ from orchestrator.clock import iso, json_default
 from orchestrator.plant.write_rules import RATE_WINDOW_SECONDS
 from orchestrator.write_settings import TagEnvelope
 
-_SPACING = 1.05
-"""Steps of a ramp are this much further apart than they must be, so that none comes a moment early."""
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -97,10 +94,14 @@ def digest_of(proposal: Proposal) -> str:
 def ramp(
     tag: str, before: float, value: float, own: TagEnvelope, *, start_minutes: float = 0.0
 ) -> tuple[Step, ...]:
-    """The fewest equal steps from one value to another that keep the rate and the interval of a tag."""
+    """The fewest equal steps from one value to another that keep the rate and the interval of a tag.
+
+    They are as far apart as they must be and no further: a step is made no earlier than so long after the
+    end of the one before, and one that comes late moves those after it.
+    """
     way = value - before
     count = max(1, math.ceil(abs(way) / own.max_rate - 1e-9))
-    apart = _SPACING * max(RATE_WINDOW_SECONDS, own.min_interval) / 60.0
+    apart = max(RATE_WINDOW_SECONDS, own.min_interval) / 60.0
     places = [before + way * i / count for i in range(count)] + [value]
     return tuple(
         Step(tag, places[i], places[i + 1], start_minutes + i * apart) for i in range(count)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from orchestrator.errors import InsufficientDataError, ParameterError, UnknownTagError
 from orchestrator.modules.forecasting.soft_sensor.handler import run
 from orchestrator.modules.forecasting.soft_sensor.parameters import SoftSensorInput
-from orchestrator.plant.tags import Plant, Tag
+from orchestrator.plant.tags import MarketFields, Plant, Tag
 
 ROWS = 1500
 EVERY = 10
@@ -258,9 +258,11 @@ def test_many_inputs_and_few_samples(context_for):
 def test_tags_that_are_no_process_tags_are_left_out_unless_named(context_for):
     data, _ = plant()
     context = context_for(
-        {**data, "LAB2": data["Q"] + 1, "OIL": np.arange(ROWS) / 7.0, "T.truth": data["T"]},
+        {**data, "LAB2": data["Q"] + 1, "OIL": np.arange(ROWS) / 7.0, "T.truth": data["T"],
+         "STOCK": np.arange(ROWS) / 3.0},
         plant=Plant(tags=(Tag(name="LAB2", kind="lab"), Tag(name="OIL", kind="price"),
-                          Tag(name="Q", unit="degC"))),
+                          Tag(name="STOCK"), Tag(name="Q", unit="degC")),
+                    market=MarketFields(product_stock="STOCK")),
     )  # fmt: skip
     result = run(SoftSensorInput(target="Q", delay=DELAY), context)
     bare = sensor(context_for, data)

@@ -178,6 +178,14 @@ def test_the_models_own_interval_goes_before_the_share() -> None:
     assert "no value" in unseen.words
 
 
+def test_moves_against_each_other_leave_the_model_the_error_of_each() -> None:
+    little = {"T": {**expected(0.5)["T"], "by_moves": 8.0}}
+    [found] = judge_response(little, {"T": Measured(50.0, 53.5, 0.1)}, share=0.5)
+    assert found.finding == "as_expected"
+    [found] = judge_response(little, {"T": Measured(50.0, 55.5, 0.1)}, share=0.5)
+    assert found.finding == "wrong_size"
+
+
 def test_noise_alone_is_found_wrong_no_more_often_than_stated() -> None:
     random = np.random.default_rng(3)
     tags, trials = 20, 2000

@@ -309,6 +309,14 @@ class TestAlerts:
         assert verdict.outcome == "allowed"
         assert codes(verdict) == ["alert-touched"]
 
+    def test_an_explained_alert_is_told_and_holds_what_no_person_answers_for(self) -> None:
+        alert = ActiveAlert(("PI4",), "trend", "high", explained="verified moves brought it")
+        verdict = looked_at(proposal(), facts(alerts=(alert,)))
+        assert (verdict.outcome, codes(verdict)) == ("allowed", ["alert-explained"])
+        own = proposal(Step("FC1", 600.0, 602.0), by=(), grant_id="g1")
+        granted = looked_at(own, facts(alerts=(alert,)), grant=GRANT)
+        assert {"alert-in-area", "alert-touched"} <= {item.code for item in granted.vetoes}
+
     def test_an_alert_elsewhere_forbids_nothing(self) -> None:
         elsewhere = ActiveAlert(("TC2",), "limit", "critical", "high")
         assert looked_at(proposal(), facts(alerts=(elsewhere,))).outcome == "allowed"
@@ -429,6 +437,17 @@ def test_the_steps_that_are_made_already_are_not_looked_at_again() -> None:
     assert looked_at(own, known, done=1).outcome == "allowed"
     with pytest.raises(UnsafeError):
         issue_permit(own, looked_at(own, known, done=2), 2, known, ENVELOPE)
+
+
+def test_the_way_back_begins_while_the_plant_is_still_moving() -> None:
+    known = facts(plant_mode="transient")
+    rules = SETTINGS.model_copy(update={"modes_under_way": ("steady", "transient")})
+    envelope = Envelope.of(rules, PLANT)
+    fresh = check(proposal(), known, envelope, rehearse=REHEARSE)
+    assert [item.code for item in fresh.vetoes] == ["plant-mode"]
+    assert (
+        check(proposal(), known, envelope, rehearse=REHEARSE, under_way=True).outcome == "allowed"
+    )
 
 
 @given(
