@@ -50,6 +50,8 @@ EventKind = Literal[
 ]
 TEMPLATES = "templates"
 UNFINISHED = ("open", "partial")
+READING_SHARE = 0.25
+"""Share of a turn's deadline in which a model may read the words and advise; the rest is for the answer."""
 RECORDS = ("alert", "decision", "recommendation", "operation")
 """Things of which a record is kept, other than what is measured."""
 
@@ -117,6 +119,8 @@ class Copilot:
         deadline = said.deadline or self._settings.deadline
         session_id = said.session_id or uuid4().hex
         before = await self._orchestrator.sessions.find(session_id, said.user)
+        if before is None and said.session_id is not None:
+            await self._orchestrator.sessions.check_owner(session_id, said.user)
         history = await self._history(before) if before else []
         yield ChatEvent(
             "session", {"session_id": session_id, "turns": before.turns if before else 0}
@@ -129,6 +133,7 @@ class Copilot:
                 session_id=session_id,
                 user=said.user,
                 dry_run=meant.missing is not None,
+                model_seconds=READING_SHARE * (begun + deadline - loop.time()),
             )
         except InputError as error:
             async for event in self._not_run(said, session_id, before, error):
