@@ -62,7 +62,11 @@ class Grounded:
         """The answer without the sentences that do not hold, and why they do not."""
         report = check_quoting(answer, self._evidence, self._passages, [self._plain])
         said = [_flat(answer[begin:end]) for begin, end in report.sentences]
-        problems = tuple(item for item in report.problems if said[item.sentence] not in self._plain)
+        problems = tuple(
+            item
+            for item in report.problems
+            if item.kind in ("misquoted", "instruction") or said[item.sentence] not in self._plain
+        )
         if not problems:
             return Verdict(answer)
         bad = {item.sentence for item in problems}

@@ -41,6 +41,8 @@ _ORDER = re.compile(
     r"|^\W*(?:\d+[.)]\s*)?\w+(?:йте|ите|ьте)(?:сь)?\b",
     re.IGNORECASE,
 )
+_BEFORE = re.compile(r"(?:^|[.!?;:]|\n)\s*(?:(?:\d+[.)]|[-*•#>]+|[A-Z][.)])\s*)*$")
+_BEHIND = re.compile(r"\s*(?:$|[.!?;](?!\w))|[ \t]*\n\s*(?:\n|[-*•#>]|\d+[.)]|[A-ZА-Я])")
 
 
 def check_quoting(
@@ -58,8 +60,8 @@ def check_quoting(
     """
     if not passages:
         return check(answer, evidence)
-    texts = [_flat(harmless(text)) for text in passages]
-    others = [_flat(text) for text in said]
+    texts = [harmless(text) for text in passages]
+    others = list(said)
     hidden = answer
     wrong: list[tuple[int, str]] = []
     for begin, end, words in _quotations(answer):
@@ -95,9 +97,17 @@ def _quotations(answer: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _holds(text: str, words: str) -> bool:
-    """Whether whole words of ``text`` are these."""
-    return re.search(rf"(?<![\w.,]){re.escape(words)}(?!\w|[.,]\d)", text) is not None
+    """Whether words of ``text`` are these, as they stand and in their order.
+
+    An order must be whole: without the "do not" before it or the "once …" behind it, it is another one.
+    """
+    order = _ORDER.search(words) is not None
+    pattern = r"\s+".join(re.escape(word) for word in words.split())
+    return any(
+        not order or (_BEFORE.search(text[: at.start()]) and _BEHIND.match(text[at.end() :]))
+        for at in re.finditer(rf"(?<![\w.,]){pattern}(?!\w|[.,]\d)", text, re.IGNORECASE)
+    )
 
 
 def _flat(text: str) -> str:
-    return " ".join(text.split()).strip(" .…").casefold()
+    return " ".join(text.split()).strip(" .…")
