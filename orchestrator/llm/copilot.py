@@ -16,7 +16,7 @@ from uuid import uuid4
 from orchestrator.core.decision import Decision
 from orchestrator.core.query_patterns import ANSWERS
 from orchestrator.errors import InputError, NotFoundError
-from orchestrator.llm.answers.compose import Composed, compose
+from orchestrator.llm.answers.compose import WHICH_CHANGE, Composed, compose
 from orchestrator.llm.answers.documents import quotation_of
 from orchestrator.llm.answers.draft import Draft, Evidence, as_sentence, joined
 from orchestrator.llm.answers.own import OwnAnswers
@@ -333,12 +333,19 @@ class Copilot:
         missing = [
             e["field"] for e in error.context.get("errors", ()) if e.get("type") == "missing"
         ]
-        state: TurnState = "asked" if missing else "failed"
+        supposed = any(
+            str(e.get("field", "")).startswith("changes") for e in error.context.get("errors", ())
+        )
+        state: TurnState = "asked" if missing or supposed else "failed"
         text = (
-            f"{error.where or 'That'} needs {joined(missing)}, which your words do not say. "
-            "Which tag, product or property do you mean?"
-            if missing
-            else f"That cannot be run: {as_sentence(str(error))}"
+            WHICH_CHANGE
+            if supposed
+            else (
+                f"{error.where or 'That'} needs {joined(missing)}, which your words do not say. "
+                "Which tag, product or property do you mean?"
+                if missing
+                else f"That cannot be run: {as_sentence(str(error))}"
+            )
         )
         await self._store.sessions.finish(
             session, session.turns, state, answer=text, answered_by=TEMPLATES
