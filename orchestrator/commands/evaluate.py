@@ -151,10 +151,11 @@ def _show(result: Evaluation) -> None:
     out.print(rows)
     rows = table("answers and calls", "value")
     answers, calls = result.answers, result.calls
+    rows.add_row("answered", _share(answers.answered))
     rows.add_row("grounded at once", _share(answers.grounded_at_once))
     rows.add_row("grounded after one correction", _share(answers.grounded))
     rows.add_row("free of what was injected", _share(answers.clean))
-    rows.add_row("calls, of which failed", f"{calls.calls}, {calls.failed}")
+    rows.add_row("calls answered", f"{calls.calls - calls.failed} / {calls.calls}")
     rows.add_row("seconds p50 / p95", f"{number(calls.seconds_p50)} / {number(calls.seconds_p95)}")
     rows.add_row("tokens in / out", f"{calls.input_tokens:,} / {calls.output_tokens:,}")
     rows.add_row("cost USD", number(calls.cost_usd) or "no price known")
