@@ -19,7 +19,7 @@ from orchestrator.errors import InputError, NotFoundError
 from orchestrator.llm.answers.compose import WHICH_CHANGE, Composed, compose
 from orchestrator.llm.answers.documents import quotation_of
 from orchestrator.llm.answers.draft import Draft, Evidence, as_sentence, joined
-from orchestrator.llm.answers.own import OwnAnswers
+from orchestrator.llm.answers.own import OwnAnswers, asks_what_is_wrong
 from orchestrator.llm.knowledge.evidence import PassageSearch
 from orchestrator.llm.knowledge.quoting import of_records
 from orchestrator.llm.port import LanguageModel, Message, Usage
@@ -284,6 +284,11 @@ class Copilot:
             own = await self._own.about(item)
         elif reading is not None and reading.answer == ANSWERS["system"]:
             own = await self._own.answer(meant.text)
+        elif reading is not None and reading.clarify and asks_what_is_wrong(meant.text):
+            # Nothing of the words says what to look at: what is open is what the system knows to be wrong.
+            own = await self._own.alerts()
+            heard = reading.model_copy(update={"clarify": None})
+            decision = decision.model_copy(update={"interpretation": heard})
         order = {job.id: number for number, job in enumerate(jobs)}
         ordered = sorted(outcomes, key=lambda outcome: order[outcome.job_id])
         quoted = None
