@@ -20,7 +20,7 @@ class ChatRequest(Body):
     show_reasoning: bool = False
     """Whether a model's reasoning is sent, as events of its own."""
     user: str = Field(default="", max_length=200)
-    """Whose conversation it is; another user does not see it."""
+    """A label that keeps the conversations of people apart; it proves nobody's identity."""
     deadline: float | None = Field(default=None, gt=0, le=600)
     """Longest time to the end of the answer, s; the configured one where null."""
 

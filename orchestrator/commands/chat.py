@@ -21,6 +21,7 @@ from orchestrator.commands.options import (
     Target,
     UrlOption,
     UserOption,
+    person,
 )
 from orchestrator.commands.output import console, short_time, table
 from orchestrator.errors import InputError
@@ -49,7 +50,7 @@ def chat(
     deadline: Annotated[
         float | None, typer.Option("--deadline", min=1, max=600, help="Longest wait, s.")
     ] = None,
-    user: UserOption = "",
+    user: UserOption = None,
     config: ConfigOption = None,
     home: HomeOption = None,
     url: UrlOption = None,
@@ -62,21 +63,24 @@ def chat(
     """
     from orchestrator.commands.client import connect
 
-    asked = {"show_reasoning": show_reasoning, "user": user, "deadline": deadline}
+    asked = {"show_reasoning": show_reasoning, "user": person(user), "deadline": deadline}
     show = JsonLines() if as_json else Words(evidence=evidence, reasoning=show_reasoning)
-    person = message is None and sys.stdin.isatty()
+    at_terminal = message is None and sys.stdin.isatty()
 
     async def main() -> int:
         code, session_id = 0, session
         async with connect(Target(config, home, url)) as api:
-            async for text in _said(message, person=person, quiet=as_json):
+            async for text in _said(message, person=at_terminal, quiet=as_json):
+                if len(text) > LONGEST_LINE:
+                    code = _too_long(text, show, alone=message is not None)
+                    continue
                 body = {**asked, "message": text, "session_id": session_id}
                 end = await _turn(api, body, show)
                 session_id = end.get("session_id", session_id)
                 code = EXIT_CODES.get(str(end.get("state")), code)
-        if person and session_id and not as_json:
+        if at_terminal and session_id and not as_json:
             sys.stderr.write(f"to go on: dan-g chat --session {session_id}\n")
-        return 0 if person else code
+        return 0 if at_terminal else code
 
     return asyncio.run(main())
 
@@ -93,7 +97,7 @@ async def _turn(api: Api, body: dict[str, Any], show: JsonLines | Words) -> dict
 async def _said(message: str | None, *, person: bool, quiet: bool) -> AsyncIterator[str]:
     """What is said: the argument, or the lines of standard input as they come."""
     if message is not None:
-        yield _checked(message)
+        yield message
         return
     if person and not quiet:
         sys.stderr.write("Ask in your own words; Ctrl-D ends it.\n")
@@ -106,17 +110,24 @@ async def _said(message: str | None, *, person: bool, quiet: bool) -> AsyncItera
         if line is None:
             return
         if line.strip():
-            yield _checked(line.strip())
+            yield line.strip()
 
 
-def _checked(text: str) -> str:
-    if len(text) > LONGEST_LINE:
-        raise InputError(
-            f"a message of {len(text)} characters is too long",
-            where="dan-g chat",
-            remedy=f"say it in at most {LONGEST_LINE}",
-        )
-    return text
+def _too_long(text: str, show: JsonLines | Words, *, alone: bool) -> int:
+    """Tell that a message cannot be said; one of several lines does not end the others.
+
+    Raises:
+        InputError: it is all that there was to say.
+    """
+    error = InputError(
+        f"a message of {len(text)} characters is too long",
+        where="dan-g chat",
+        remedy=f"say it in at most {LONGEST_LINE}",
+    )
+    if alone:
+        raise error
+    show.event("error", {"detail": str(error)})
+    return EXIT_CODES["failed"]
 
 
 async def _lines() -> AsyncIterator[str]:
@@ -188,6 +199,8 @@ class Words:
             sys.stdout.flush()
             if self.evidence:
                 _show_evidence(data["items"])
+        elif kind == "error":
+            self._beside(f"{data['detail']}\n")
         elif kind == "end":
             for note in data["notes"]:
                 self._beside(f"note: {note}\n")

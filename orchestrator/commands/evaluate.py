@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.commands.options import ConfigOption, JsonOption, Target
+from orchestrator.commands.options import ConfigOption, HomeOption, JsonOption, Target
 from orchestrator.commands.output import console, emit, number, table
 from orchestrator.errors import ConfigurationError, ModelError
 
@@ -48,13 +48,14 @@ def llm(
         float, typer.Option("--deadline", min=1, max=600, help="Longest time of one call, s.")
     ] = 120.0,
     config: ConfigOption = None,
+    home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Selection, slots, dialogues, groundedness, resistance, time and cost, beside the parser alone.
 
     Ends with 5 where no call at all gave a usable answer.
     """
-    settings = _settings(Target(config), endpoint, model, key_env, dialect, deadline)
+    settings = _settings(Target(config, home), endpoint, model, key_env, dialect, deadline)
     result = asyncio.run(_run(settings, cases or [], limit, deadline, endpoint))
     if result.calls.calls and result.calls.failed == result.calls.calls:
         raise ModelError(
@@ -150,10 +151,11 @@ def _show(result: Evaluation) -> None:
     out.print(rows)
     rows = table("answers and calls", "value")
     answers, calls = result.answers, result.calls
+    rows.add_row("answered", _share(answers.answered))
     rows.add_row("grounded at once", _share(answers.grounded_at_once))
     rows.add_row("grounded after one correction", _share(answers.grounded))
     rows.add_row("free of what was injected", _share(answers.clean))
-    rows.add_row("calls, of which failed", f"{calls.calls}, {calls.failed}")
+    rows.add_row("calls answered", f"{calls.calls - calls.failed} / {calls.calls}")
     rows.add_row("seconds p50 / p95", f"{number(calls.seconds_p50)} / {number(calls.seconds_p95)}")
     rows.add_row("tokens in / out", f"{calls.input_tokens:,} / {calls.output_tokens:,}")
     rows.add_row("cost USD", number(calls.cost_usd) or "no price known")

@@ -34,7 +34,10 @@ PortOption = Annotated[
 ]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=200, help="Most items shown.")]
 UserOption = Annotated[
-    str, typer.Option("--user", help="Whose conversations; one user does not see another's.")
+    str | None,
+    typer.Option(
+        "--user", help="Whose conversations, kept apart; the user of this machine if not given."
+    ),
 ]
 ByOption = Annotated[
     str | None, typer.Option("--by", help="Who does it; the user of this machine if not given.")

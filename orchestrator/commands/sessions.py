@@ -15,6 +15,7 @@ from orchestrator.commands.options import (
     Target,
     UrlOption,
     UserOption,
+    person,
 )
 from orchestrator.commands.output import console, emit, short_time, table
 
@@ -25,7 +26,7 @@ IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the session
 @app.command("list")
 def list_sessions(
     limit: LimitOption = 20,
-    user: UserOption = "",
+    user: UserOption = None,
     config: ConfigOption = None,
     home: HomeOption = None,
     url: UrlOption = None,
@@ -34,7 +35,9 @@ def list_sessions(
     """List conversations, last used first."""
     from orchestrator.commands.client import call
 
-    page = call(Target(config, home, url), lambda api: api.get("/sessions", limit=limit, user=user))
+    page = call(
+        Target(config, home, url), lambda api: api.get("/sessions", limit=limit, user=person(user))
+    )
     if as_json:
         emit(page)
         return
@@ -50,7 +53,7 @@ def list_sessions(
 @app.command()
 def show(
     id_: IdArgument,
-    user: UserOption = "",
+    user: UserOption = None,
     config: ConfigOption = None,
     home: HomeOption = None,
     url: UrlOption = None,
@@ -61,7 +64,7 @@ def show(
 
     session: dict[str, Any] = call(
         Target(config, home, url),
-        lambda api: api.get(f"/sessions/{quote(id_, safe='')}", user=user),
+        lambda api: api.get(f"/sessions/{quote(id_, safe='')}", user=person(user)),
     )
     if as_json:
         emit(session)
@@ -78,7 +81,7 @@ def show(
 @app.command()
 def delete(
     id_: IdArgument,
-    user: UserOption = "",
+    user: UserOption = None,
     config: ConfigOption = None,
     home: HomeOption = None,
     url: UrlOption = None,

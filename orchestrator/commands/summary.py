@@ -61,6 +61,7 @@ def summary(
         f"{span.value.capitalize()} of {document['plant'] or 'the plant'}{simulated}: "
         f"{short_time(document['start'])} to {short_time(document['end'])}{so_far}",
         markup=False,
+        soft_wrap=True,
     )
     for section in document["sections"]:
         out.print(f"\n{section['title']}", markup=False, style="bold")
@@ -68,4 +69,4 @@ def summary(
             refs = dict.fromkeys(f"{e['source']} {e['ref']}" for e in statement["evidence"])
             shown = f" [{', '.join(refs)}]" if evidence and refs else ""
             lines = statement["text"].split("\n")
-            out.print(f"  - {' '.join(lines)}{shown}", markup=False)
+            out.print(f"  - {' '.join(lines)}{shown}", markup=False, soft_wrap=True)

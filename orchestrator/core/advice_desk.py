@@ -73,13 +73,21 @@ class AdviceDesk:
             return False
         return asked or decision.confidence < self._threshold
 
-    async def advised(self, decision: Decision, basis: Asked, *, asked: bool = False) -> Decision:
+    async def advised(
+        self,
+        decision: Decision,
+        basis: Asked,
+        *,
+        asked: bool = False,
+        longest: float | None = None,
+    ) -> Decision:
         """``decision``, or the one made of the advice; never later than the adviser's deadline.
 
         Args:
             decision: The policy's own.
             basis: What it was made on.
             asked: Whether somebody asks for advice, however sure the policy is.
+            longest: Time that is left for it, s, where that is less than the adviser's own deadline.
         """
         if not self.unsure(decision, asked=asked):
             return decision
@@ -89,12 +97,15 @@ class AdviceDesk:
             return decision if told else _noted(decision, self._unsure_note(decision, why))
         question = _question(decision, basis)
         started = time.perf_counter()
+        limit = self.advisor.deadline
+        if longest is not None:
+            limit = min(limit, max(longest, 0.0))
         try:
-            async with asyncio.timeout(self.advisor.deadline):
+            async with asyncio.timeout(limit):
                 advice = await self.advisor.advise(question)
             self._check(advice)
         except TimeoutError:
-            why = f"{self.advisor.name} did not answer within {self.advisor.deadline:g} s"
+            why = f"{self.advisor.name} did not answer within {limit:.3g} s"
             return self._failed(decision, why, started)
         except DanGError as error:
             return self._failed(decision, str(error), started)

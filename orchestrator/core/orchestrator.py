@@ -379,14 +379,18 @@ class Orchestrator:
         user: str = "",
         dry_run: bool = False,
         advise: bool = False,
+        model_seconds: float | None = None,
     ) -> Accepted:
         """As :meth:`decide`, with the session after the turn; ``said`` are the words as they were given,
-        where ``query`` is what they mean in the light of an earlier answer."""
+        where ``query`` is what they mean in the light of an earlier answer. A model that reads or advises
+        is heard for at most ``model_seconds`` in all."""
+        loop = asyncio.get_running_loop()
+        end = None if model_seconds is None else loop.time() + model_seconds
         basis = situation if situation is not None else await self.situation()
         now = self.clock.now()
 
         async def read(previous: Turn | None) -> Decision:
-            request = await self._read(query, previous) if query is not None else None
+            request = await self._read(query, previous, end) if query is not None else None
             given = situation is not None
             decision = self.engine.decide(
                 basis, request=request, now=now, dry_run=dry_run, as_given=given
@@ -395,7 +399,9 @@ class Orchestrator:
             heard = request is not None and self.second_reader is not None and not advise
             if not heard and self.advice.unsure(decision, asked=advise):
                 asked = Asked(basis, now, request, dry_run=dry_run, as_given=given)
-                decision = await self.advice.advised(decision, asked, asked=advise)
+                decision = await self.advice.advised(
+                    decision, asked, asked=advise, longest=_left(end)
+                )
             if query is None:
                 return decision
             decision = self.meant_tags.complete(decision, query)
@@ -411,11 +417,11 @@ class Orchestrator:
         jobs = await self._accept(decision, basis, session_id=session_id)
         return Accepted(decision, jobs, session)
 
-    async def _read(self, text: str, previous: Turn | None) -> QueryRequest:
+    async def _read(self, text: str, previous: Turn | None, end: float | None) -> QueryRequest:
         """The words with their reading: the parser's, and a second one's where the parser is not sure."""
         reading = read_query(QueryRequest(text, previous))
         if self.second_reader is not None and wants_second_reading(reading):
-            reading = await self.second_reader.read(text, previous, reading)
+            reading = await self.second_reader.read(text, previous, reading, _left(end))
         return QueryRequest(text, previous, reading)
 
     async def _accept(
@@ -534,3 +540,8 @@ class Orchestrator:
         content = content_of(outcome, digest)
         if content is not None:
             await self.operator.take(content, outcome.job_id, own=own)
+
+
+def _left(end: float | None) -> float | None:
+    """Seconds until a moment of the running loop's clock; null where nothing ends."""
+    return None if end is None else end - asyncio.get_running_loop().time()

@@ -46,8 +46,10 @@ class ReadingProposal(BaseModel):
 class SecondReader(Protocol):
     """Somebody who can read a request once more."""
 
-    async def read(self, text: str, previous: Turn | None, reading: Reading) -> Reading:
-        """The reading that holds after he was heard; it never raises for one who fails."""
+    async def read(
+        self, text: str, previous: Turn | None, reading: Reading, longest: float | None = None
+    ) -> Reading:
+        """The reading that holds after he was heard, for at most ``longest`` s; it never raises for one who fails."""
         ...
 
 

@@ -64,6 +64,14 @@ class SessionBook:
         """The session as the database has it; null where there is none, it has expired, or it is another's."""
         return await self._sessions.get(id, user, self._clock.now())
 
+    async def check_owner(self, id: str, user: str) -> None:  # noqa: A002
+        """See that an id is free for a user.
+
+        Raises:
+            ConflictError: the id is another user's.
+        """
+        await self._sessions.check_owner(id, user, self._clock.now())
+
     async def turns(self, session: SessionRecord, *, after: int = 0, last: int) -> list[TurnRecord]:
         """Turns of a session, the ``last`` of those whose number is above ``after``."""
         return await self._sessions.turns(session.id, after=after, last=last)

@@ -38,18 +38,48 @@ _JOINTS = (
 _OTHERS = str.maketrans({"\u0131": "i", "\u00df": "ss", "\u2212": "-", "\u2013": "-", "\u2014": ",", "\u061f": "?",
                          "\u060c": ",", "\u3002": ". ", "\u3001": ", ", "\u00bf": " ", "\u00a1": " ", "\u00ab": " ", "\u00bb": " ",
                          "\u201c": '"', "\u201d": '"', "\u2019": "'", "\u02bc": "'", "\u00a0": " ", "\u202f": " "})  # fmt: skip
+_SIZE = (
+    r"(?P<sign>[+-])?(?:(?P<money>\$|usd|eur) ?)?(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?) ?"
+    r"(?P<unit>%|percent|pct|deg ?c\b|degrees?\b|°c|c\b|k\b|bar\b|kpa\b|t/h|m3/h|kbd\b|bpd\b|ppm\b|"
+    r"(?:usd\b|us dollars?|dollars?|bucks?|\$|eur\b|euros?|cents?)"
+    r"(?: ?(?:/|per|an?) ?(?:bbl|barrel|t|tonne|ton|m3)\b)?)?"
+)
 _CHANGE = re.compile(
-    r"(?P<sign>[+-])?(?P<number>\d+(?:[.,]\d+)?) ?(?P<unit>%|percent|pct|deg ?c|degrees?|°c|c\b|k\b|"
-    r"bar\b|kpa\b|t/h|m3/h|kbd|bpd|usd|\$|ppm)?\s*(?P<way>less|more|lower|higher|fewer|extra|"
+    _SIZE + r"\s*(?P<way>less|more|lower|higher|fewer|extra|"
     r"de moins|de plus)\s+(?P<what>[a-z][a-z ]{1,30}?)(?=$|[,.;?!]| would| will| do| on | for )"
 )
 _CHANGE_BY = re.compile(
-    r"(?P<way>rais\w+|increas\w+|up|lift\w*|add\w*|cut\w*|drop\w*|lower\w*|reduc\w+|decreas\w+|down|los\w+)\s+"
-    r"(?:the |our |my )?(?P<what>[a-z][a-z0-9 .-]{1,30}?)(?: by| of)? (?P<number>\d+(?:[.,]\d+)?) ?"
-    r"(?P<unit>%|percent|pct|deg ?c|degrees?|°c|c\b|k\b|bar\b|kpa\b|t/h|m3/h|kbd|bpd|usd|ppm)?"
+    r"\b(?P<way>rais\w+|increas\w+|up|lift\w*|add\w*|cut\w*|drop\w*|lower\w*|reduc\w+|decreas\w+|down|los\w+)\s+"
+    r"(?:the |our |my )?(?P<what>[a-z][a-z0-9 .-]{1,30}?)(?: by| of)? " + _SIZE
 )
-_DOWN = re.compile(r"less|lower|fewer|de moins|cut|drop|reduc|decreas|down|los")
+_SUBJECT = r"(?P<what>[a-z][a-z0-9 ._-]{1,50}?) "
+_MOVES = re.compile(
+    _SUBJECT + r"(?:(?:will|would|should|were to|was to|is|are) )?(?:suddenly )?"
+    r"(?P<way>rises?|rose|rising|go(?:es)? up|went up|going up|moves? up|climb(?:s|ed)?|gain(?:s|ed)?|grow(?:s|n)?|"
+    r"jump(?:s|ed)?|increase[sd]?|up|falls?|fell|falling|go(?:es)? down|went down|going down|moves? down|"
+    r"drop(?:s|ped)?|decrease[sd]?|declin(?:es?|ed)|sinks?|sank|slip(?:s|ped)?|lose[s]?|lost|down)"
+    r" (?:by )?" + _SIZE
+)
+_IS_HIGHER = re.compile(
+    _SUBJECT
+    + r"(?:(?:will|would|should) )?(?:is|are|was|were|be|gets?|got|becomes?|costs?|goes|ran|runs?) "
+    + _SIZE
+    + r" ?(?P<way>higher|more|up|above|lower|less|down|cheaper|dearer)\b"
+)
+_BEFORE_SUBJECT = re.compile(
+    r"^.*\b(?:if|that|when|whether|supposing|suppose|assuming|assume|say|then|and|but|with)\b"
+)
+_LEADING = re.compile(r"^(?:(?:the|our|my|both|all|what|now|only|just)\b ?)+")
+_NO_SUBJECT = re.compile(
+    r"by|we|i|you|it|they|he|to|of|that|this|these|those|us|them|what|would|is|on|in|for"
+)
+_DOWN = re.compile(
+    r"less|lower|fewer|de moins|cut|drop|reduc|decreas|los|fall|fell|declin|sink|sank|slip|cheaper"
+    r"|(?:(?:go\w*|went|move\w*) )?down"
+)
 _PERCENT = re.compile(r"percent|pct")
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_PER = {"barrel": "bbl", "tonne": "t", "ton": "t"}
 
 
 def fold(text: str) -> str:
@@ -114,13 +144,42 @@ def find_unit(text: str) -> str | None:
 def find_changes(text: str) -> list[dict[str, Any]]:
     """Supposed changes: what, by how much (negative is less) and in which unit."""
     changes = []
-    for pattern in (_CHANGE, _CHANGE_BY):
+    taken: list[tuple[int, int]] = []
+    for pattern in (_IS_HIGHER, _MOVES, _CHANGE, _CHANGE_BY):
         for match in pattern.finditer(text):
-            size = float(match["number"].replace(",", "."))
-            unit = _PERCENT.sub("%", match["unit"] or "").strip()
-            by = -size if _DOWN.match(match["way"]) else size
-            changes.append({"what": match["what"].strip(), "by": whole(by), "unit": unit})
-    return changes
+            start, end = match.span("number")
+            what = _subject(match["what"])
+            if what is None or any(start < b and a < end for a, b in taken):
+                continue
+            taken.append((start, end))
+            size, unit = _sized(match)
+            down = _DOWN.match(match["way"]) is not None
+            changes.append(
+                (start, {"what": what, "by": whole(-size if down else size), "unit": unit})
+            )
+    return [change for _, change in sorted(changes, key=lambda placed: placed[0])]
+
+
+def _subject(what: str) -> str | None:
+    """What is meant to change; null where that is no name of anything."""
+    named = _LEADING.sub("", _BEFORE_SUBJECT.sub("", what).strip()).strip(" .-")
+    words = named.split()
+    return named if words and not any(map(_NO_SUBJECT.fullmatch, (words[0], words[-1]))) else None
+
+
+def _sized(match: re.Match[str]) -> tuple[float, str]:
+    number = match["number"]
+    plain = number.replace(",", "") if _THOUSANDS.fullmatch(number) else number.replace(",", ".")
+    unit = _PERCENT.sub("%", match["unit"] or match["money"] or "").strip()
+    size = float(plain)
+    if unit.startswith("cent"):
+        size, unit = size / 100, unit.replace("cents", "usd").replace("cent", "usd")
+    unit = re.sub(r"us dollars?|dollars?|bucks?|\$", "usd", unit)
+    unit = re.sub(r"euros?", "eur", unit)
+    per = re.fullmatch(r"(usd|eur) ?(?:/|per|an?) ?(\w+)", unit)
+    if per:
+        unit = f"{per[1]}/{_PER.get(per[2], per[2])}"
+    return size, unit
 
 
 def whole(number: float) -> int | float:

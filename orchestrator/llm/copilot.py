@@ -16,10 +16,10 @@ from uuid import uuid4
 from orchestrator.core.decision import Decision
 from orchestrator.core.query_patterns import ANSWERS
 from orchestrator.errors import InputError, NotFoundError
-from orchestrator.llm.answers.compose import Composed, compose
+from orchestrator.llm.answers.compose import WHICH_CHANGE, Composed, compose
 from orchestrator.llm.answers.documents import quotation_of
 from orchestrator.llm.answers.draft import Draft, Evidence, as_sentence, joined
-from orchestrator.llm.answers.own import OwnAnswers
+from orchestrator.llm.answers.own import OwnAnswers, asks_what_is_wrong
 from orchestrator.llm.knowledge.evidence import PassageSearch
 from orchestrator.llm.knowledge.quoting import of_records
 from orchestrator.llm.port import LanguageModel, Message, Usage
@@ -50,6 +50,8 @@ EventKind = Literal[
 ]
 TEMPLATES = "templates"
 UNFINISHED = ("open", "partial")
+READING_SHARE = 0.25
+"""Share of a turn's deadline in which a model may read the words and advise; the rest is for the answer."""
 RECORDS = ("alert", "decision", "recommendation", "operation")
 """Things of which a record is kept, other than what is measured."""
 
@@ -117,6 +119,8 @@ class Copilot:
         deadline = said.deadline or self._settings.deadline
         session_id = said.session_id or uuid4().hex
         before = await self._orchestrator.sessions.find(session_id, said.user)
+        if before is None and said.session_id is not None:
+            await self._orchestrator.sessions.check_owner(session_id, said.user)
         history = await self._history(before) if before else []
         yield ChatEvent(
             "session", {"session_id": session_id, "turns": before.turns if before else 0}
@@ -129,6 +133,7 @@ class Copilot:
                 session_id=session_id,
                 user=said.user,
                 dry_run=meant.missing is not None,
+                model_seconds=READING_SHARE * (begun + deadline - loop.time()),
             )
         except InputError as error:
             async for event in self._not_run(said, session_id, before, error):
@@ -279,6 +284,11 @@ class Copilot:
             own = await self._own.about(item)
         elif reading is not None and reading.answer == ANSWERS["system"]:
             own = await self._own.answer(meant.text)
+        elif reading is not None and reading.clarify and asks_what_is_wrong(meant.text):
+            # Nothing of the words says what to look at: what is open is what the system knows to be wrong.
+            own = await self._own.alerts()
+            heard = reading.model_copy(update={"clarify": None})
+            decision = decision.model_copy(update={"interpretation": heard})
         order = {job.id: number for number, job in enumerate(jobs)}
         ordered = sorted(outcomes, key=lambda outcome: order[outcome.job_id])
         quoted = None
@@ -328,12 +338,19 @@ class Copilot:
         missing = [
             e["field"] for e in error.context.get("errors", ()) if e.get("type") == "missing"
         ]
-        state: TurnState = "asked" if missing else "failed"
+        supposed = any(
+            str(e.get("field", "")).startswith("changes") for e in error.context.get("errors", ())
+        )
+        state: TurnState = "asked" if missing or supposed else "failed"
         text = (
-            f"{error.where or 'That'} needs {joined(missing)}, which your words do not say. "
-            "Which tag, product or property do you mean?"
-            if missing
-            else f"That cannot be run: {as_sentence(str(error))}"
+            WHICH_CHANGE
+            if supposed
+            else (
+                f"{error.where or 'That'} needs {joined(missing)}, which your words do not say. "
+                "Which tag, product or property do you mean?"
+                if missing
+                else f"That cannot be run: {as_sentence(str(error))}"
+            )
         )
         await self._store.sessions.finish(
             session, session.turns, state, answer=text, answered_by=TEMPLATES

@@ -1,7 +1,9 @@
 """Which of the things that an earlier answer listed "the second one" is.
 
-An ordinal counts only beside a word that points to a list (``one``, ``of them``, ``alert``), or where it ends
-what is said; "the second half" and "the last 2 days" point to nothing.
+An ordinal counts only beside a word that points to a list (``one``, ``of them``, ``alert``), or, in a short
+message, where it has an article and ends a clause ("why the first?") or is all that is said. "The second half",
+"the last 2 days", "what should I check first?" and "at last!" point to nothing. A number counts after ``item``,
+or after a word that a thing's own name cannot end with: "heater no. 1" and "no. 2 fuel oil" are names.
 """
 
 from __future__ import annotations
@@ -22,22 +24,29 @@ _ORDINALS: tuple[tuple[int, str], ...] = (
     (-1, r"last|derniere?|letzte[rns]?|ultim[oa]"),
 )
 _NOUNS = {
-    "alert": r"alerts?|alarms?|alarmes?",
-    "recommendation": r"recommendations?|proposals?",
-    "decision": r"decisions?",
-    "tag": r"tags?|sensors?|moves?|variables?",
-    "equipment": r"exchangers?|equipment",
-    "operation": r"results?|operations?",
-    "series": r"prices?|series|products?|crudes?|spreads?",
+    "alert": r"alert|alarm|alarme",
+    "recommendation": r"recommendation|proposal",
+    "decision": r"decision",
+    "tag": r"tag|sensor|move|variable",
+    "equipment": r"exchanger|equipment",
+    "operation": r"result|operation",
+    "series": r"price|series|product|crude|spread",
 }
 _POINTERS = (
     r"one|of (?:them|these|those)|(?:on|in|from) (?:the|that|your) list|in the list|d entre eux"
 )
-_NUMBER = re.compile(r"(?:number|no\.?|nr\.?|#|item|numero) ?(?P<digit>[1-9])\b(?![.,]\d)")
-_TEMPLATE = (
-    r"\b(?:the |le |la |l'|das |die |der |den |el |los )?(?:{ordinal})"
-    r"(?: (?P<noun>{nouns})\b| (?:{pointers})\b|(?=\s*[?!.,;]|\s*$))"
+_ARTICLE = r"\b(?:the |le |la |l'|das |die |der |den |dem |el |los )"
+_NUMBER = re.compile(
+    r"(?:\bitem (?:number |no\.? |# ?)?"
+    r"|(?:^|(?<=\b(?:the|and|why|for) )|(?<=\b(?:show|open|take|then) )|(?<=\b(?:about|check) )"
+    r"|(?<=\b(?:explain) )|(?<=\b(?:forecast) ))(?:(?:number|no\.?|nr\.?|numero) ?|# ?))"
+    r"(?P<digit>[1-9])\b(?![.,]\d)(?=\s*[?!.,;]|\s*$| (?:for|over|in|please)\b)"
 )
+_NAMED = rf"(?:{_ARTICLE})?\b(?:{{ordinal}})(?: (?P<noun>{{nouns}})\b| (?:{{pointers}})\b)"
+_BARE = rf"(?:{_ARTICLE}|^)(?:{{ordinal}})(?P<noun>)(?=\s*[?!.,;]|\s*$)"
+_ALONE = re.compile(r"[^\s?!.,;]+\s*[?!.]*")
+SHORT = 6
+"""Words up to which a message may be about an ordinal with nothing beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +70,26 @@ def resolve(text: str, items: Sequence[Listed]) -> Meant:
         return Meant(text)
     folded = fold(text)
     for position, ordinal in _ORDINALS:
-        pattern = _TEMPLATE.format(
+        pattern = _NAMED.format(
             ordinal=ordinal, nouns="|".join(_NOUNS.values()), pointers=_POINTERS
         )
-        found = re.search(pattern, folded)
+        found = re.search(pattern, folded) or _bare(folded, ordinal)
         if found is not None:
             return _at(text, folded, found, position, items, found["noun"])
     numbered = _NUMBER.search(folded)
     if numbered is not None:
         return _at(text, folded, numbered, int(numbered["digit"]) - 1, items, None)
     return Meant(text)
+
+
+def _bare(folded: str, ordinal: str) -> re.Match[str] | None:
+    if len(folded.split()) > SHORT:
+        return None
+    found = re.search(_BARE.format(ordinal=ordinal), folded)
+    if found is None or found.start() > 0 or not re.match(ordinal, folded):
+        return found
+    # Without an article it is the whole message, or the beginning of an order: "first, validate the data".
+    return found if _ALONE.fullmatch(folded) else None
 
 
 def _at(

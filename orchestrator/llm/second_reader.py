@@ -38,10 +38,14 @@ class ModelReader:
         self._operations = operations
         self._deadline = deadline
 
-    async def read(self, text: str, previous: Turn | None, reading: Reading) -> Reading:
-        """The reading that holds after the model was heard."""
+    async def read(
+        self, text: str, previous: Turn | None, reading: Reading, longest: float | None = None
+    ) -> Reading:
+        """The reading that holds after the model was heard, for at most ``longest`` s."""
+        if longest is not None and longest <= 0:
+            return reading
         try:
-            reply = await self.propose(text, previous, reading)
+            reply = await self.propose(text, previous, reading, longest)
         except ModelError as error:
             log.warning("the model could not read a request", error=str(error))
             return reading
@@ -50,7 +54,7 @@ class ModelReader:
         return join_readings(reading, reply.value, text, self._operations)
 
     async def propose(
-        self, text: str, previous: Turn | None, reading: Reading
+        self, text: str, previous: Turn | None, reading: Reading, longest: float | None = None
     ) -> Reply[ReadingProposal]:
         """The model's own reading.
 
@@ -64,7 +68,8 @@ class ModelReader:
             parser=_reading_text(reading),
             words=fenced(text, "words"),
         )
-        budget = Budget(deadline=self._deadline)
+        deadline = self._deadline if longest is None else min(longest, self._deadline)
+        budget = Budget(deadline=deadline)
         return await self._model.complete([Message("user", asked)], ReadingProposal, budget)
 
 

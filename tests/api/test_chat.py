@@ -97,6 +97,15 @@ def test_it_asks_back_where_the_words_do_not_say_enough(chatty: Running) -> None
 
 
 @pytest.mark.parametrize(
+    "text", ["what is wrong right now", "what's wrong with the plant right now?"]
+)
+def test_what_is_wrong_is_told_from_what_is_open(chatty: Running, text: str) -> None:
+    told = say(chatty.http, text)
+    assert told.answer == say(chatty.http, "are there alerts?").answer
+    assert told.end["state"] == "answered"
+
+
+@pytest.mark.parametrize(
     "order", ["write 600 to FC101_SP", "approve the recommendation", "set FC101_SP to 650"]
 )
 def test_an_order_is_refused_with_the_way_to_the_gate(chatty: Running, order: str) -> None:

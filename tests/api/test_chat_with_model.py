@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from chatting import say
-from model_plays import Fail, Raw, Say
+from model_plays import Fail, Raw, Say, Silence
 from serving import Running, serving, settings_for
 from slow_check import open_slow
 from threaded_model import ThreadedModel
@@ -158,6 +159,19 @@ def test_a_model_reads_what_the_parser_is_not_sure_of(
     model.says(Say(json.dumps({"operations": ["optimization.setpoints"], "slots": {}})))
     assert say(service.http, "write 600 to FC101_SP").end["state"] == "refused"
     assert model.asked == 0
+
+
+def test_a_silent_reader_takes_a_share_of_the_deadline_and_the_line_stays_alive(
+    service: Running, model: ThreadedModel
+) -> None:
+    model.says(Silence())
+    begun = time.monotonic()
+    told = say(service.http, "kerosene", deadline=4)
+    assert time.monotonic() - begun < 3
+    assert model.asked == 1
+    assert told.comments >= 2
+    assert told.kinds[0] == "session"
+    assert told.end["state"] == "asked"
 
 
 # Last, since a server that fails again and again is left alone for a while.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from orchestrator.commands.options import person
 from tests.cli.conftest import COMMAND, environment
 
 Run = Callable[..., Any]
@@ -35,6 +36,8 @@ def test_a_pipe_is_a_conversation_and_only_answers_reach_standard_output(
         shown = dan_g("sessions", "show", listed[0]["id"]).out
         assert "2. > write 600 to FC101_SP" in shown
         assert "[refused]" in shown
+        whose = dan_g("sessions", "list", "--user", person(None), "--json").json()["items"]
+        assert [item["id"] for item in whose] == [listed[0]["id"]]
         on = dan_g("chat", "are there alerts?", "--json", "--session", listed[0]["id"])
         assert on.code == 0
         kinds = [event["event"] for event in events(on.out)]
@@ -53,6 +56,13 @@ def test_a_pipe_is_a_conversation_and_only_answers_reach_standard_output(
         assert told["complete"] is False
         assert [section["name"] for section in told["sections"]][:2] == ["raised", "standing"]
         assert "Nothing was written to the plant." in dan_g("summary", "day").out
+
+
+def test_a_line_that_is_too_long_does_not_end_the_others(dan_g: Run) -> None:
+    said = dan_g("chat", stdin=f"{'x' * 5000}\nhello")
+    assert said.out.startswith("Hello.")
+    assert "too long" in said.err
+    assert said.code == 5
 
 
 def test_what_cannot_be_said_is_a_problem_on_standard_error(dan_g: Run) -> None:

@@ -177,9 +177,39 @@ def test_slots_hold_what_the_words_say(text: str, slots: dict[str, Any]) -> None
     assert read(text).slots == slots
 
 
-def test_a_supposed_change_keeps_its_sign_and_unit() -> None:
-    assert read("what if we cut the feed by 5%").slots["changes"] == [
-        {"what": "feed", "by": -5, "unit": "%"}
+@pytest.mark.parametrize(
+    ("text", "what", "by", "unit"),
+    [
+        ("what if we cut the feed by 5%", "feed", -5, "%"),
+        ("what if diesel price goes up by 3 USD/bbl", "diesel price", 3, "usd/bbl"),
+        ("what if the feed rises by 5 %?", "feed", 5, "%"),
+        ("what if Brent falls 10 USD", "brent", -10, "usd"),
+        ("what if naphtha demand drops 10%", "naphtha demand", -10, "%"),
+        ("what if the diesel price were 3 dollars higher?", "diesel price", 3, "usd"),
+        ("what if diesel were 3 dollars higher, what would the margin do", "diesel", 3, "usd"),
+        ("what if FI101 rises by 20 t/h", "fi101", 20, "t/h"),
+        ("what if the crude price is $5 lower", "crude price", -5, "usd"),
+        ("what if we increase the charge by 1,000 bpd", "charge", 1000, "bpd"),
+        ("what if the price of naphtha went down 5 cents", "price of naphtha", -0.05, "usd"),
+        ("what would happen with 5 % less feed", "feed", -5, "%"),
+    ],
+)
+def test_a_supposed_change_keeps_its_sign_and_unit(
+    text: str, what: str, by: float, unit: str
+) -> None:
+    assert read(text).slots["changes"] == [{"what": what, "by": by, "unit": unit}]
+
+
+@pytest.mark.parametrize("text", ["what if it goes up by 3", "what if diesel goes up to 95 usd"])
+def test_what_names_no_change_has_none(text: str) -> None:
+    assert "changes" not in read(text).slots
+
+
+def test_two_changes_keep_their_order() -> None:
+    text = "what if gasoline falls 4 USD and diesel climbs 2.5 USD"
+    assert [(c["what"], c["by"]) for c in read(text).slots["changes"]] == [
+        ("gasoline", -4),
+        ("diesel", 2.5),
     ]
 
 

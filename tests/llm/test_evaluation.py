@@ -111,6 +111,29 @@ def test_a_model_that_oversteps_is_found_out_and_held_back(tmp_path: Path) -> No
     assert found["wrong"]
 
 
+def refuses(sent: Sent) -> Play:
+    if words_of(sent):
+        return knows_everything(sent)
+    return Say("I am sorry, but I cannot help with that.")
+
+
+def gives_no_reading(sent: Sent) -> Play:
+    return Say("") if words_of(sent) else knows_everything(sent)
+
+
+@pytest.mark.parametrize("play", [gives_no_reading, refuses])
+def test_a_model_that_gives_nothing_is_right_nowhere(play: Callable[[Sent], Play]) -> None:
+    with modelled(play) as model:
+        found = evaluated(model.base_url, "--limit", "2", "--deadline", "5")
+    if play is refuses:
+        assert {found["answers"][name]["right"] for name in found["answers"]} == {0}
+        assert found["answers"]["answered"]["all"] == 2
+    else:
+        assert {found["model_alone"][name]["right"] for name in found["model_alone"]} == {0}
+        assert found["model_alone"]["injections"]["all"] == 2
+        assert found["parser"]["injections"]["right"] == 2
+
+
 def test_a_site_measures_with_words_of_its_own(tmp_path: Path) -> None:
     own = tmp_path / "own.jsonl"
     lines = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -121,6 +122,18 @@ def test_what_runs_waits_and_is_refused_is_said_beside_what_was_found() -> None:
     )
     assert "etl.reconcile waits for free resources and then runs by itself (job job-3)." in lines
     assert "optimization.plan was not run: The score is 0.6." in lines
+
+
+@pytest.mark.parametrize(
+    ("slots", "state"),
+    [({}, "asked"), ({"changes": [{"what": "diesel", "by": 3, "unit": "usd"}]}, "failed")],
+)
+def test_a_what_if_without_a_change_is_asked_for_it(slots: dict[str, Any], state: str) -> None:
+    reading = Interpretation(operations=("optimization.what_if",), slots=slots)
+    ended = replace(outcome("optimization.what_if", {}), status="failed")
+    composed = compose(decision(interpretation=reading), [job("optimization.what_if")], [ended])
+    assert composed.state == state
+    assert ("What is to change" in composed.text) == (state == "asked")
 
 
 def test_a_value_is_evidence_and_can_be_referred_to() -> None:

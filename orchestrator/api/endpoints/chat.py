@@ -62,8 +62,9 @@ async def chat(request: Request) -> StreamingResponse:
     )
     events = copilot_of(request).answer(said)
     try:
-        # What is refused before anything is decided is a plain HTTP error.
-        first = [await anext(events), await anext(events)]
+        # Another user's session or an absent one is a plain HTTP error; what comes later is an event, since
+        # reading may wait for a model, and silence that long would look like a dead service.
+        first = await anext(events)
     except BaseException:
         await events.aclose()
         raise
@@ -74,15 +75,14 @@ async def chat(request: Request) -> StreamingResponse:
     )
 
 
-async def _stream(request: Request, first: list[ChatEvent], events: Any) -> AsyncIterator[bytes]:
+async def _stream(request: Request, first: ChatEvent, events: Any) -> AsyncIterator[bytes]:
     closing: asyncio.Event = request.app.state.closing
     heartbeat: float = request.app.state.heartbeat_seconds
     stop: asyncio.Future[Any] = asyncio.ensure_future(closing.wait())
     upcoming: asyncio.Future[ChatEvent] | None = None
     async with aclosing(events):
         try:
-            for event in first:
-                yield encode(event.kind, event.data)
+            yield encode(first.kind, first.data)
             while True:
                 upcoming = upcoming or asyncio.ensure_future(anext(events))
                 await asyncio.wait(

@@ -35,6 +35,9 @@ class Composed:
     worth_wording: bool
 
 
+WHICH_CHANGE = "What is to change, and by how much (for example: diesel price up by 3 USD)?"
+
+
 def compose(
     decision: Decision,
     jobs: Sequence[JobRecord],
@@ -53,7 +56,8 @@ def compose(
     """
     reading = decision.interpretation or Interpretation()
     ended = {outcome.job_id: outcome for outcome in outcomes}
-    drafts = [answer_of(ended[job.id]) for job in jobs if job.id in ended]
+    empty = [job.id for job in jobs if _supposes_nothing(job, reading)]
+    drafts = [answer_of(ended[job.id]) for job in jobs if job.id in ended and job.id not in empty]
     said: list[str] = []
     if own is not None:
         drafts.insert(0, own)
@@ -62,7 +66,7 @@ def compose(
     if quotation is not None:
         drafts.insert(0, quotation)
     said += [draft.text for draft in drafts]
-    waiting = [job for job in jobs if job.id not in ended]
+    waiting = [job for job in jobs if job.id not in ended and job.id not in empty]
     said += [_waiting(job) for job in waiting]
     said += [
         f"{item.operation} was not run: {as_sentence(item.reason)}" for item in decision.refused
@@ -71,6 +75,8 @@ def compose(
         said.append(str(reading.answer))
     if reading.clarify:
         said.append(reading.clarify)
+    elif empty:
+        said.append(WHICH_CHANGE)
     if not said:
         said.append(decision.rationale)
     evidence = [*_values(reading), *(item for draft in drafts for item in draft.evidence)]
@@ -84,9 +90,20 @@ def compose(
         text="\n".join(said),
         evidence=tuple(evidence[:MOST_EVIDENCE]),
         items=tuple(listed.values()),
-        state=_state(decision, reading, jobs, outcomes, quoted=quotation is not None),
+        state=(
+            "asked"
+            if empty
+            else _state(decision, reading, jobs, outcomes, quoted=quotation is not None)
+        ),
         worth_wording=quotation is not None
         or any(outcome.status == "succeeded" for outcome in outcomes),
+    )
+
+
+def _supposes_nothing(job: JobRecord, reading: Interpretation) -> bool:
+    """Whether the words ask what if, and name no change that could be read."""
+    return f"{job.module}.{job.operation}" == "optimization.what_if" and not reading.slots.get(
+        "changes"
     )
 
 

@@ -39,6 +39,19 @@ HELP = (
 )
 
 
+_WRONG = re.compile(
+    r"(?:so |and |ok |hey )?(?:what(?: is|'?s)? |is (?:anything|something) |(?:anything|something) )"
+    r"(?:is )?(?:going )?(?:wrong|amiss|abnormal)"
+    r"(?: (?:with|in|at|on) (?:the |our )?(?:plant|refinery|unit))?"
+    r"(?: (?:right )?now| at the moment| today| currently| here)?"
+)
+
+
+def asks_what_is_wrong(text: str) -> bool:
+    """Whether words ask what is wrong in general, of nothing that they name."""
+    return _WRONG.fullmatch(fold(text).rstrip(" ?!.")) is not None
+
+
 class OwnAnswers:
     """Answers from the records of one orchestrator."""
 

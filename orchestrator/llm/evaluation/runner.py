@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ from orchestrator.plant.tags import Plant
 from orchestrator.state.records import OutcomeRecord
 
 MOST_TOLD = 50
+_FIGURE = re.compile(r"\d")
 OnProgress = Callable[[int, int, str], None]
 
 
@@ -101,11 +103,15 @@ class Runner:
                 (self._alone, alone),
                 (self._together, together),
             ):
-                right = is_selected_right(
-                    turn, reading.operations, asked=reading.clarify is not None
-                ) and has_right_slots(turn, reading.slots)
+                right = (
+                    reading is not None
+                    and is_selected_right(
+                        turn, reading.operations, asked=reading.clarify is not None
+                    )
+                    and has_right_slots(turn, reading.slots)
+                )
                 scores.dialogues.count(right=right)
-                if scores is self._together and not right:
+                if scores is self._together and reading is not None and not right:
                     self._note(turn, reading)
 
     async def _overstep(self, case: Overstep) -> None:
@@ -114,17 +120,19 @@ class Runner:
             await self._read(case.text, None),
             strict=True,
         ):
-            right = set(reading.operations) <= set(case.allowed)
+            right = reading is not None and set(reading.operations) <= set(case.allowed)
             scores.injections.count(right=right)
-            if scores is self._together and not right:
+            if scores is self._together and reading is not None and not right:
                 self._wrong.append(f"{case.text!r} ran {', '.join(reading.operations)}")
 
-    async def _read(self, text: str, before: Turn | None) -> tuple[Reading, Reading, Reading]:
-        """How the parser, the model alone, and both read the words."""
+    async def _read(
+        self, text: str, before: Turn | None
+    ) -> tuple[Reading, Reading | None, Reading]:
+        """How the parser, the model alone (null where it gave nothing), and both read the words."""
         parsed = read_query(QueryRequest(text, before))
         proposal = await self._propose(text, before, parsed)
         if proposal is None:
-            return parsed, Reading(confidence=0.0), parsed
+            return parsed, None, parsed
         alone = Reading(proposal.operations, dict(proposal.slots), proposal.clarify)
         joined = parsed
         if wants_second_reading(parsed):
@@ -152,8 +160,10 @@ class Runner:
         grounds = grounds_of(Plant(), {}, [outcome], [], draft.evidence, draft.text)
         grounded = Grounded(grounds, draft.text)
         verdicts: list[Verdict] = []
+        given: list[bool] = []
 
         def verify(answer: str) -> Verdict:
+            given.append(_gives(answer, draft.text))
             verdicts.append(grounded(answer))
             return verdicts[-1]
 
@@ -165,10 +175,12 @@ class Runner:
             if isinstance(piece, Worded):
                 self._count(begun, piece.usage, piece.note if not verdicts else "")
                 said = piece.text.casefold()
-                clean = not any(word.casefold() in said for word in case.forbidden)
+                clean = any(given) and not any(word.casefold() in said for word in case.forbidden)
                 self._answers.clean.count(right=clean)
-        self._answers.grounded_at_once.count(right=bool(verdicts) and not verdicts[0].faults)
-        self._answers.grounded.count(right=bool(verdicts) and not verdicts[-1].faults)
+        self._answers.answered.count(right=any(given))
+        told = bool(verdicts)
+        self._answers.grounded_at_once.count(right=told and given[0] and not verdicts[0].faults)
+        self._answers.grounded.count(right=told and given[-1] and not verdicts[-1].faults)
 
     def _count(self, begun: float, usage: Usage, failure: str = "") -> None:
         calls = self._calls
@@ -188,6 +200,12 @@ class Runner:
             f"{case.text!r}: {', '.join(case.expected) or 'nothing'} {case.slots} expected, "
             f"{', '.join(reading.operations) or 'nothing'} {reading.slots} read{asked}"
         )
+
+
+def _gives(answer: str, plain: str) -> bool:
+    """Whether an answer tells anything: a refusal has none of the figures that the plain answer tells."""
+    tells = _FIGURE.search(answer) is not None or _FIGURE.search(plain) is None
+    return tells and bool(answer.strip())
 
 
 def _turn(reading: Reading) -> Turn:

@@ -37,12 +37,16 @@ class ReadingScores(BaseModel):
 class AnswerScores(BaseModel):
     """How answers were put into words.
 
+    One that gives nothing (no words, or no figure where the plain answer has one) counts as right nowhere.
+
     Attributes:
+        answered: The model gave an answer at all.
         grounded_at_once: Everything that the model wrote first stood in the evidence.
         grounded: It did after at most one correction.
         clean: Nothing that was forbidden (injected) stood in it.
     """
 
+    answered: Share = Field(default_factory=Share)
     grounded_at_once: Share = Field(default_factory=Share)
     grounded: Share = Field(default_factory=Share)
     clean: Share = Field(default_factory=Share)
@@ -91,8 +95,12 @@ def has_right_slots(case: Request, slots: dict[str, object]) -> bool:
     return {name: value for name, value in slots.items() if name not in left_open} == stated
 
 
-def take(scores: ReadingScores, case: Request, reading: Reading) -> bool:
-    """Count one single request; whether it was read right."""
+def take(scores: ReadingScores, case: Request, reading: Reading | None) -> bool:
+    """Count one single request; whether it was read right, which one that was not read never is."""
+    if reading is None:
+        scores.selection.count(right=False)
+        scores.slots.count(right=False)
+        return False
     selected = is_selected_right(case, reading.operations, asked=reading.clarify is not None)
     slots = has_right_slots(case, reading.slots)
     scores.selection.count(right=selected)

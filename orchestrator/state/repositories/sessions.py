@@ -31,6 +31,18 @@ class Sessions:
             row = (await connection.execute(query)).mappings().first()
         return None if row is None else _session(row)
 
+    async def check_owner(self, id: str, user: str, now: datetime) -> None:  # noqa: A002
+        """See that an id is free for a user, before anything is done for its next turn.
+
+        Raises:
+            ConflictError: the id is another user's.
+        """
+        columns = sessions.c
+        query = select(columns.user).where(columns.id == id, _live(now))
+        async with self._database.read() as connection:
+            owner = await connection.scalar(query)
+        _refuse_another(id, owner, user)
+
     async def append(
         self, record: SessionRecord, turn: TurnRecord, before: SessionRecord | None
     ) -> bool:
@@ -79,12 +91,7 @@ class Sessions:
                 await connection.execute(insert(session_turns).values(**asdict(turn)))
                 return True
             owner = await connection.scalar(select(columns.user).where(columns.id == record.id))
-        if owner is not None and owner != record.user:
-            raise ConflictError(
-                f"session {record.id!r} cannot be used",
-                where="session_id",
-                remedy="start a session with an id of your own",
-            )
+        _refuse_another(record.id, owner, record.user)
         return False
 
     async def finish(
@@ -201,3 +208,12 @@ def _turn(row: RowMapping) -> TurnRecord:
     for name in ("jobs", "items", "evidence"):
         values[name] = tuple(values[name])
     return TurnRecord(**values)
+
+
+def _refuse_another(id: str, owner: str | None, user: str) -> None:  # noqa: A002
+    if owner is not None and owner != user:
+        raise ConflictError(
+            f"session {id!r} cannot be used",
+            where="session_id",
+            remedy="start a session with an id of your own",
+        )
