@@ -90,7 +90,7 @@ def delete(
     """Forget one conversation; decisions and results that came of it stay."""
     from orchestrator.commands.client import call
 
-    path = f"/sessions/{quote(id_, safe='')}?user={quote(user, safe='')}"
+    path = f"/sessions/{quote(id_, safe='')}?user={quote(person(user), safe='')}"
     call(Target(config, home, url), lambda api: api.delete(path))
     if as_json:
         emit({"deleted": id_})
