@@ -266,3 +266,14 @@ def test_a_long_text_does_not_hold_up_the_service(text: str) -> None:
 @pytest.mark.parametrize("words", ["approve 3, 4 and 7", "reject numbers 2, 3"])
 def test_numbers_of_an_order_are_no_wants_of_their_own(words):
     assert read_query(QueryRequest(text=words)).operations == ()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "I don't care about prices, show the stocks of gasoline",
+        "gasoline stocks please, keep the prices out",
+    ],
+)
+def test_what_somebody_does_not_care_for_or_keeps_out_is_not_run(words):
+    assert read_query(QueryRequest(text=words)).operations == ("analysis.stocks",)

@@ -38,7 +38,7 @@ WHAT_THEN = re.compile(
 _STATED = r"(?! (?:trust|believe|get|understand|know|see|agree|match|like|close|add|work|move|wait|forget|have|think|care))"
 NEGATION = re.compile(
     rf"^(?:please |and |but |so |ok,? |then |just |yes,? |no,? |hm+,? )*(?:(?:don't|do not|dont|never){_STATED}|no need (?:to|for|of)|not to|"
-    rf"i (?:do not|don't|dont) (?:want|need)(?: you to)?|i(?:'m| am) not (?:asking|looking) (?:for|to)|not (?:asking )?for|not\b(?! sure|the same| yet)|"
+    rf"i (?:do not|don't|dont) (?:want|need)(?: you to)?|i (?:do not|don't|dont) care (?:about|for|what|how)\b|i(?:'m| am) not (?:asking|looking) (?:for|to)|not (?:asking )?for|not\b(?! sure|the same| yet)|"
     r"no\b(?! lab|t\b| sample| idea| analy[sz]er| chromatograph| gc\b| result| measure| reading|\.|,|$)|skip|without(?! waiting| the lab| a lab| lab| sampl)|leave (?:out|aside)|forget (?:about )?|never mind|instead of|rather than|"
     r"ne\b|n'|pas (?:de|d')|sans|ohne|kein\w*|nicht|sin|sem|senza|non\b(?=\s\w+r)|geen|zonder|niet|без|не(?: надо| нужно)?|لا|بدون)\b ?"
     r"|^(?:不要|不用|别|无需)"
@@ -47,6 +47,7 @@ NEGATED_INSIDE = re.compile(
     r"\b(?:instead of|rather than|(?:but|and) (?:not|nothing (?:on|about|of))|nothing (?:on|about|of)|except|leav(?:e|ing) out|not|no|without|minus the)\s+(?:the |an? |any |our |your )*"
     r"(?:optimi[sz]\w*|forecast\w*|predict\w*|plan\w*|blend\w*|clean\w*|validat\w*|reconcil\w*|load\w*|simulat\w*|set ?points?|prices?|market\w*|"
     r"cracks?|stocks?|demand|explan\w*|explain\w*)\b[^,.;?!:]*"
+    r"|\b(?:leave|keep|take) (?:the |any |all )?(?:forecasts?|predictions?|plans?|prices?|market|cracks?|stocks?|demand|explanations?) out\b"
 )
 OWN_DOINGS = re.compile(
     r"\b(?:why|how come|when|what|which \w+|how many \w+) (?:did|have|has|had|were|was)(?:n't| not)? (?:you|the system|the orchestrator|nothing|no plan)\b"
