@@ -55,8 +55,8 @@ class SecondReader(Protocol):
 
 def wants_second_reading(reading: Reading) -> bool:
     """Whether a language model, where there is one, should read the request as well."""
-    refused = reading.answer in REFUSED and not reading.operations
-    return not refused and (reading.clarify is not None or reading.confidence < SURE)
+    settled = reading.answer in (*REFUSED, ANSWERS["greeting"]) and not reading.operations
+    return not settled and (reading.clarify is not None or reading.confidence < SURE)
 
 
 def join_readings(

@@ -91,6 +91,8 @@ def test_an_interrupt_ends_it_cleanly_while_it_waits_for_words(home: Path) -> No
         assert process.stdout.readline().startswith("Hello.")
         begun = time.monotonic()
         process.send_signal(signal.SIGINT)
+        # first its end, then the rest: to close its input would end it too, with 0
+        process.wait(timeout=30)
         _, err = process.communicate(timeout=30)
         assert time.monotonic() - begun < 15
     assert process.returncode == 130

@@ -31,8 +31,9 @@ from orchestrator.llm.verification import Grounded
 def test_an_order_or_a_claimed_act_is_a_fault(sentence: str) -> None:
     assert acts(sentence)
     for passages in ([], ["The bypass stays closed in normal operation."]):
-        (problem,) = check_quoting(sentence, Evidence(), passages).problems
-        assert problem.kind == "instruction"
+        problems = check_quoting(sentence, Evidence(), passages).problems
+        # a tag that stands in no evidence is a fault of its own
+        assert {problem.kind for problem in problems} - {"unsupported"} == {"instruction"}
 
 
 @pytest.mark.parametrize(
